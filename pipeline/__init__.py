@@ -1,0 +1,1 @@
+"""A reference pipeline that logs through bound loguru channels."""

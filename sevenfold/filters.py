@@ -1,0 +1,118 @@
+"""Where a record goes: the filters, all of them on the bound extra ``channel``.
+
+Filters pickle, as handlers must when a logger is an argument of a process.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from loguru import logger
+
+from sevenfold.lines import has_exception
+from sevenfold.notices import notice
+from sevenfold.values import plain
+
+ERRORS = "errors"  # the channel whose file gets the errors of all others
+ERROR = logger.level("ERROR").no
+INFO = logger.level("INFO").no
+_MAX_NOTICES = 50  # names; they may come from outside
+
+
+@dataclass(frozen=True, slots=True)
+class OnChannel:
+    """Filter: the records bound to one channel."""
+
+    name: str
+
+    def __call__(self, record: Mapping[str, Any]) -> bool:
+        """Whether the record is of this channel."""
+        channel = record["extra"].get("channel")
+        return isinstance(channel, str) and channel == self.name
+
+
+@dataclass(frozen=True, slots=True)
+class OnConsole:
+    """Filter: what the console shows.
+
+    Attributes
+    ----------
+    levels : dict
+        The least level shown, by channel.
+    other_level : int
+        The least level shown of records without a channel, or of one that the table lacks.
+    """
+
+    levels: Mapping[str, int]
+    other_level: int
+
+    def __call__(self, record: Mapping[str, Any]) -> bool:
+        """Whether the console shows the record."""
+        channel = record["extra"].get("channel")
+        least = self.levels.get(channel, self.other_level) if isinstance(channel, str) else self.other_level
+        return bool(record["level"].no >= least)
+
+
+@dataclass(frozen=True, slots=True)
+class OnErrors:
+    """Filter: what errors.log keeps.
+
+    Errors and logged exceptions of all channels and of none; its own channel; and records of a channel that the
+    table lacks where the console doesn't show them, so that a misspelt name loses nothing. Each such name is told on
+    stderr once.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The channels of the table.
+    level : int
+        The least level kept of its own channel, and of unknown ones.
+    console_level : int
+        The least level of an unknown channel's record that the console shows.
+    """
+
+    names: tuple[str, ...]
+    level: int
+    console_level: int
+    _noticed: set[str] = field(default_factory=set)
+
+    def __call__(self, record: Mapping[str, Any]) -> bool:
+        """Whether errors.log keeps the record."""
+        no = record["level"].no
+        channel = record["extra"].get("channel")
+        unknown = not is_known(channel, self.names)
+        if unknown:
+            self._notice(channel)
+        if no >= ERROR or (no >= INFO and has_exception(record)):
+            return True
+        return bool(no >= self.level and (channel == ERRORS if not unknown else no < self.console_level))
+
+    def _notice(self, channel: object) -> None:
+        text = unknown_channel(channel, self.names)
+        if text not in self._noticed and len(self._noticed) < _MAX_NOTICES:
+            self._noticed.add(text)
+            notice(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Filter of strict mode: raise for a channel that the table lacks, let nothing through."""
+
+    names: tuple[str, ...]
+
+    def __call__(self, record: Mapping[str, Any]) -> bool:
+        """Raise ValueError if the record's channel is unknown."""
+        channel = record["extra"].get("channel")
+        if not is_known(channel, self.names):
+            raise ValueError(unknown_channel(channel, self.names))
+        return False
+
+
+def is_known(channel: object, names: tuple[str, ...]) -> bool:
+    """Whether a record's channel is none at all or one of the table's."""
+    return channel is None or (isinstance(channel, str) and channel in names)
+
+
+def unknown_channel(channel: object, names: tuple[str, ...]) -> str:
+    """Say that a channel is unknown, and which ones are known."""
+    return f"unknown channel {repr(plain(channel))[:80]}; known: {', '.join(names)}"

@@ -1,0 +1,164 @@
+"""What Sevenfold hands to ``logger.add``: the formats, and the sinks that write what they rendered.
+
+A format function puts the line on the record, and a sink takes it from there: what loguru formats itself isn't the
+line, since ``opt(raw=True)`` bypasses formats. All of this pickles, so that a logger can be an argument of a process.
+"""
+
+import contextlib
+import os
+import sys
+import traceback
+from types import SimpleNamespace
+from typing import Any
+
+from sevenfold.files import RotatingFile
+from sevenfold.lines import LINE, Record, exception_fields, has_exception, indent, render, timestamp
+from sevenfold.notices import describe, notice
+from sevenfold.values import escape_json, plain
+
+_ORIGINAL = "sevenfold_original"
+_LEVEL_COLOURS = ((40, "\x1b[31m"), (30, "\x1b[33m"), (25, "\x1b[32m"), (20, ""), (0, "\x1b[2m"))
+_RESET = "\x1b[0m"
+
+
+def line_format(record: Record) -> str:
+    """Render the line once, for whichever handler comes first; loguru itself has nothing left to format."""
+    if LINE not in record:
+        try:
+            record[LINE] = render(record)
+        except Exception as error:
+            notice(f"a record could not be rendered: {describe(error)}")
+            record[LINE] = f"{timestamp(record['time'])} | ERROR    | - | a record could not be rendered"
+    return ""
+
+
+def errors_format(record: Record) -> str:
+    """Render the line, and have loguru render the traceback behind it, with its backtrace and diagnose."""
+    line_format(record)
+    return "{exception}"
+
+
+def audit_format(record: Record) -> str:
+    """Give the record plain values, which loguru's ``serialize=True`` then dumps as strict JSON.
+
+    The record is every handler's, so its members are rebound, never changed, and the sink puts them back.
+    """
+    line_format(record)
+    record[_ORIGINAL] = {key: record[key] for key in ("extra", "message", "exception")}
+    exception = _PlainException(record["exception"]) if has_exception(record) else None
+    record.update(extra=plain(record["extra"]), message=plain(str(record["message"])), exception=exception)
+    return "{" + LINE + "}"
+
+
+def nowhere(message: Any) -> None:
+    """Write nothing: the sink of a handler that is there for its filter."""
+
+
+class _PlainException:
+    """An exception as loguru's serializer reads it; false, so that loguru renders no traceback of it."""
+
+    def __init__(self, exception: Any) -> None:
+        fields = exception_fields(exception)
+        self.type = SimpleNamespace(__name__=plain(fields["exception_type"]))
+        self.value = plain(fields["exception_message"])
+        self.traceback = exception[2] is not None
+
+    def __bool__(self) -> bool:
+        return False
+
+
+class LineSink:
+    """Write the line of each record to a file; what fails is told on stderr, since a log must not stop its program.
+
+    Attributes
+    ----------
+    events : int
+        Records written so far by this process.
+    """
+
+    encoding = "utf-8"  # loguru asks, and draws the arrows of diagnose with it
+
+    def __init__(self, file: RotatingFile) -> None:
+        self.file = file
+        self.events = 0
+
+    def write(self, message: Any) -> None:
+        """Append what the message's record says."""
+        try:
+            self.file.append(self.text(message), message.record)
+            self.events += 1
+        except Exception as error:
+            notice(f"{self.file.path}: a line was lost: {describe(error)}")
+
+    def text(self, message: Any) -> str:
+        """Give the text to write, with its line's end."""
+        return str(message.record[LINE]) + "\n"
+
+    def stop(self) -> None:
+        """Close the file."""
+        self.file.stop()
+
+
+class ErrorsSink(LineSink):
+    """Write the line, and the full traceback below it."""
+
+    def text(self, message: Any) -> str:
+        """Give the line and the indented traceback."""
+        record = message.record
+        line = super().text(message)
+        if not has_exception(record):
+            return line
+        rendered = str(message)
+        if rendered == record["message"]:  # opt(raw=True): loguru rendered no traceback
+            rendered = "".join(traceback.format_exception(*record["exception"]))
+        return line + indent(rendered)
+
+
+class AuditSink(LineSink):
+    """Write loguru's JSON; an event that can't be written raises in the caller: it must not go on unseen."""
+
+    def write(self, message: Any) -> None:
+        """Append the JSON line, and give the record its own members back."""
+        message.record.update(message.record.pop(_ORIGINAL))
+        self.file.append(self.text(message), message.record)
+        self.events += 1
+
+    def text(self, message: Any) -> str:
+        """Give the JSON line, with what loguru leaves raw escaped."""
+        return escape_json(str(message))
+
+
+class Console:
+    """Show lines on stderr, which is looked up at each call, coloured when it is a terminal.
+
+    A tqdm bar that stands there is moved down. ``NO_COLOR`` (https://no-color.org) is respected.
+    """
+
+    def __init__(self) -> None:
+        if sys.platform == "win32":  # pragma: no cover
+            import colorama  # noqa: PLC0415 - loguru installs it on Windows, where a console must be told of colours
+
+            colorama.just_fix_windows_console()
+
+    def write(self, message: Any) -> None:
+        """Show the line of a record; a terminal that is gone is none of the program's business."""
+        record, stream = message.record, sys.stderr
+        with contextlib.suppress(Exception), _beside_progress_bars(stream):
+            coloured = stream.isatty() and "NO_COLOR" not in os.environ
+            stream.write((_coloured(record) if coloured else record[LINE]) + "\n")
+            stream.flush()
+
+
+def _coloured(record: Record) -> str:
+    colour = next(code for least, code in _LEVEL_COLOURS if record["level"].no >= least)
+    time, level, rest = record[LINE].split(" | ", 2)
+    return f"\x1b[2m{time}{_RESET} | {colour}{level}{_RESET} | {rest}"
+
+
+def _beside_progress_bars(stream: Any) -> contextlib.AbstractContextManager[Any]:
+    bars = getattr(sys.modules.get("tqdm"), "tqdm", None)
+    # Without a bar on the screen, tqdm isn't asked: its first lock starts a helper process on some systems.
+    if bars is None or not getattr(bars, "_instances", None):
+        return contextlib.nullcontext()
+    mode: contextlib.AbstractContextManager[Any] = bars.external_write_mode(file=stream)
+    return mode

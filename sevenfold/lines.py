@@ -1,0 +1,279 @@
+r"""The line grammar, both ways: a loguru record -> one line of text -> an `Event`.
+
+::
+
+    line   = time " | " level " | " channel " | " message [" | " field *(" " field)]
+    time   = UTC, ISO 8601 with microseconds and "Z"
+    level  = padded to 8
+    field  = key "=" value
+    key    = WORD, or a JSON string
+    value  = WORD, but not true, false, null, NaN or Infinity; or JSON
+    WORD   = [A-Za-z_][A-Za-z0-9_./:@+-]*
+
+Message, level and channel are JSON string bodies, in which a quotation mark stands for itself and ``|`` is written
+``\u007c``; so no text can end its part early, start a line, or move a terminal's cursor. No channel is ``-``. Lines
+of a traceback follow their line, each indented by four spaces.
+"""
+
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+from sevenfold.values import clean, plain, to_json
+
+# Loguru types its records as a closed TypedDict, but ours carry one key more (`LINE`).
+Record: TypeAlias = Any
+
+# The rendered line travels on the record under this key: in `extra` it would leak into other people's sinks.
+LINE = "sevenfold_line"
+NO_CHANNEL = "-"
+INDENT = "    "
+
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_./:@+-]*")
+_RESERVED = {"true", "false", "null", "NaN", "Infinity"}
+_LITERALS = {"true": True, "false": False, "null": None}
+# Controls, the escape character and the separator itself, and the marks that `values.escape_json` names.
+_UNSAFE = re.compile("[\x00-\x1f\\\\|\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t", "\\": r"\\"}
+_DECODER = json.JSONDecoder(parse_constant=lambda token: _refuse(f"expected strict JSON, got {token}"))
+
+
+class LineError(ValueError):
+    """A line that the grammar doesn't allow; the message says what was expected and what came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What one line says.
+
+    Attributes
+    ----------
+    time : datetime
+        When the call was made, UTC, to the microsecond.
+    level : str
+        Name of the level, such as ``"INFO"``.
+    channel : str or None
+        The channel it was bound to, None without one.
+    message : str
+        The message, as `values.plain` has it.
+    fields : dict
+        Plain values by key, in the order of the line; ``exception_type`` and ``exception_message`` among them when
+        an exception was logged.
+    exception : str or None
+        The text of the traceback below the line, None where there is none.
+    """
+
+    time: datetime
+    level: str
+    channel: str | None
+    message: str
+    fields: dict[str, Any] = field(default_factory=dict)
+    exception: str | None = None
+
+
+def render(record: Record) -> str:
+    """Write a record as one line, without the line's end.
+
+    Parameters
+    ----------
+    record : dict
+        A loguru record. Its extras but ``channel`` become the fields; an exception adds ``exception_type`` and
+        ``exception_message``.
+
+    Returns
+    -------
+    str
+        One line, by the grammar of this module.
+    """
+    head = (
+        f"{timestamp(record['time'])} | {escape(record['level'].name):8} | {channel_text(record['extra'])}"
+        f" | {escape(record['message'])}"
+    )
+    written = [f"{_key_text(key)}={value_text(value)}" for key, value in fields_of(record).items()]
+    return f"{head} | {' '.join(written)}" if written else head
+
+
+def timestamp(time: datetime) -> str:
+    """Write a time in UTC with microseconds and ``Z``."""
+    return time.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+
+
+def channel_text(extra: dict[str, Any]) -> str:
+    """Name a record's channel: its own text, the JSON text of what isn't a string, or ``-`` for none."""
+    channel = extra.get("channel")
+    if channel is None:
+        return NO_CHANNEL
+    if not isinstance(channel, str):
+        return escape(to_json(plain(channel)))
+    name = escape(plain(channel))
+    return r"\u002d" if name == NO_CHANNEL else name
+
+
+def fields_of(record: Record) -> dict[Any, Any]:
+    """Gather what a line writes as fields: the extras but the channel, and the exception's type and message."""
+    fields = {key: value for key, value in record["extra"].items() if key != "channel"}
+    if has_exception(record):
+        fields |= exception_fields(record["exception"])
+    return fields
+
+
+def has_exception(record: Record) -> bool:
+    """Whether an exception was logged; ``logger.exception()`` with none active leaves three Nones, which isn't one."""
+    exception = record["exception"]
+    return exception is not None and not (exception[0] is None and exception[1] is None)
+
+
+def exception_fields(exception: Any) -> dict[str, str]:
+    """Name an exception's type, with its module unless built in, and its message."""
+    kind, value = exception[0], exception[1]
+    name = getattr(kind, "__qualname__", "") or type(value).__qualname__
+    module = getattr(kind, "__module__", "builtins")
+    try:
+        message = "" if value is None else str(value)
+    except Exception:
+        message = f"<unprintable {name} object>"
+    return {"exception_type": name if module == "builtins" else f"{module}.{name}", "exception_message": message}
+
+
+def value_text(value: Any) -> str:
+    """Write a field's value: a bare word where that is unambiguous, JSON otherwise."""
+    value = plain(value)
+    if type(value) is str and _WORD.fullmatch(value) and value not in _RESERVED:
+        return value
+    return to_json(value)
+
+
+def _key_text(key: Any) -> str:
+    name = plain(key)
+    if type(name) is not str:
+        name = to_json(name)
+    return name if _WORD.fullmatch(name) else to_json(name)
+
+
+def escape(text: str) -> str:
+    """Write text as the body of a JSON string whose quotation marks stand for themselves, with ``|`` escaped too."""
+    text = clean(str(text))
+    return _UNSAFE.sub(_escape_one, text)
+
+
+def _escape_one(found: re.Match[str]) -> str:
+    character = found[0]
+    return _SHORT.get(character) or f"\\u{ord(character):04x}"
+
+
+def indent(text: str) -> str:
+    """Indent each line of a traceback and neutralise its controls, so that no line of it looks like an event.
+
+    Unlike a message it isn't given back exactly: backslashes stay single, for the paths and the source that it shows.
+    """
+    lines = clean(text).rstrip("\n").split("\n")
+    return "".join(f"{INDENT}{_CONTROLS.sub(_escape_one, line)}\n" for line in lines)
+
+
+def parse(text: str) -> Event:
+    """Read a line, and the traceback below it if there is one.
+
+    Parameters
+    ----------
+    text : str
+        What `render` wrote, with or without its line's end, and any indented lines behind it.
+
+    Returns
+    -------
+    Event
+
+    Raises
+    ------
+    LineError
+        If the text isn't of the grammar.
+    """
+    line, _, below = text.rstrip("\n").partition("\n")
+    parts = line.split(" | ", 4)
+    if len(parts) < 4:  # noqa: PLR2004
+        raise LineError(f"expected time | level | channel | message, got {line[:80]!r}")
+    channel = None if parts[2] == NO_CHANNEL else unescape(parts[2])
+    return Event(
+        time=_parse_time(parts[0]),
+        level=unescape(parts[1]).rstrip(),
+        channel=channel,
+        message=unescape(parts[3]),
+        fields=_parse_fields(parts[4]) if len(parts) > 4 else {},  # noqa: PLR2004
+        exception=_parse_exception(below) if below else None,
+    )
+
+
+def _parse_time(text: str) -> datetime:
+    try:
+        if text.endswith("Z"):
+            return datetime.fromisoformat(text)
+    except ValueError:
+        pass
+    raise LineError(f"expected a time such as 2026-01-31T08:36:11.096123Z, got {text[:40]!r}")
+
+
+def unescape(text: str) -> str:
+    """Give back what `escape` was given."""
+    if "\\" not in text:
+        return text
+    try:
+        return str(json.loads('"' + text.replace('"', '\\"') + '"'))
+    except ValueError:
+        raise LineError(f"expected escapes as JSON has them, got {text[:80]!r}") from None
+
+
+def _parse_fields(text: str) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    position = 0
+    while position < len(text):
+        key, position = _parse_key(text, position)
+        fields[key], position = _parse_value(text, position)
+        if position < len(text) and text[position] != " ":
+            raise LineError(f"expected a space between fields, got {text[position : position + 40]!r}")
+        position += 1
+    return fields
+
+
+def _parse_key(text: str, position: int) -> tuple[str, int]:
+    if text[position] == '"':
+        key, position = _parse_json(text, position)
+    else:
+        found = _WORD.match(text, position)
+        if found is None:
+            raise LineError(f"expected a key, got {text[position : position + 40]!r}")
+        key, position = found[0], found.end()
+    if text[position : position + 1] != "=":
+        raise LineError(f"expected '=' after the key {key!r}, got {text[position : position + 40]!r}")
+    return str(key), position + 1
+
+
+def _parse_value(text: str, position: int) -> tuple[Any, int]:
+    word = _WORD.match(text, position)
+    if word is None:
+        return _parse_json(text, position)
+    if word[0] in _LITERALS:
+        return _LITERALS[word[0]], word.end()
+    if word[0] in _RESERVED:
+        raise LineError(f"expected strict JSON, got {word[0]}")
+    return word[0], word.end()
+
+
+def _parse_json(text: str, position: int) -> tuple[Any, int]:
+    try:
+        return _DECODER.raw_decode(text, position)
+    except ValueError:
+        raise LineError(f"expected a value, got {text[position : position + 40]!r}") from None
+
+
+def _parse_exception(below: str) -> str:
+    lines = below.split("\n")
+    for line in lines:
+        if not line.startswith(INDENT):
+            raise LineError(f"expected an indented line of a traceback, got {line[:80]!r}")
+    return "\n".join(line.removeprefix(INDENT) for line in lines)
+
+
+def _refuse(text: str) -> Any:
+    raise LineError(text)

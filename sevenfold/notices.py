@@ -1,0 +1,30 @@
+"""What the sinks have to say themselves: one line on stderr, and never an exception."""
+
+import contextlib
+import sys
+
+from sevenfold.lines import escape
+
+PREFIX = "sevenfold: "
+MAX_LENGTH = 500  # characters; a notice may quote what somebody logged
+
+
+def notice(text: str) -> None:
+    """Write one line to stderr, escaped and cut, whatever state stderr is in.
+
+    A notice is the last resort of a logging call, so it must neither raise nor log. ``sys.stderr`` is looked up at
+    each call, since programs and test runners replace it, and is None in a windowed Python.
+    """
+    with contextlib.suppress(Exception):
+        if sys.stderr is not None:
+            sys.stderr.write(PREFIX + escape(text)[:MAX_LENGTH] + "\n")
+            sys.stderr.flush()
+
+
+def describe(error: BaseException) -> str:
+    """Name an exception with its message, or without it where its ``str`` raises."""
+    try:
+        message = str(error)
+    except Exception:
+        message = "(no message: its str() raised)"
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__

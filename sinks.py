@@ -1,0 +1,317 @@
+"""One loguru logger, seven files: the channel table, the filters and `configure`.
+
+A record goes where the string bound to it as ``channel`` says::
+
+    import sinks
+    from loguru import logger
+
+    with sinks.configure("logs"):
+        logger.bind(channel="predictions").info("prediction", decision="approve", confidence=0.93)
+
+This module and ``sevenfold.capture`` alone add or remove handlers. Loguru has one logger for the whole process, so
+this module keeps one piece of global state: the handlers that the last call of `configure` added.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self, TypeAlias
+
+from loguru import logger
+
+from sevenfold.files import RotatingFile
+from sevenfold.filters import ERRORS, INFO, Gate, OnChannel, OnConsole, OnErrors
+from sevenfold.handlers import (
+    AuditSink,
+    Console,
+    ErrorsSink,
+    LineSink,
+    audit_format,
+    errors_format,
+    line_format,
+    nowhere,
+)
+from sevenfold.lines import NO_CHANNEL
+
+Filter: TypeAlias = Callable[[Mapping[str, Any]], bool]
+
+AUDIT = "audit"
+_NEVER = 10**9  # above any level
+
+
+class _Inherit(Enum):
+    INHERIT = "inherit"
+
+    def __repr__(self) -> str:
+        return "INHERIT"
+
+
+INHERIT: Final = _Inherit.INHERIT
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A row of the channel table: where the records of one channel go.
+
+    Attributes
+    ----------
+    name : str
+        What a logger is bound to: ``logger.bind(channel=name)``.
+    file : str
+        Name of its file in the log folder.
+    level : str or int
+        The least level that the file keeps.
+    console_level : str or int
+        The least level that the console shows.
+    rotation, retention, compression
+        As `configure` takes them, instead of what it was given; None switches one off.
+
+    Raises
+    ------
+    ValueError
+        If the name is empty or ``-``, or the file isn't a bare file name.
+    """
+
+    name: str
+    file: str
+    level: str | int = "INFO"
+    console_level: str | int = "INFO"
+    rotation: Any = INHERIT
+    retention: Any = INHERIT
+    compression: Any = INHERIT
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or self.name in {"", NO_CHANNEL}:
+            raise ValueError(f"a channel's name must be a string, not empty and not '-', got {self.name!r}")
+        if not isinstance(self.file, str) or not self.file.strip(".") or set(self.file) & set('/\\:*?"<>|{}\0'):
+            raise ValueError(f"the file of channel {self.name!r} must be a bare file name, got {self.file!r}")
+
+
+CHANNELS: Final = (
+    Channel("training", "ml_pipeline.log"),
+    Channel("predictions", "predictions.log", console_level="WARNING"),
+    Channel("drift", "data_drift.log"),
+    Channel("monitoring", "monitoring.log"),
+    Channel("api", "api_requests.log", console_level="WARNING"),
+    Channel(AUDIT, "app_json.log", retention=None),  # evidence isn't deleted unless somebody says so
+    Channel(ERRORS, "errors.log"),
+)
+
+
+def configure(
+    log_dir: str | Path = "logs",
+    *,
+    channels: tuple[Channel, ...] = CHANNELS,
+    level: str | int | None = None,
+    rotation: Any = "10 MB",
+    retention: Any = "30 days",
+    compression: Any = "gz",
+    console: str | int | None = "INFO",
+    strict: bool = False,
+) -> "Sinks":
+    """Add the handlers of all channels to loguru's logger.
+
+    They replace those of an earlier call and loguru's default one; handlers that others added stay.
+
+    Parameters
+    ----------
+    log_dir : str or Path
+        The folder of the files; made if need be.
+    channels : tuple of Channel
+        The table. One row more is one file more; the row ``errors`` must be there.
+    level : str or int, optional
+        The least level kept by every file, instead of the rows' own.
+    rotation, retention, compression
+        When a file is rotated, how long rotated files are kept and how they are compressed, as loguru's ``add`` takes
+        them; None switches each off.
+    console : str or int, optional
+        The least level shown on stderr; None shows nothing.
+    strict : bool
+        Raise ValueError in the caller for a channel that the table lacks, instead of a notice on stderr.
+
+    Returns
+    -------
+    Sinks
+        A handle whose ``close()`` removes exactly these handlers; also a context manager.
+
+    Raises
+    ------
+    OSError
+        If the folder or a file in it can't be written; it names the folder, and the handlers are as they were.
+    ValueError
+        If an argument can't be understood; the handlers are as they were.
+    """
+    table = _checked(channels)
+    console_level = None if console is None else _level_no(console)
+    if _capture is not None:
+        return _capture(table, level, Path(log_dir))
+    routes = make_routes(table, level, console_level)
+    sinks = _open_sinks(
+        Path(log_dir), routes, {"rotation": rotation, "retention": retention, "compression": compression}
+    )
+    _remove_replaced()
+    ids = _add_handlers(routes, sinks, console_level, strict=strict)
+    return _activate(Sinks(Path(log_dir), sinks, ids))
+
+
+class Sinks:
+    """The handlers that one call of `configure` added.
+
+    Attributes
+    ----------
+    log_dir : Path
+        The folder of the files.
+    """
+
+    def __init__(self, log_dir: Path, sinks: Mapping[str, LineSink], handler_ids: tuple[int, ...]) -> None:
+        self.log_dir = log_dir
+        self._sinks = sinks
+        self._handler_ids = handler_ids
+
+    @property
+    def events(self) -> dict[str, int]:
+        """Events that this process wrote through these handlers, by file name."""
+        return {sink.file.path.name: sink.events for sink in self._sinks.values()}
+
+    def close(self) -> None:
+        """Remove these handlers and close their files; what was removed already doesn't matter."""
+        for handler_id in self._handler_ids:
+            with contextlib.suppress(ValueError):
+                logger.remove(handler_id)
+        self._handler_ids = ()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Which records reach the file of one channel.
+
+    Attributes
+    ----------
+    channel : Channel
+        The row of the table.
+    level : int
+        The least level that the file's handler is called for.
+    filter : callable
+        Takes a record; whether the file keeps it.
+    """
+
+    channel: Channel
+    level: int
+    filter: Filter
+
+    def accepts(self, record: Mapping[str, Any]) -> bool:
+        """Whether a record reaches the file."""
+        return bool(record["level"].no >= self.level and self.filter(record))
+
+
+def make_routes(channels: tuple[Channel, ...], level: str | int | None, console_level: int | None) -> tuple[Route, ...]:
+    """Say for each file which records reach it, in the order of their handlers.
+
+    The audit trail comes last, since it raises in the caller when an event can't be written, and a raise ends the
+    fan-out.
+    """
+    rows = sorted(channels, key=lambda row: (row.name == AUDIT, row.name == ERRORS))
+    names = tuple(row.name for row in channels)
+    return tuple(
+        _make_route(row, _level_no(row.level if level is None else level), names, console_level) for row in rows
+    )
+
+
+def _make_route(row: Channel, kept: int, names: tuple[str, ...], console_level: int | None) -> Route:
+    if row.name != ERRORS:
+        return Route(row, kept, OnChannel(row.name))
+    shown = _NEVER if console_level is None else console_level
+    return Route(row, min(kept, INFO), OnErrors(names, kept, shown))
+
+
+def _checked(channels: Iterable[Channel]) -> tuple[Channel, ...]:
+    table = tuple(channels)
+    names = [row.name for row in table]
+    for what, values in (("name", names), ("file", [row.file.casefold() for row in table])):
+        twice = next((value for value in values if values.count(value) > 1), None)
+        if twice is not None:
+            raise ValueError(f"each channel needs a {what} of its own, got {twice!r} twice")
+    if ERRORS not in names:
+        raise ValueError(f"channels must have a row named {ERRORS!r}, got {', '.join(names) or 'none at all'}")
+    return table
+
+
+def _level_no(level: str | int) -> int:
+    if isinstance(level, int) and level >= 0:
+        return int(level)
+    try:
+        return logger.level(str(level)).no
+    except ValueError:
+        raise ValueError(f"a level must be a name such as 'INFO' or a number from 0, got {level!r}") from None
+
+
+def _open_sinks(log_dir: Path, routes: tuple[Route, ...], defaults: Mapping[str, Any]) -> dict[str, LineSink]:
+    sinks: dict[str, LineSink] = {}
+    try:
+        for row in (route.channel for route in routes):
+            own = {key: getattr(row, key) for key in defaults if getattr(row, key) is not INHERIT}
+            file = RotatingFile(log_dir / row.file, **{**defaults, **own})
+            sinks[row.name] = {ERRORS: ErrorsSink, AUDIT: AuditSink}.get(row.name, LineSink)(file)
+    except BaseException as error:
+        for opened in sinks.values():
+            opened.stop()
+        if isinstance(error, OSError):
+            raise OSError(error.errno, f"the log folder can't be written: {error.strerror}", str(log_dir)) from error
+        raise
+    return sinks
+
+
+def _add_handlers(
+    routes: tuple[Route, ...], sinks: Mapping[str, LineSink], console_level: int | None, *, strict: bool
+) -> tuple[int, ...]:
+    ids = []
+    rows = [route.channel for route in routes]
+    if strict:
+        ids.append(_add(nowhere, 0, Gate(tuple(row.name for row in rows)), catch=False))
+    if console_level is not None:
+        shown = {row.name: max(console_level, _level_no(row.console_level)) for row in rows}
+        ids.append(_add(Console(), console_level, OnConsole(shown, console_level)))
+    for route in routes:
+        name = route.channel.name
+        options: dict[str, Any] = {}
+        if name == ERRORS:
+            options = {"format": errors_format, "backtrace": True, "diagnose": True}
+        elif name == AUDIT:
+            options = {"format": audit_format, "serialize": True, "catch": False}
+        ids.append(_add(sinks[name], route.level, route.filter, **options))
+    return tuple(ids)
+
+
+def _add(sink: Any, level: int, accepts: Filter, **options: Any) -> int:
+    # All options are said, since loguru takes its defaults from environment variables.
+    said = {"serialize": False, "backtrace": False, "diagnose": False, "colorize": False, "enqueue": False}
+    return logger.add(sink, level=level, filter=accepts, **{"format": line_format, "catch": True, **said, **options})
+
+
+# The global state, and its only writers: the handlers in force, and what stands in for configure() under pytest.
+_active: Sinks | None = None
+_capture: Callable[[tuple[Channel, ...], str | int | None, Path], Sinks] | None = None
+
+
+def _activate(sinks: Sinks) -> Sinks:
+    global _active  # noqa: PLW0603 - see the module's docstring
+    _active = sinks
+    return sinks
+
+
+def _remove_replaced() -> None:
+    if _active is not None:
+        _active.close()
+    with contextlib.suppress(ValueError):
+        logger.remove(0)  # loguru's default handler
