@@ -149,9 +149,8 @@ def configure(
     if _capture is not None:
         return _capture(table, level, Path(log_dir))
     routes = make_routes(table, level, console_level)
-    sinks = _open_sinks(
-        Path(log_dir), routes, {"rotation": rotation, "retention": retention, "compression": compression}
-    )
+    defaults = {"rotation": rotation, "retention": retention, "compression": compression}
+    sinks = _open_sinks(Path(log_dir), table, defaults)
     _remove_replaced()
     ids = _add_handlers(routes, sinks, console_level, strict=strict)
     return _activate(Sinks(Path(log_dir), sinks, ids))
@@ -256,10 +255,10 @@ def _level_no(level: str | int) -> int:
         raise ValueError(f"a level must be a name such as 'INFO' or a number from 0, got {level!r}") from None
 
 
-def _open_sinks(log_dir: Path, routes: tuple[Route, ...], defaults: Mapping[str, Any]) -> dict[str, LineSink]:
+def _open_sinks(log_dir: Path, table: tuple[Channel, ...], defaults: Mapping[str, Any]) -> dict[str, LineSink]:
     sinks: dict[str, LineSink] = {}
     try:
-        for row in (route.channel for route in routes):
+        for row in table:
             own = {key: getattr(row, key) for key in defaults if getattr(row, key) is not INHERIT}
             file = RotatingFile(log_dir / row.file, **{**defaults, **own})
             sinks[row.name] = {ERRORS: ErrorsSink, AUDIT: AuditSink}.get(row.name, LineSink)(file)

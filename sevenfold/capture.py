@@ -28,13 +28,14 @@ import pytest
 from loguru import logger
 
 from sevenfold.filters import INFO, Gate
-from sevenfold.handlers import nowhere
-from sevenfold.lines import LINE, has_exception, render
+from sevenfold.handlers import line_format, nowhere
+from sevenfold.lines import LINE, has_exception
 from sevenfold.values import plain
 
 if TYPE_CHECKING:
     from sinks import Channel, Sinks
 
+_FIELDS = "sevenfold_fields"
 _SWALLOWED = pytest.StashKey[list[str]]()
 # What a logger holds besides its handlers; loguru's handlers share the dict of the levels' colours.
 _CORE_STATE = ("min_level", "extra", "patcher", "activation_list", "activation_none", "enabled")
@@ -88,15 +89,15 @@ class ChannelLog:
         self.records: list[CapturedRecord] = []
         self._lines: list[str] = []
         self._unknown: list[str] = []
+        self._least: int | None = None  # what `at_level` asks for, over all tables
         self.use(table, None)
 
     def use(self, table: "tuple[Channel, ...]", level: str | int | None) -> None:
         """Route from here on by this table; ``level`` overrides its rows'."""
         import sinks  # noqa: PLC0415 - the table is the user's, in a module that imports this package
 
+        self._routes = sinks.make_routes(table, level if self._least is None else self._least, None)
         self._table, self._level = table, level
-        self._routes = sinks.make_routes(table, level, None)
-        self._other_level = INFO if level is None else min(route.level for route in self._routes)
 
     @property
     def messages(self) -> list[str]:
@@ -130,6 +131,10 @@ class ChannelLog:
         least = level if isinstance(level, int) else logger.level(level).no
         return AtLevel(self, least, [record for record in self.records if record.level_no >= least])
 
+    def _capture_from(self, level: int | None) -> None:
+        self._least = level
+        self.use(self._table, self._level)
+
     def clear(self) -> None:
         """Forget what was captured, and that a channel was unknown: for a test that expects just that."""
         self.records.clear()
@@ -143,23 +148,33 @@ class ChannelLog:
             self._unknown.append(str(error))
             raise
 
+    def _channels(self, record: Mapping[str, Any]) -> tuple[str, ...]:
+        return tuple(route.channel.name for route in self._routes if route.accepts(record))
+
+    def _keeps(self, record: Mapping[str, Any]) -> bool:
+        no = record["level"].no
+        if record["extra"].get("channel") is None and no >= (INFO if self._least is None else self._least):
+            return True  # the console's
+        return no >= (self._least or 0) and bool(self._channels(record))
+
+    def _format(self, record: Any) -> str:
+        """Read the values here, outside of the handler's lock: somebody's ``repr`` may log, too."""
+        record[_FIELDS] = plain({key: value for key, value in record["extra"].items() if key != "channel"})
+        return line_format(record)
+
     def _write(self, message: Any) -> None:
         record = message.record
-        channels = tuple(route.channel.name for route in self._routes if route.accepts(record))
-        extra = record["extra"]
-        if not channels and (extra.get("channel") is not None or record["level"].no < self._other_level):
-            return
-        self._lines.append(record.get(LINE) or render(record))
+        self._lines.append(record[LINE])
         self.records.append(
             CapturedRecord(
                 time=record["time"],
                 level=record["level"].name,
                 level_no=record["level"].no,
-                channel=extra.get("channel"),
+                channel=record["extra"].get("channel"),
                 message=record["message"],
-                fields=plain({key: value for key, value in extra.items() if key != "channel"}),
+                fields=record[_FIELDS],
                 exception=record["exception"].value if has_exception(record) else None,
-                channels=channels,
+                channels=self._channels(record),
             )
         )
 
@@ -176,14 +191,14 @@ class AtLevel(list[CapturedRecord]):
         self._log, self._level = log, level
 
     def __enter__(self) -> Self:
-        self._before = self._log._table, self._log._level  # noqa: SLF001 - the two belong together
-        self._log.use(self._log._table, self._level)  # noqa: SLF001
+        self._before = self._log._least  # noqa: SLF001 - the two belong together
+        self._log._capture_from(self._level)  # noqa: SLF001
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._log.use(*self._before)
+        self._log._capture_from(self._before)  # noqa: SLF001
 
 
 def _captured_sinks(log: ChannelLog, table: "tuple[Channel, ...]", log_dir: Path) -> "Sinks":
@@ -206,19 +221,21 @@ def channel_table() -> "tuple[Channel, ...]":
 
 
 @pytest.fixture
-def channel_log(
-    request: pytest.FixtureRequest, channel_table: "tuple[Channel, ...]", monkeypatch: pytest.MonkeyPatch
-) -> Iterator[ChannelLog]:
+def channel_log(request: pytest.FixtureRequest, channel_table: "tuple[Channel, ...]") -> Iterator[ChannelLog]:
     """Capture what is logged during a test, by channel; the logger is given back as it was found."""
     import sinks  # noqa: PLC0415
 
     log = ChannelLog(channel_table)
     request.node.stash[_SWALLOWED] = log._unknown  # noqa: SLF001
-    monkeypatch.setattr(sinks, "_capture", log._configure)  # noqa: SLF001
+    options: Any = {"level": 0, "catch": False, "backtrace": False, "diagnose": False}
     real = sinks._active._handler_ids if sinks._active else ()  # noqa: SLF001
-    with _borrowed_logger(set_aside=real) as keep:
-        keep(logger.add(nowhere, level=0, filter=log._gate, format="", catch=False))  # noqa: SLF001
-        keep(logger.add(log._write, level=0, format="", catch=False, backtrace=False, diagnose=False))  # noqa: SLF001
+    # Not the fixture `monkeypatch`: a test may undo that halfway.
+    with pytest.MonkeyPatch.context() as patch, _borrowed_logger(set_aside=real) as keep:
+        patch.setattr(sinks, "_capture", log._configure)  # noqa: SLF001
+        if sinks._active:  # noqa: SLF001
+            patch.setattr(sinks._active, "_handler_ids", ())  # noqa: SLF001 - what the test closes is open again afterwards
+        keep(logger.add(nowhere, filter=log._gate, format="", **options))  # noqa: SLF001
+        keep(logger.add(log._write, filter=log._keeps, format=log._format, **options))  # noqa: SLF001
         yield log
 
 
@@ -277,6 +294,9 @@ def _borrowed_logger(set_aside: tuple[int, ...]) -> Iterator[Any]:
         for name, mapping in levels.items():
             getattr(core, name).clear()
             getattr(core, name).update(mapping)
+        for handler in found.values():
+            for level in core.levels:
+                handler.update_format(level)  # its colour, which a test may have changed
         for name, value in state.items():
             setattr(core, name, value)
         core.handlers = found

@@ -92,7 +92,8 @@ def render(record: Record) -> str:
         f"{timestamp(record['time'])} | {escape(record['level'].name):8} | {channel_text(record['extra'])}"
         f" | {escape(record['message'])}"
     )
-    written = [f"{_key_text(key)}={value_text(value)}" for key, value in fields_of(record).items()]
+    fields = plain(fields_of(record))  # as a whole: keys that are alike only when plain stay apart
+    written = [f"{_key_text(key)}={value_text(value)}" for key, value in fields.items()]
     return f"{head} | {' '.join(written)}" if written else head
 
 
@@ -139,18 +140,14 @@ def exception_fields(exception: Any) -> dict[str, str]:
 
 
 def value_text(value: Any) -> str:
-    """Write a field's value: a bare word where that is unambiguous, JSON otherwise."""
-    value = plain(value)
+    """Write a field's plain value: a bare word where that is unambiguous, JSON otherwise."""
     if type(value) is str and _WORD.fullmatch(value) and value not in _RESERVED:
         return value
     return to_json(value)
 
 
-def _key_text(key: Any) -> str:
-    name = plain(key)
-    if type(name) is not str:
-        name = to_json(name)
-    return name if _WORD.fullmatch(name) else to_json(name)
+def _key_text(key: str) -> str:
+    return key if _WORD.fullmatch(key) else to_json(key)
 
 
 def escape(text: str) -> str:
@@ -197,7 +194,7 @@ def parse(text: str) -> Event:
     channel = None if parts[2] == NO_CHANNEL else unescape(parts[2])
     return Event(
         time=_parse_time(parts[0]),
-        level=unescape(parts[1]).rstrip(),
+        level=unescape(parts[1].rstrip(" ")),
         channel=channel,
         message=unescape(parts[3]),
         fields=_parse_fields(parts[4]) if len(parts) > 4 else {},  # noqa: PLR2004
@@ -263,7 +260,7 @@ def _parse_value(text: str, position: int) -> tuple[Any, int]:
 def _parse_json(text: str, position: int) -> tuple[Any, int]:
     try:
         return _DECODER.raw_decode(text, position)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise LineError(f"expected a value, got {text[position : position + 40]!r}") from None
 
 

@@ -31,8 +31,11 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 # and paragraph separators, and the marks that reorder text on the screen (Unicode Standard Annex 9, table 4).
 _UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
+# Tuples rather than unions, which would be built anew at each call.
+_SCALARS = (str, int, float, bytes, bytearray, memoryview, date, time, Enum, np.generic)
 _SEQUENCES = (list, tuple, deque, KeysView, ValuesView)
 _WRITTEN_AS_STR = (Decimal, Fraction, PurePath, UUID, complex, timedelta)
+_type_name = type.__dict__["__name__"].__get__  # whatever a metaclass makes of the attribute
 _Parents = tuple[int, ...]  # ids of the containers around a value: finds cycles and measures depth
 
 
@@ -60,9 +63,8 @@ def plain(value: Any) -> Any:
 
 def clean(text: str) -> str:
     """Write lone surrogates, which UTF-8 can't, as the text of their escapes; other text stays as it is."""
-    if text.isascii():
-        return text
-    return _SURROGATES.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    text = str.__str__(text)  # a subclass may have a say of its own in everything else
+    return text if text.isascii() else _SURROGATES.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def to_json(value: Any) -> str:
@@ -94,19 +96,15 @@ def _plain(value: Any, parents: _Parents) -> Any:
     try:
         if kind is float:
             return _float(value)
-        return _scalar(value, parents) if _is_scalar(value) else _container(value, parents)
+        return _scalar(value, parents) if isinstance(value, _SCALARS) else _container(value, parents)
     except Exception:  # somebody's class raised in a method of its own: the record must be written all the same
         return _described(value)
-
-
-def _is_scalar(value: Any) -> bool:
-    return isinstance(value, str | int | float | bytes | bytearray | memoryview | date | time | Enum | np.generic)
 
 
 def _scalar(value: Any, parents: _Parents) -> Any:
     """Convert by the base class's own methods, since a subclass may override them with something that raises."""
     if isinstance(value, str):
-        return clean(str.__str__(value))
+        return clean(value)
     if isinstance(value, int):
         return _integer(int.__int__(value))
     if isinstance(value, float):
@@ -116,7 +114,7 @@ def _scalar(value: Any, parents: _Parents) -> Any:
     if isinstance(value, Enum):
         return _plain(value.value, parents)
     if isinstance(value, date | time):
-        return value.isoformat()
+        return clean(value.isoformat())
     return bytes(value).decode("utf-8", "backslashreplace")
 
 
@@ -135,10 +133,10 @@ def _numpy_scalar(value: np.generic, parents: _Parents) -> Any:
         exact = float(value)
         if isinstance(value, np.longdouble) and exact == exact and exact != value:  # noqa: PLR0124
             return str(value)  # more digits than a float holds
-        return _float(float(str(value)))
+        return _float(float(np.format_float_scientific(value)))  # str() heeds np.set_printoptions(legacy=...)
     if isinstance(value, np.void) and value.dtype.names:
-        return _dict(((name, value[name]) for name in value.dtype.names), parents)
-    if isinstance(value, np.datetime64 | np.timedelta64):
+        return _row(value, parents)
+    if isinstance(value, np.datetime64 | np.timedelta64 | np.complexfloating):
         return str(value)
     return _plain(value.item(), parents)
 
@@ -176,16 +174,29 @@ def _dict(items: Iterable[tuple[Any, Any]], inside: _Parents) -> dict[str, Any]:
 
 
 def _array(array: Any, inside: _Parents) -> Any:
-    if isinstance(array, np.ma.MaskedArray) and array.ndim == 0:
-        return None if array.mask else _plain(array.data[()], inside)
-    if not isinstance(array, np.ma.MaskedArray):
+    if isinstance(array, np.ma.MaskedArray):
+        return _masked(array, inside)
+    array = np.asarray(array)  # the items of an np.matrix would be matrices again, without end
+    if array.ndim == 0:
+        return _plain(array[()], inside)
+    if len(inside) + array.ndim <= MAX_DEPTH + 1:
         if array.dtype.kind in "biu":
             return array.tolist()
-        if array.ndim == 0:
-            return _plain(array[()], inside)
         if array.dtype.kind == "f" and array.dtype.itemsize <= np.dtype(np.float64).itemsize:
             return _floats(array)
     return [_plain(item, inside) for item in array]
+
+
+def _masked(array: Any, inside: _Parents) -> Any:
+    if array.ndim > 0:
+        return [_plain(item, inside) for item in array]
+    if array.dtype.names:
+        return _row(array, inside)
+    return None if array.mask else _plain(array.data[()], inside)
+
+
+def _row(row: Any, parents: _Parents) -> Any:
+    return _plain({name: row[name] for name in row.dtype.names}, parents)
 
 
 def _floats(array: np.ndarray[Any, Any]) -> list[Any]:
@@ -210,7 +221,7 @@ def _finite_floats(flat: np.ndarray[Any, Any]) -> list[Any]:
         # orjson prints the shortest digits of a float32; tolist() would show 0.1 as 0.10000000149011612.
         items = orjson.loads(orjson.dumps(flat.astype(np.float32), option=orjson.OPT_SERIALIZE_NUMPY))
     else:
-        items = [float(str(item)) for item in flat]
+        items = [float(np.format_float_scientific(item)) for item in flat]
     return items
 
 
@@ -228,6 +239,6 @@ def _object(value: Any, inside: _Parents) -> Any:
 
 def _described(value: Any) -> str:
     try:
-        return clean(str.__str__(repr(value)))
+        return clean(repr(value))
     except Exception:
-        return f"<unprintable {clean(type(value).__name__)} object>"
+        return f"<unprintable {clean(_type_name(type(value)))} object>"

@@ -1,0 +1,194 @@
+"""The command line: ``python main.py`` runs the reference pipeline and fills the seven log files."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+
+import sinks
+from pipeline.data import DataError, Dataset, Table, load_dataset, load_score_table, make_synthetic
+from pipeline.run import RunReport, Settings, run
+
+OK, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments; those of the process by default.
+
+    Returns
+    -------
+    int
+        The exit status: 0 when all went well, 1 when the pipeline failed, 2 when the user's input was wrong, 130
+        after Ctrl-C.
+    """
+    options = _parse(argv)
+    try:
+        dataset, score_table = _tables(options)
+        handle = sinks.configure(options.log_dir)
+    except (DataError, OSError, ValueError) as error:
+        print(f"main.py: {_one_line(error)}", file=sys.stderr)
+        return WRONG_INPUT
+    with handle:
+        return _run(options, dataset, score_table, handle)
+
+
+def _run(options: argparse.Namespace, dataset: Dataset, score_table: Table | None, handle: sinks.Sinks) -> int:
+    settings = Settings(
+        epochs=options.epochs,
+        seed=options.seed,
+        batches=options.batches,
+        requests=options.requests,
+        model_path=options.model,
+        shift_some=options.data is None,
+    )
+    try:
+        report = run(dataset, settings, score_table)
+    except KeyboardInterrupt:
+        print("main.py: interrupted; what was logged is kept", file=sys.stderr)
+        return INTERRUPTED
+    except Exception as error:  # the boundary of the program: the traceback is in errors.log
+        where = handle.log_dir / "errors.log"
+        print(f"main.py: the pipeline failed: {_one_line(error)}; the traceback is in {where}", file=sys.stderr)
+        return FAILED
+    print(_summary(report, handle))
+    return OK
+
+
+def _tables(options: argparse.Namespace) -> tuple[Dataset, Table | None]:
+    if options.data is None:
+        return make_synthetic(options.rows, options.features, np.random.default_rng(options.seed)), None
+    dataset = load_dataset(options.data, options.target, options.positive, options.drop)
+    return dataset, None if options.score is None else load_score_table(options.score, dataset.table)
+
+
+def _summary(report: RunReport, handle: sinks.Sinks) -> str:
+    majority, accuracy, auc = report.baseline_accuracy, report.val_accuracy, report.val_auc
+    return f"""
+validation accuracy {accuracy:.3f} (majority {majority:.3f}), AUC {auc:.3f}
+{report.n_predictions:,} rows scored in {report.n_batches} batches, {report.n_drifted} of them drifted
+{report.n_requests:,} requests answered
+run_id {report.run_id}, logged in {handle.log_dir.resolve()}
+
+{_table(handle)}"""
+
+
+def _table(handle: sinks.Sinks) -> str:
+    events = handle.events
+    width = max(map(len, events))
+    rows = [f"{'file':{width}} {'events':>9} {'size':>9}"]
+    rows += [f"{file:{width}} {count:>9,} {_size(handle.log_dir / file):>9}" for file, count in events.items()]
+    return "\n".join(rows)
+
+
+def _size(path: Path) -> str:
+    size: float = path.stat().st_size if path.exists() else 0
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:  # noqa: PLR2004
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
+
+
+def _one_line(error: BaseException) -> str:
+    text = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join(text.split()) or type(error).__name__
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong in one line, without the usage in front."""
+        self.exit(WRONG_INPUT, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = _parser()
+    options = parser.parse_args(argv)
+    needs_data = [name for name in ("target", "positive", "drop", "score") if getattr(options, name)]
+    if options.data is None and needs_data:
+        parser.error(f"--{needs_data[0]} goes with --data FILE.csv")
+    if options.data is not None and options.target is None:
+        parser.error("--data needs --target COLUMN, the column to predict")
+    return options
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="main.py", description="Train a model, score and serve with it; log all of it to seven files."
+    )
+    path: dict[str, Any] = {"type": Path, "metavar": "PATH"}
+    number: dict[str, Any] = {"metavar": "N"}
+    add = parser.add_argument
+    add("--log-dir", **path, default="logs", help="folder of the log files (default: %(default)s)")
+    add("--model", **path, default="artifacts/model.npz", help="where the model is saved (default: %(default)s)")
+    add("--seed", type=_at_least(0), **number, default=7, help="same seed, same numbers (default: %(default)s)")
+    add(
+        "--epochs",
+        type=_at_least(1),
+        **number,
+        default=30,
+        help="most passes over the training rows (default: %(default)s)",
+    )
+    add(
+        "--batches",
+        type=_at_least(1),
+        **number,
+        default=6,
+        help="batches to check for drift and score (default: %(default)s)",
+    )
+    add(
+        "--requests",
+        type=_at_least(0),
+        **number,
+        default=200,
+        help="requests to the scoring service (default: %(default)s)",
+    )
+    add = parser.add_argument_group("synthetic data").add_argument
+    add(
+        "--rows",
+        type=_at_least(100),
+        **number,
+        default=10_000,
+        help="rows to make, at least 100 (default: %(default)s)",
+    )
+    add("--features", type=_at_least(1), **number, default=8, help="columns to make (default: %(default)s)")
+    add = parser.add_argument_group("a table of your own, instead").add_argument
+    add("--data", type=Path, metavar="FILE.csv", help="table with a header, to learn from")
+    add("--target", metavar="COLUMN", help="the column to predict")
+    add("--positive", metavar="VALUE", help="the value of the target that is to be approved")
+    add("--drop", type=_names, default=(), metavar="COL,...", help="columns to leave out")
+    add(
+        "--score",
+        type=Path,
+        metavar="FILE.csv",
+        help="a second table, to score and to compare with the first for drift",
+    )
+    return parser
+
+
+def _at_least(least: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"expected a whole number, got {text!r}") from None
+        if value < least:
+            raise argparse.ArgumentTypeError(f"expected at least {least}, got {value}")
+        return value
+
+    return number
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

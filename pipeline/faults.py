@@ -1,0 +1,62 @@
+"""Two faults that really happen, so that errors.log shows what a full traceback looks like."""
+
+from pathlib import Path
+
+from loguru import logger
+
+log = logger.bind(channel="errors")
+
+
+def error_rate(errors: int, requests: int) -> float:
+    """Give the share of requests that failed.
+
+    Parameters
+    ----------
+    errors, requests : int
+        Counts of one window.
+
+    Raises
+    ------
+    ZeroDivisionError
+        If there was no request.
+    """
+    return errors / requests
+
+
+def read_thresholds(path: Path) -> dict[str, float]:
+    """Read decision thresholds, one ``name=value`` a line.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    """
+    pairs = (line.split("=", 1) for line in path.read_text(encoding="utf-8").splitlines() if line)
+    return {name.strip(): float(value) for name, value in pairs}
+
+
+def provoke(folder: Path) -> int:
+    """Divide by zero and open a file that isn't there, and log both as an application would.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the missing file is looked for.
+
+    Returns
+    -------
+    int
+        How many faults were caught: 2.
+    """
+    caught = 0
+    try:
+        error_rate(errors=0, requests=0)
+    except ZeroDivisionError:
+        log.exception("error rate of an empty window", fault="division_by_zero")
+        caught += 1
+    try:
+        read_thresholds(folder / "thresholds.txt")
+    except FileNotFoundError:
+        log.exception("thresholds not found", fault="missing_file")
+        caught += 1
+    return caught

@@ -1,0 +1,204 @@
+"""The whole pipeline, stage by stage: train, check for drift, score, serve, fail on purpose; audited throughout."""
+
+import getpass
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+from loguru import logger
+
+from pipeline import faults, training
+from pipeline.data import Dataset, Table, fingerprint, shift, split
+from pipeline.drift import DriftDetector, log_report
+from pipeline.inference import score
+from pipeline.monitoring import Monitor
+from pipeline.service import ScoringService
+from pipeline.traffic import make_requests
+from pipeline.training import LogisticModel
+
+audit = logger.bind(channel="audit")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a run is asked to do.
+
+    Attributes
+    ----------
+    epochs : int
+        The most passes over the training rows, at least 1.
+    seed : int
+        Of the generator behind every random choice, at least 0.
+    batches : int
+        Batches that the scored rows are cut into, each compared with the training rows, at least 1.
+    requests : int
+        Requests sent through the scoring service, at least 0.
+    model_path : Path
+        Where the model is saved.
+    shift_some : bool
+        Whether to shift a third of the batches, so that there is drift to be found: for synthetic data.
+    """
+
+    epochs: int = 30
+    seed: int = 7
+    batches: int = 6
+    requests: int = 200
+    model_path: Path = Path("artifacts/model.npz")
+    shift_some: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """What a run did.
+
+    Attributes
+    ----------
+    run_id : str
+        In every record of the run.
+    val_accuracy, val_auc, baseline_accuracy : float
+        Of the model on the validation rows, in [0, 1].
+    n_predictions : int
+        Rows scored, without those of requests.
+    n_batches, n_drifted : int
+        Batches checked, and those found drifted.
+    n_requests : int
+        Requests answered.
+    model_hash : str
+        SHA-256 of the model's file, hexadecimal.
+    """
+
+    run_id: str
+    val_accuracy: float
+    val_auc: float
+    baseline_accuracy: float
+    n_predictions: int
+    n_batches: int
+    n_drifted: int
+    n_requests: int
+    model_hash: str
+
+
+def run(dataset: Dataset, settings: Settings, score_table: Table | None = None) -> RunReport:
+    """Run all stages, and audit the start and how it ended.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Rows to learn from; the held-out part of them is scored.
+    settings : Settings
+        What to do.
+    score_table : Table, optional
+        Rows to score and to compare with the training rows instead of the held-out ones.
+
+    Returns
+    -------
+    RunReport
+
+    Raises
+    ------
+    Exception
+        Whatever a stage raises, once ``ml_pipeline_failed`` is audited.
+    """
+    run_id = f"run-{uuid4().hex[:12]}"
+    started = perf_counter()
+    common = {"actor": _actor(), "config_hash": _config_hash(settings), "data_hash": fingerprint(dataset)}
+    with logger.contextualize(run_id=run_id):
+        _audit("ml_pipeline_started", "started", **common)
+        try:
+            report = _run_stages(run_id, dataset, settings, score_table)
+        except KeyboardInterrupt:
+            _audit("ml_pipeline_failed", "interrupted", **common, duration_s=perf_counter() - started)
+            raise
+        except Exception as error:
+            failed = audit.opt(exception=error)
+            duration_s = perf_counter() - started
+            failed.error(
+                "ml_pipeline_failed", event="ml_pipeline_failed", outcome="failure", **common, duration_s=duration_s
+            )
+            raise
+        duration_s = perf_counter() - started
+        _audit("ml_pipeline_completed", "success", **common, duration_s=duration_s, model_hash=report.model_hash)
+    return report
+
+
+def _run_stages(run_id: str, dataset: Dataset, settings: Settings, score_table: Table | None) -> RunReport:
+    rng = np.random.default_rng(settings.seed)
+    train, val, held_out = split(dataset, rng)
+    model, trained, model_hash = _train(train, val, settings, rng)
+    table = held_out.table if score_table is None else score_table
+    batches = _batches(table, settings, rng)
+    n_drifted = _check_and_score(model, train.table, batches)
+    n_requests = _serve(model, table, settings.requests)
+    faults.provoke(settings.model_path.parent)
+    return RunReport(
+        run_id=run_id,
+        val_accuracy=trained.val_accuracy,
+        val_auc=trained.val_auc,
+        baseline_accuracy=trained.baseline_accuracy,
+        n_predictions=sum(batch.n_rows for batch in batches),
+        n_batches=len(batches),
+        n_drifted=n_drifted,
+        n_requests=n_requests,
+        model_hash=model_hash,
+    )
+
+
+def _train(
+    train: Dataset, val: Dataset, settings: Settings, rng: np.random.Generator
+) -> tuple[LogisticModel, training.TrainingReport, str]:
+    model, report = training.train(train, val, epochs=settings.epochs, rng=rng, seed=settings.seed)
+    model, model_hash = training.save(model, settings.model_path)
+    _audit("model_trained", "success", resource=str(settings.model_path), model_hash=model_hash, val_auc=report.val_auc)
+    return model, report, model_hash
+
+
+def _batches(table: Table, settings: Settings, rng: np.random.Generator) -> list[Table]:
+    count = min(settings.batches, table.n_rows)
+    batches = [table.take(rows) for rows in np.array_split(np.arange(table.n_rows), count)]
+    if settings.shift_some:
+        unshifted = count - max(1, count // 3)
+        batches[unshifted:] = [shift(batch, rng) for batch in batches[unshifted:]]
+    return batches
+
+
+def _check_and_score(model: LogisticModel, reference: Table, batches: list[Table]) -> int:
+    detector = DriftDetector(reference.columns)
+    n_drifted = 0
+    for number, batch in enumerate(batches, start=1):
+        report = detector.check(batch.columns, batch_id=f"batch-{number:03d}")
+        log_report(report)
+        if report.drift_detected:
+            n_drifted += 1
+            _audit("drift_detected", "detected", resource=report.batch_id, drifted_features=report.drifted_features)
+        score(model, batch, prefix=report.batch_id)
+    return n_drifted
+
+
+def _serve(model: LogisticModel, table: Table, n_requests: int) -> int:
+    monitor = Monitor()
+    service = ScoringService(model, monitor)
+    for request in make_requests(table, n_requests):
+        service.handle(request)
+    monitor.flush()
+    return n_requests
+
+
+def _audit(event: str, outcome: str, **fields: Any) -> None:
+    audit.info(event, event=event, outcome=outcome, **fields)
+
+
+def _actor() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # a container's user may have no name
+        return "unknown"
+
+
+def _config_hash(settings: Settings) -> str:
+    values = {name: str(getattr(settings, name)) for name in Settings.__slots__}
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

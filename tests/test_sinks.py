@@ -1,0 +1,418 @@
+"""Where each record goes, seen in real files and on the real stderr."""
+
+import io
+import itertools
+import json
+import os
+import pickle
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from log_files import read_events, read_json
+from loguru import logger
+
+import sinks
+from sevenfold.handlers import audit_format, errors_format, line_format
+from sinks import CHANNELS, Channel, configure
+
+pytestmark = pytest.mark.usefixtures("own_logger")
+
+FILES = {row.name: row.file for row in CHANNELS}
+SEVEN = list(FILES)
+UNKNOWN = ["predictons", 5, ["predictions"], np.zeros(2)]
+LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40}
+EXCEPTIONS = ["none", "active", "absent"]  # absent: an exception was asked for, but none is active
+QUIET_ON_CONSOLE = {"predictions", "api"}
+
+
+def log_with(exception: str, level: str, message: str, **extra: Any) -> None:
+    bound = logger.bind(**extra)
+    if exception == "active":
+        try:
+            _ = 1 / 0
+        except ZeroDivisionError:
+            bound.opt(exception=True).log(level, message)
+    else:
+        bound.opt(exception=exception == "absent").log(level, message)
+
+
+def expected_places(channel: Any, level: int, exception: str, *, console: bool) -> set[str]:
+    """The rules of the README, said once more in the plainest way."""
+    places: set[str] = set()
+    known = isinstance(channel, str) and channel in FILES
+    unknown = channel is not None and not known
+    if level < 20:
+        return places
+    if known:
+        places.add(FILES[channel])
+    if console and (level >= 30 or not (known and channel in QUIET_ON_CONSOLE)):
+        places.add("console")
+    if level >= 40 or exception == "active" or (unknown and not console):
+        places.add("errors.log")
+    return places
+
+
+@pytest.mark.parametrize("console", ["INFO", None])
+def test_the_truth_table_of_channel_level_and_exception(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], console: str | None
+) -> None:
+    cases = list(itertools.product([*SEVEN, None, *UNKNOWN], LEVELS, EXCEPTIONS))
+    with configure(tmp_path, console=console):
+        for number, (channel, level, exception) in enumerate(cases):
+            extra = {} if channel is None else {"channel": channel}
+            log_with(exception, level, f"case{number:04d}", **extra)
+    shown = capsys.readouterr().err.splitlines()
+    texts = {file: (tmp_path / file).read_text(encoding="utf-8") for file in FILES.values()}
+    for number, (channel, level, exception) in enumerate(cases):
+        case = f"case{number:04d}"
+        places = {file for file, text in texts.items() if case in text}
+        places |= {"console"} if any(case in line for line in shown) else set()
+        assert places == expected_places(channel, LEVELS[level], exception, console=console is not None), cases[number]
+    tracebacks = {event.message for event in read_events(tmp_path / "errors.log") if event.exception}
+    active = [f"case{i:04d}" for i, (_, level, kind) in enumerate(cases) if kind == "active" and level != "DEBUG"]
+    assert tracebacks == set(active)
+    assert [line for line in shown if line.startswith("sevenfold:")] == [
+        f"sevenfold: unknown channel {name}; known: training, predictions, drift, monitoring, api, audit, errors"
+        for name in ("'predictons'", "5", "['predictions']", "[0.0, 0.0]")
+    ]
+
+
+@pytest.mark.parametrize("console", ["INFO", None])
+@pytest.mark.parametrize("channel", UNKNOWN, ids=str)
+def test_in_strict_mode_an_unknown_channel_raises_at_any_level_and_nothing_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], channel: Any, console: str | None
+) -> None:
+    with configure(tmp_path, strict=True, console=console):
+        for level, exception in itertools.product(LEVELS, EXCEPTIONS):
+            with pytest.raises(ValueError, match=r"^unknown channel .*; known: training, predictions, "):
+                log_with(exception, level, "lost", channel=channel)
+        for channel_ in [*SEVEN, None]:
+            log_with("none", "INFO", "kept", **({} if channel_ is None else {"channel": channel_}))
+    assert "lost" not in "".join(path.read_text() for path in tmp_path.iterdir()) + capsys.readouterr().err
+    assert all(path.read_text().count("kept") >= 1 for path in tmp_path.iterdir())
+
+
+def test_an_unknown_channel_below_the_level_of_the_console_is_kept_in_errors_log(tmp_path: Path) -> None:
+    with configure(tmp_path, console="ERROR"):
+        logger.bind(channel="predictons").info("kept all the same")
+    assert [event.message for event in read_events(tmp_path / "errors.log")] == ["kept all the same"]
+
+
+def test_a_keyword_channel_wins_over_a_bound_one_and_the_bound_over_the_context(tmp_path: Path) -> None:
+    with configure(tmp_path, console=None), logger.contextualize(channel="drift"):
+        logger.info("by context")
+        logger.bind(channel="api").info("by bind")
+        logger.bind(channel="api").info("by keyword", channel="training")
+    assert {row.name: [e.message for e in read_events(tmp_path / row.file)] for row in CHANNELS[:5]} == {
+        "training": ["by keyword"],
+        "predictions": [],
+        "drift": ["by context"],
+        "monitoring": [],
+        "api": ["by bind"],
+    }
+
+
+def test_an_eighth_channel_is_one_more_row(tmp_path: Path) -> None:
+    with configure(tmp_path, channels=(*CHANNELS, Channel("embeddings", "embeddings.log", level="DEBUG"))) as handle:
+        logger.bind(channel="embeddings").debug("stored", n_vectors=3)
+        logger.bind(channel="embeddings").error("lost", n_vectors=0)
+    (stored, lost) = read_events(tmp_path / "embeddings.log")
+    assert (stored.level, stored.message, stored.fields) == ("DEBUG", "stored", {"n_vectors": 3})
+    assert read_events(tmp_path / "errors.log") == [lost]
+    assert handle.events == {**dict.fromkeys(FILES.values(), 0), "embeddings.log": 2, "errors.log": 1}
+
+
+def test_a_second_call_replaces_the_first_and_leaves_the_handlers_of_others(tmp_path: Path) -> None:
+    others: list[str] = []
+    other_id = logger.add(others.append, format="{message}")
+    first = configure(tmp_path / "first")
+    with configure(tmp_path / "second"):
+        logger.bind(channel="training").info("epoch")
+        first.close()
+        logger.bind(channel="training").info("epoch")
+    logger.bind(channel="training").info("after")
+    logger.remove(other_id)
+    assert (tmp_path / "first" / "ml_pipeline.log").read_text() == ""
+    assert len(read_events(tmp_path / "second" / "ml_pipeline.log")) == 2
+    assert others == ["epoch\n", "epoch\n", "after\n"]
+
+
+def test_closing_after_everything_was_removed_is_no_error(tmp_path: Path) -> None:
+    handle = configure(tmp_path)
+    logger.remove()
+    handle.close()
+    handle.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"level": "LOUD"}, ValueError, "a level must be a name such as 'INFO' or a number from 0, got 'LOUD'"),
+        ({"console": -1}, ValueError, "a level must be a name such as 'INFO' or a number from 0, got -1"),
+        (
+            {"channels": CHANNELS[:3]},
+            ValueError,
+            "channels must have a row named 'errors', got training, predictions, drift",
+        ),
+        ({"channels": ()}, ValueError, "channels must have a row named 'errors', got none at all"),
+        (
+            {"channels": (*CHANNELS, Channel("api", "more.log"))},
+            ValueError,
+            "each channel needs a name of its own, got 'api' twice",
+        ),
+        (
+            {"channels": (*CHANNELS, Channel("more", "ERRORS.log"))},
+            ValueError,
+            "each channel needs a file of its own, got 'errors.log' twice",
+        ),
+    ],
+)
+def test_a_bad_argument_is_named_and_the_handlers_in_force_stay(
+    tmp_path: Path, arguments: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with configure(tmp_path / "good", console=None):
+        with pytest.raises(error) as raised:
+            configure(tmp_path / "bad", **arguments)
+        logger.bind(channel="training").info("still logged")
+    assert str(raised.value) == message
+    assert not (tmp_path / "bad").exists()
+    assert len(read_events(tmp_path / "good" / "ml_pipeline.log")) == 1
+
+
+@pytest.mark.parametrize("option", ["rotation", "retention", "compression"])
+def test_an_option_of_the_files_that_cannot_be_understood_is_an_error_and_the_handlers_in_force_stay(
+    tmp_path: Path, option: str
+) -> None:
+    with configure(tmp_path / "good", console=None):
+        with pytest.raises(ValueError, match="nonsense"):
+            configure(tmp_path / "bad", **{option: "nonsense"})  # type: ignore[arg-type]
+        logger.bind(channel="training").info("still logged")
+    assert len(read_events(tmp_path / "good" / "ml_pipeline.log")) == 1
+
+
+def test_a_log_folder_that_is_a_file_is_an_error_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "logs").write_text("a file")
+    with configure(tmp_path / "good", console=None):
+        with pytest.raises(OSError, match="the log folder can't be written") as raised:
+            configure(tmp_path / "logs")
+        logger.bind(channel="training").info("still logged")
+    assert raised.value.filename == str(tmp_path / "logs")
+    assert (tmp_path / "logs").read_text() == "a file"
+    assert len(read_events(tmp_path / "good" / "ml_pipeline.log")) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "message"),
+    [
+        ("", "a.log", "a channel's name must be a string, not empty and not '-', got ''"),
+        ("-", "a.log", "a channel's name must be a string, not empty and not '-', got '-'"),
+        ("a", "../a.log", "the file of channel 'a' must be a bare file name, got '../a.log'"),
+        ("a", "..", "the file of channel 'a' must be a bare file name, got '..'"),
+        ("a", "c:a.log", "the file of channel 'a' must be a bare file name, got 'c:a.log'"),
+        ("a", "", "the file of channel 'a' must be a bare file name, got ''"),
+    ],
+)
+def test_a_row_of_the_table_says_what_is_wrong_with_it(name: str, file: str, message: str) -> None:
+    with pytest.raises(ValueError, match="channel") as raised:
+        Channel(name, file)
+    assert str(raised.value) == message
+
+
+def test_level_overrides_the_rows_but_not_the_rule_for_errors(tmp_path: Path) -> None:
+    with configure(tmp_path, level="CRITICAL", console=None):
+        logger.bind(channel="training").error("an error")
+        log_with("active", "INFO", "a caught one", channel="training")
+        logger.bind(channel="training").critical("the end")
+    assert [event.message for event in read_events(tmp_path / "ml_pipeline.log")] == ["the end"]
+    assert [e.message for e in read_events(tmp_path / "errors.log")] == ["an error", "a caught one", "the end"]
+
+
+def test_the_channels_own_file_and_the_console_keep_one_line_of_an_exception(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with configure(tmp_path):
+        log_with("active", "ERROR", "failed", channel="training", step=3)
+    text = (tmp_path / "ml_pipeline.log").read_text(encoding="utf-8")
+    (event,) = read_events(tmp_path / "ml_pipeline.log")
+    assert capsys.readouterr().err == text
+    assert event.fields == {"step": 3, "exception_type": "ZeroDivisionError", "exception_message": "division by zero"}
+    (error,) = read_events(tmp_path / "errors.log")
+    assert (error.fields, error.exception is None) == (event.fields, False)
+
+
+def test_errors_log_shows_the_values_of_variables_and_the_frames_above_the_catch(tmp_path: Path) -> None:
+    def fails(denominator: int) -> float:
+        return 1 / denominator
+
+    with configure(tmp_path, console=None):
+        try:
+            fails(0)
+        except ZeroDivisionError:
+            logger.bind(channel="errors").exception("failed")
+    (error,) = read_events(tmp_path / "errors.log")
+    assert error.exception is not None
+    assert "return 1 / denominator" in error.exception
+    assert "└ 0" in error.exception
+    assert "test_errors_log_shows_the_values" in error.exception
+    assert "pytest" in error.exception  # backtrace: the frames above the one that caught it
+
+
+def test_raw_messages_get_their_line_and_their_traceback_too(tmp_path: Path) -> None:
+    with configure(tmp_path, console=None):
+        try:
+            _ = 1 / 0
+        except ZeroDivisionError:
+            logger.bind(channel="training", step=1).opt(raw=True, exception=True).info("raw {}\n", 1)
+    (event,) = read_events(tmp_path / "ml_pipeline.log")
+    (error,) = read_events(tmp_path / "errors.log")
+    assert (event.message, event.fields["step"]) == ("raw 1\n", 1)
+    assert error.exception is not None
+    assert error.exception.endswith("ZeroDivisionError: division by zero")
+
+
+def test_values_that_json_lacks_are_whole_and_strict_in_all_files(tmp_path: Path) -> None:
+    extra = {"array": np.arange(2000) / 3, "nan": float("nan"), "f4": np.float32(0.1), "n": np.int64(3), 5: np.inf}
+    with configure(tmp_path, console=None):
+        for row in CHANNELS:
+            logger.bind(channel=row.name, nested=extra, array=extra["array"], nan=np.nan).error("values")
+    nested = {"array": (np.arange(2000) / 3).tolist(), "nan": "NaN", "f4": 0.1, "n": 3, "5": "Infinity"}
+    fields = {"nested": nested, "array": nested["array"], "nan": "NaN"}
+    for row in CHANNELS:
+        if row.name == "audit":
+            (line,) = read_json(tmp_path / row.file)
+            assert line["record"]["extra"] == {"channel": "audit", **fields}
+        else:
+            assert [event.fields for event in read_events(tmp_path / row.file)] == [fields] * (
+                7 if row.name == "errors" else 1
+            )
+
+
+def test_the_audit_file_has_the_schema_of_loguru_and_no_traceback(tmp_path: Path) -> None:
+    with configure(tmp_path, console=None):
+        logger.bind(channel="audit").info("model_trained", event="model_trained", outcome="success")
+        log_with("active", "ERROR", "ml_pipeline_failed", channel="audit")
+    trained, failed = read_json(tmp_path / "app_json.log")
+    assert set(trained) == {"text", "record"}
+    assert set(trained["record"]) == {
+        *("elapsed", "exception", "extra", "file", "function", "level", "line"),
+        *("message", "module", "name", "process", "thread", "time"),
+    }
+    assert trained["text"].endswith("model_trained | event=model_trained outcome=success")
+    assert trained["record"]["exception"] is None
+    assert failed["record"]["exception"] == {
+        "type": "ZeroDivisionError",
+        "value": "division by zero",
+        "traceback": True,
+    }
+    assert "\n" not in failed["text"]
+
+
+def test_handlers_that_come_after_get_the_audit_record_as_it_was(tmp_path: Path) -> None:
+    seen: list[dict[str, Any]] = []
+    array = np.arange(3)
+    with configure(tmp_path, console=None):
+        other_id = logger.add(lambda message: seen.append(dict(message.record)), format="{message} {exception}")
+        try:
+            _ = 1 / 0
+        except ZeroDivisionError as error:
+            logger.bind(channel="audit", array=array).exception("event")
+            caught = error
+        logger.remove(other_id)
+    (record,) = seen
+    assert record["extra"] == {"channel": "audit", "array": array}
+    assert record["extra"]["array"] is array
+    assert record["exception"].value is caught
+
+
+def test_the_console_is_coloured_on_a_terminal_alone_and_respects_no_color(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    with configure(tmp_path):
+        logger.bind(channel="training").warning("over \x1b[31mred")
+        monkeypatch.setenv("NO_COLOR", "1")
+        logger.bind(channel="training").warning("plain")
+    coloured, plain = terminal.getvalue().splitlines()
+    assert coloured.count("\x1b[") == 4
+    assert r"over \u001b[31mred" in coloured
+    assert "\x1b" not in plain
+
+
+def test_without_a_stderr_the_files_are_written_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    with configure(tmp_path):
+        logger.bind(channel="training").info("epoch")
+        logger.bind(channel="unknown").info("epoch")
+    assert len(read_events(tmp_path / "ml_pipeline.log")) == 1
+
+
+def test_the_environment_variables_of_loguru_change_nothing(tmp_path: Path) -> None:
+    program = """
+import sys, sinks
+from loguru import logger
+with sinks.configure(sys.argv[1]):
+    logger.bind(channel="training").info("epoch", n=1)
+"""
+    environment = os.environ | {
+        "LOGURU_SERIALIZE": "1",
+        "LOGURU_ENQUEUE": "1",
+        "LOGURU_FORMAT": "{message}",
+        "LOGURU_LEVEL": "ERROR",
+        "PYTHONPATH": str(Path(sinks.__file__).parent),
+    }
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, env=environment, timeout=60)
+    (event,) = read_events(tmp_path / "ml_pipeline.log")
+    assert (event.message, event.fields) == ("epoch", {"n": 1})
+
+
+def test_nothing_that_loguru_offers_on_a_call_breaks_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with configure(tmp_path, console=None):
+        log = logger.bind(channel="training")
+        log.opt(colors=True).info("<red>red</red> {}", 1)
+        log.opt(lazy=True).info("lazy {x}", x=lambda: np.float32(0.5))
+        log.opt(record=True).info("{record[level].name}")
+        log.opt(capture=False).info("not captured {x}", x=1)
+        log.info('{"json": 1} <b>{</b>')
+        log.log(15, "below") or log.log(25, "by number")
+        log.patch(lambda record: record["extra"].update({7: "a key that is no string"})).info("patched")
+        logger.bind(channel="training", **{"": 1, "a b": 2, "a=b": 3}).info("odd keys")
+    events = read_events(tmp_path / "ml_pipeline.log")
+    assert [(event.level, event.message, event.fields) for event in events] == [
+        ("INFO", "red 1", {}),
+        ("INFO", "lazy 0.5", {"x": 0.5}),
+        ("INFO", "INFO", {}),
+        ("INFO", "not captured 1", {}),
+        ("INFO", '{"json": 1} <b>{</b>', {}),
+        ("Level 25", "by number", {}),
+        ("INFO", "patched", {"7": "a key that is no string"}),
+        ("INFO", "odd keys", {"": 1, "a b": 2, "a=b": 3}),
+    ]
+    assert capsys.readouterr().err == ""
+
+
+def test_filters_and_formats_pickle() -> None:
+    for route in sinks.make_routes(CHANNELS, None, 20):
+        assert pickle.loads(pickle.dumps(route)) == route  # noqa: S301
+    for format_ in (line_format, errors_format, audit_format):
+        assert pickle.loads(pickle.dumps(format_)) is format_  # noqa: S301
+
+
+def test_the_json_of_the_audit_file_is_one_line_whatever_names_and_threads_hold(tmp_path: Path) -> None:
+    with configure(tmp_path, console=None):
+        thread = threading.Thread(target=logger.bind(channel="audit").info, args=("event",), name="odd\u2028\ud800\x85")
+        thread.start()
+        thread.join()
+    text = (tmp_path / "app_json.log").read_text(encoding="utf-8")
+    assert len(text.splitlines()) == 1
+    assert json.loads(text)["record"]["thread"]["name"] == "odd\u2028\\ud800\x85"
