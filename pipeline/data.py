@@ -330,9 +330,9 @@ class _Text:
 
 
 def _read(path: Path) -> _Text:
-    if path.is_dir():
-        raise DataError(f"{path}: expected a CSV file, got a folder")
     try:
+        if path.is_dir():
+            raise DataError(f"{path}: expected a CSV file, got a folder")
         with path.open(encoding="utf-8-sig", newline="") as file:
             return _parse(path, file)
     except FileNotFoundError:

@@ -1,0 +1,67 @@
+"""What the README says is so."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import main
+from sinks import CHANNELS
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def after(text: str) -> str:
+    """The indented line that follows a sentence of the README."""
+    found = re.search(re.escape(text) + r"\n\n    (.*)\n", README)
+    assert found is not None
+    return found[1]
+
+
+def masked(text: str) -> str:
+    """Blank out what differs from run to run and from machine to machine."""
+    text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z|run-[0-9a-f]{12}", "*", text)
+    text = re.sub(r"logged in .*", "logged in *", text)
+    return re.sub(r" +[\d,.]+( [kM]?B)?", " *", text)
+
+
+def test_the_table_of_channels_is_the_one_in_the_code() -> None:
+    rows = re.findall(r"^\| (\w+) \| ([\w.]+) \|", README, flags=re.MULTILINE)
+    assert rows[1:] == [(row.name, row.file) for row in CHANNELS]
+
+
+@pytest.mark.usefixtures("own_logger")
+def test_the_output_of_the_main_job_is_what_it_prints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main.main([]) == 0
+    (shown,) = blocks("text")
+    assert masked(shown.strip()) == masked(capsys.readouterr().out.strip())
+
+
+@pytest.mark.usefixtures("own_logger")
+def test_the_code_runs_and_writes_the_line_that_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, object] = {}
+    for code in blocks("python"):
+        if "pytest_plugins" not in code and "def test_" not in code:
+            exec(code, namespace)  # noqa: S102 - the README's own
+    written = Path("logs/predictions.log").read_text(encoding="utf-8").strip()
+    assert masked(written) == masked(after("`logs/predictions.log` then holds"))
+    assert "index built" in Path("logs/embeddings.log").read_text(encoding="utf-8")
+
+
+def test_the_test_runs(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, *_ = blocks("python")
+    (conftest,) = (code for code in blocks("python") if "pytest_plugins" in code)
+    (test,) = (code for code in blocks("python") if "def test_" in code)
+    imports = "".join(line for line in first.splitlines(keepends=True) if "import" in line)
+    pytester.makeconftest(conftest)
+    pytester.makepyfile(imports + test)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent))
+    pytester.runpytest_subprocess().assert_outcomes(passed=1)
