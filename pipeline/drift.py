@@ -1,7 +1,7 @@
 """Does a batch come from the distribution of the reference? One row per feature, one verdict per batch, both logged.
 
-A feature has drifted where its p-value, adjusted for the number of features (Benjamini and Hochberg), is at most `alpha`, and its population
-stability index is at least `psi_floor`: significant, and large enough to matter. The tests are in `significance`.
+A feature has drifted where it differs significantly and by enough to matter: its p-value, adjusted for the number of
+features (Benjamini and Hochberg), is at most `alpha`, and its population stability index at least `psi_floor`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from pipeline.profiles import Column, Level, Profile
+    from pipeline.profiles import Column, Comparison, Level
 
 log = logger.bind(channel="drift")
 
@@ -35,15 +35,19 @@ class FeatureDrift:
     feature
         The column's name.
     method
-        The test with the least p-value: kolmogorov_smirnov, chi_squared, unseen_share or missing_share; none if there was nothing to test.
+        The test that found most: kolmogorov_smirnov, chi_squared, rare_share (of rows with levels too rare for
+        chi-squared, new ones included) or missing_share; none if there was nothing to test.
     statistic
-        Of that test: the KS distance in [0, 1], Pearson's chi-squared, or the batch's share less the reference's, in [-1, 1].
+        Of that test: the distance in [0, 1], Pearson's statistic, or the batch's share less the reference's.
     p_value
-        Of the feature: the least p-value times the number of tests that were made on it. None if there were none.
+        Of the feature: the least of its tests' p-values, each divided by its share of the false alarms (0.75 for
+        kolmogorov_smirnov, and chi_squared of levels; 0.15 for chi_squared of numbers, and rare_share; 0.1 for
+        missing_share). None if there was nothing to test.
     p_value_adjusted
         The same, adjusted for the number of features.
     psi
-        Population stability index without its no-drift mean; what is missing counts as a cell. None where data were insufficient.
+        Population stability index less its mean without drift, at least 0; missing values are a cell of their own.
+        None if there were too few rows.
     missing_fraction
         Share of the batch's rows without a value, in [0, 1].
     drift_detected
@@ -51,8 +55,8 @@ class FeatureDrift:
     severity
         none without drift; else by psi: minor below 0.1, moderate below 0.25, major from there on.
     status
-        ok; insufficient_data: too few rows, nothing was tested; all_missing: reference or batch have no value, so that only the share of
-        missing was tested; constant: the reference has one value, so that the share of other values was tested.
+        ok; insufficient_data: too few rows, nothing was tested; all_missing: the reference or the batch has no value,
+        only the share of missing was tested; constant: the reference has a single value.
     unseen_levels
         Levels that the reference lacks, the most frequent first, at most ten.
     """
@@ -111,16 +115,18 @@ class DriftDetector:
     reference
         Columns of equal length: numbers with NaN, or text with None, where a value is missing.
     alpha
-        The false discovery rate over the features, and so the most batches that raise a false alarm, as a share in (0, 1).
+        The false discovery rate over the features, and so the share of batches without drift that alarm; in (0, 1).
     psi_floor
-        The least population stability index that counts as drift, so that a large batch doesn't alarm for nothing.
+        The least population stability index that counts as drift, so that a large batch doesn't alarm for nothing;
+        at least 0. A normal feature that has moved by d standard deviations has about d squared.
     min_rows
-        With fewer rows than this in the batch or the reference nothing is tested.
+        With fewer rows than this in the batch or the reference, nothing is tested.
 
     Raises
     ------
     ValueError
-        If a parameter is out of its range, or a column is neither numbers nor text, not one-dimensional or of another length.
+        If a parameter is out of its range, there is no column, or a column is neither numbers nor text, not
+        one-dimensional or of another length than the first.
     """
 
     def __init__(
@@ -130,6 +136,8 @@ class DriftDetector:
             raise ValueError(f"alpha must be between 0 and 1, got {alpha}")
         if not psi_floor >= 0.0:
             raise ValueError(f"psi_floor must be at least 0, got {psi_floor}")
+        if min_rows < 1:
+            raise ValueError(f"min_rows must be at least 1, got {min_rows}")
         if not reference:
             raise ValueError("the reference must have at least 1 column, got 0")
         self.alpha, self.psi_floor, self.min_rows = alpha, psi_floor, min_rows
@@ -149,17 +157,13 @@ class DriftDetector:
             _require_kind(name, self._profiles[name].column, column)
         batch_size = next(iter(columns.values())).n_rows
         enough = min(batch_size, self.reference_size) >= self.min_rows
-        if enough:
-            features = self._decide([_compared(name, self._profiles[name], column) for name, column in columns.items()])
-        else:
-            features = [_untested(name, column) for name, column in columns.items()]
-        return _report(
-            batch_id, batch_size, self.reference_size, "ok" if enough else "insufficient_data", tuple(features)
-        )
+        found = {name: compare(self._profiles[name], column) if enough else None for name, column in columns.items()}
+        features = self._decide([_row(name, columns[name], comparison) for name, comparison in found.items()])
+        return _report(batch_id, batch_size, self.reference_size, "ok" if enough else "insufficient_data", features)
 
-    def _decide(self, features: list[FeatureDrift]) -> list[FeatureDrift]:
-        adjusted = iter(benjamini_hochberg([row.p_value for row in features if row.p_value is not None]).tolist())
-        return [row if row.p_value is None else self._judge(row, next(adjusted)) for row in features]
+    def _decide(self, rows: list[FeatureDrift]) -> tuple[FeatureDrift, ...]:
+        adjusted = iter(benjamini_hochberg([row.p_value for row in rows if row.p_value is not None]).tolist())
+        return tuple(row if row.p_value is None else self._judge(row, next(adjusted)) for row in rows)
 
     def _judge(self, row: FeatureDrift, adjusted: float) -> FeatureDrift:
         psi = row.psi or 0.0
@@ -184,31 +188,22 @@ def _require_kind(name: str, reference: Column, batch: Column) -> None:
         raise ValueError(f"column {name!r}: expected {reference.kind}, got {batch.kind}")
 
 
-def _untested(name: str, column: Column) -> FeatureDrift:
+def _row(name: str, column: Column, found: Comparison | None) -> FeatureDrift:
+    """Return what was found in one feature, before the correction for the number of features and the verdict."""
+    first = min(found.findings, key=lambda finding: finding.p_value, default=None) if found else None
     return FeatureDrift(
         feature=name,
-        method="none",
-        statistic=None,
-        p_value=None,
+        method=first.method if first else "none",
+        statistic=first.statistic if first else None,
+        p_value=min(1.0, first.p_value) if first else None,
         p_value_adjusted=None,
-        psi=None,
+        psi=population_stability_index(found.cells) if found else None,
         missing_fraction=column.n_missing / max(1, column.n_rows),
         drift_detected=False,
         severity="none",
-        status="insufficient_data",
-        unseen_levels=(),
+        status=found.status if found else "insufficient_data",
+        unseen_levels=found.unseen if found else (),
     )
-
-
-def _compared(name: str, reference: Profile, column: Column) -> FeatureDrift:
-    """Return what was found in one feature, before the correction for the number of features and the verdict."""
-    tests, cells, unseen = compare(reference, column)
-    row = replace(_untested(name, column), psi=population_stability_index(cells), unseen_levels=unseen)
-    row = replace(row, status=reference.status if column.values.size else "all_missing")
-    if not tests:
-        return row
-    first = min(tests, key=lambda test: test.p_value / test.share)
-    return replace(row, method=first.method, statistic=first.statistic, p_value=min(1.0, first.p_value / first.share))
 
 
 def _report(

@@ -30,7 +30,9 @@ CHI2_QUANTILES = (
     0.98,
 )  # dense in the tails, where a variance shows
 DECILES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-FIRST, SECOND, THIRD = 0.75, 0.15, 0.1  # a feature's false alarms, shared out among its tests
+# A feature's false alarms are shared out among its tests (Bonferroni's correction, weighted). Equal shares would find
+# fewer shifts; shares that depend on which tests could be made would let a single NaN change what the others find.
+FIRST, SECOND, THIRD = 0.75, 0.15, 0.1
 ATOM = 0.05  # a single number with at least this share of the reference is a cell of its own
 LISTED_LEVELS = 10  # a column of identifiers would list every row
 
@@ -89,27 +91,25 @@ def _read(name: str, array: NDArray[Any]) -> Column:
     return Column(np.array(present, dtype=object), array.size - len(present))
 
 
-class Test(NamedTuple):
-    """One test: its name, its share of the feature's false alarms, its statistic and p-value."""
+class Finding(NamedTuple):
+    """One test's name and statistic, and its p-value divided by its share of the false alarms."""
 
     method: str
-    share: float
     statistic: float
     p_value: float
 
 
 class Comparison(NamedTuple):
-    """The tests that could be made, counts by cell, shape (2, k), in reference and batch, and levels new in the batch."""
+    """What the tests that could be made found, the counts of reference and batch by cell, (2, k), and levels new in the batch."""
 
-    tests: list[Test]
+    status: str
+    findings: list[Finding]
     cells: Ints
     unseen: tuple[Level, ...] = ()
 
 
 class Quantiles:
     """Numbers of the reference, with their counts between its quantiles."""
-
-    status = "ok"
 
     def __init__(self, column: Column) -> None:
         self.column = column
@@ -126,8 +126,8 @@ class Quantiles:
         p_value = ks_p_value(distance, self.column.values.size, batch.size)
         cells, rest = pool_cells(np.array([self._chi2_counts, _counts(batch, self._chi2_edges)]))
         cells[:, -1:] += rest[:, None]
-        tests = [Test("kolmogorov_smirnov", FIRST, distance, p_value), *_chi_squared(SECOND, cells)]
-        return Comparison(tests, np.array([self._psi_counts, _counts(batch, self._psi_edges)]))
+        findings = [Finding("kolmogorov_smirnov", distance, p_value / FIRST), *_chi_squared(SECOND, cells)]
+        return Comparison("ok", findings, np.array([self._psi_counts, _counts(batch, self._psi_edges)]))
 
 
 def _edges(ordered: NDArray[Any], quantiles: Sequence[float]) -> Floats:
@@ -138,7 +138,8 @@ def _edges(ordered: NDArray[Any], quantiles: Sequence[float]) -> Floats:
 
 
 def _counts(ordered: NDArray[Any], edges: Floats) -> Ints:
-    return np.diff(np.searchsorted(ordered, edges, "right"), prepend=0, append=ordered.size)
+    upto = np.concatenate([[0], np.searchsorted(ordered, edges, "right"), [ordered.size]], dtype=np.intp)
+    return upto[1:] - upto[:-1]
 
 
 class Levels:
@@ -147,18 +148,18 @@ class Levels:
     def __init__(self, column: Column) -> None:
         self.column = column
         self._counts = Counter[Any](column.values.tolist())
-        self.status = ("all_missing", "constant", "ok")[min(2, len(self._counts))]
 
     def compare(self, batch: NDArray[Any]) -> Comparison:
         """Compare with the texts of a batch; levels too rare for chi-squared, new ones too, count together."""
         counts = Counter[Any](batch.tolist())
-        # By both counts together, then by name: an order that knew one from the other would put new levels side by side.
+        # By both counts together, then by name: an order that knew which is which would put new levels side by side.
         names = sorted(self._counts | counts, key=lambda level: (-self._counts[level] - counts[level], level))
         table = np.array([[self._counts[level] for level in names], [counts[level] for level in names]])
         cells, rare = pool_cells(table)
-        tests = [*_chi_squared(FIRST, cells), *_share("rare_share", SECOND, rare, table.sum(axis=1))]
+        findings = [*_chi_squared(FIRST, cells), *_share("rare_share", SECOND, rare, table.sum(axis=1))]
         unseen = tuple(level for level, _ in counts.most_common() if level not in self._counts)
-        return Comparison(tests, np.column_stack([cells, rare]), unseen[:LISTED_LEVELS])
+        status = "constant" if len(self._counts) == 1 else "ok"
+        return Comparison(status, findings, np.column_stack([cells, rare]), unseen[:LISTED_LEVELS])
 
 
 Profile = Quantiles | Levels
@@ -174,18 +175,22 @@ def compare(reference: Profile, batch: Column) -> Comparison:
     """Compare a batch's column with the reference's: the values, if both have any, and the share of missing."""
     present = np.array([reference.column.values.size, batch.values.size])
     missing = np.array([reference.column.n_missing, batch.n_missing])
-    found = reference.compare(batch.values) if present.all() else Comparison([], present[:, None])
-    tests = [*found.tests, *_share("missing_share", THIRD, missing, present + missing)]
-    return Comparison(tests, np.column_stack([found.cells, missing]), found.unseen)
+    all_missing = Comparison("all_missing", [], present[:, None])
+    found = reference.compare(batch.values) if present.all() else all_missing
+    findings = [*found.findings, *_share("missing_share", THIRD, missing, present + missing)]
+    return found._replace(findings=findings, cells=np.column_stack([found.cells, missing]))
 
 
-def _chi_squared(share: float, cells: Ints) -> list[Test]:
-    return [Test("chi_squared", share, *homogeneity(cells))] if cells.shape[1] > 1 else []
+def _chi_squared(share: float, cells: Ints) -> list[Finding]:
+    if cells.shape[1] in (0, 1):
+        return []
+    statistic, p_value = homogeneity(cells)
+    return [Finding("chi_squared", statistic, p_value / share)]
 
 
-def _share(method: str, share: float, hits: Ints, sizes: Ints) -> list[Test]:
+def _share(method: str, share: float, hits: Ints, sizes: Ints) -> list[Finding]:
     """Return the test of two shares, or nothing where both are 0 or both are 1: that leaves nothing to test."""
     if hits.sum() in (0, sizes.sum()):
         return []
     (m, n), (a, b) = sizes.tolist(), hits.tolist()
-    return [Test(method, share, b / n - a / m, share_p_value(a, m, b, n))]
+    return [Finding(method, b / n - a / m, share_p_value(a, m, b, n) / share)]

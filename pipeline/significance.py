@@ -189,7 +189,7 @@ def homogeneity(counts: Ints) -> tuple[float, float]:
 
 
 def share_p_value(hits: int, size: int, batch_hits: int, batch_size: int) -> float:
-    """Return the p-value of two shares, the reference's and the batch's: Fisher's exact test, twice its smaller tail."""
+    """Return the p-value of the reference's share and the batch's: Fisher's exact test, twice its smaller tail."""
     total, drawn, found = size + batch_size, batch_size, batch_hits
     marked = hits + batch_hits
     if batch_hits * total < marked * batch_size:  # fewer than expected: count the misses, whose tail is the upper one
@@ -226,7 +226,7 @@ def population_stability_index(counts: Ints) -> float:
 
 
 def benjamini_hochberg(p_values: ArrayLike) -> Floats:
-    """Return the p-values, shape (k,), adjusted so that rejecting those <= alpha has a false discovery rate <= alpha."""
+    """Return p-values adjusted for their number, shape (k,): rejecting those <= alpha has that false discovery rate."""
     p = np.asarray(p_values, dtype=np.float64)
     falling = np.argsort(p)[::-1]
     ranks = np.arange(p.size, 0, -1)

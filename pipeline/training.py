@@ -157,11 +157,11 @@ def train(
         If an argument is out of range, or a value of a table infinite (NaN means missing, and is fine).
     """
     _check(epochs, batch_size, patience, learning_rate, l2)
+    encoder = FeatureEncoder.fit(train.table)
+    rows, val_rows = _Rows.encoded(encoder, train), _Rows.encoded(encoder, val)
     baseline = _baseline_accuracy(train, val)
     summary = asdict(summarise(train))
     log.info("data", n_train=train.n_rows, n_val=val.n_rows, **summary, baseline_accuracy=baseline, seed=seed)
-    encoder = FeatureEncoder.fit(train.table)
-    rows, val_rows = _Rows.encoded(encoder, train), _Rows.encoded(encoder, val)
     passes = _passes(rows, val_rows, rng, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, l2=l2)
     (best, parameters), stop_reason = _best(tqdm(passes, "training", epochs, leave=False, disable=None), patience)
     report = TrainingReport(best.epoch, stop_reason, best.val_loss, best.val_accuracy, best.val_auc, baseline)

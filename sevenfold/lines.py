@@ -260,6 +260,8 @@ def _parse_value(text: str, position: int) -> tuple[Any, int]:
 def _parse_json(text: str, position: int) -> tuple[Any, int]:
     try:
         return _DECODER.raw_decode(text, position)
+    except LineError:
+        raise
     except (ValueError, RecursionError):
         raise LineError(f"expected a value, got {text[position : position + 40]!r}") from None
 

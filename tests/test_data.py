@@ -1,6 +1,11 @@
+from __future__ import annotations
+
 import errno
 import math
 import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -21,13 +26,19 @@ from pipeline.data import (
 )
 from pipeline.training import roc_auc
 
+if TYPE_CHECKING:
+    from loguru import Message
+
+Event = tuple[str, str, str, dict[str, Any]]  # level, channel, message, fields
+WriteCsv = Callable[..., Path]
+
 
 @pytest.fixture
-def events():
+def events() -> Iterator[list[Event]]:
     """Collect (level, channel, message, fields) of what is logged."""
-    found = []
+    found: list[Event] = []
 
-    def collect(message):
+    def collect(message: Message) -> None:
         record = message.record
         fields = dict(record["extra"])
         found.append((record["level"].name, fields.pop("channel"), record["message"], fields))
@@ -38,10 +49,10 @@ def events():
 
 
 @pytest.fixture
-def csv_file(tmp_path):
+def csv_file(tmp_path: Path) -> WriteCsv:
     """Write lines to a file and return its path."""
 
-    def write(*lines, name="loans.csv", encoding="utf-8"):
+    def write(*lines: str, name: str = "loans.csv", encoding: str = "utf-8") -> Path:
         path = tmp_path / name
         path.write_bytes("\n".join(lines).encode(encoding))
         return path
@@ -49,31 +60,31 @@ def csv_file(tmp_path):
     return write
 
 
-def loans(n=20):
+def loans(n: int = 20) -> list[str]:
     """Lines of a good table: income, city, approved."""
     body = [f"{1000 + 7 * i * i % 311}.5,{'Oslo' if i % 3 else 'Rome'},{'yes' if i % 2 else 'no'}" for i in range(n)]
     return ["income,city,approved", *body]
 
 
-def message_of(call, *args, **kwargs):
+def message_of(call: Callable[..., object], *args: Any, **kwargs: Any) -> str:
     with pytest.raises(DataError) as caught:
         call(*args, **kwargs)
     return str(caught.value)
 
 
-def numbers(**columns):
+def numbers(**columns: Any) -> Table:
     return Table({name: np.array(values, dtype=np.float64) for name, values in columns.items()})
 
 
 # Tables
 
 
-def test_a_table_knows_its_names_and_kinds_in_order():
+def test_a_table_knows_its_names_and_kinds_in_order() -> None:
     table = Table({"b": np.array(["x", None], dtype=object), "a": np.array([1.0, np.nan])})
     assert (table.names, table.numeric, table.categorical, table.n_rows) == (("b", "a"), ("a",), ("b",), 2)
 
 
-def test_a_row_is_plain_python_with_none_for_missing():
+def test_a_row_is_plain_python_with_none_for_missing() -> None:
     table = Table({"b": np.array(["x", None], dtype=object), "a": np.array([1.0, np.nan])})
     assert table.row(0) == {"b": "x", "a": 1.0}
     assert table.row(-1) == {"b": None, "a": None}
@@ -81,7 +92,7 @@ def test_a_row_is_plain_python_with_none_for_missing():
     assert list(table.rows()) == [table.row(0), table.row(1)]
 
 
-def test_taking_rows_keeps_table_and_target_together():
+def test_taking_rows_keeps_table_and_target_together() -> None:
     dataset = Dataset(numbers(a=[1, 2, 3, 4]), np.array([0, 1, 0, 1], dtype=np.int8))
     part = dataset.take(np.array([3, 0]))
     assert part.table.columns["a"].tolist() == [4.0, 1.0]
@@ -93,7 +104,7 @@ def test_taking_rows_keeps_table_and_target_together():
 # Synthetic data
 
 
-def test_synthetic_columns_differ_in_mean_and_sd_and_one_sd_is_well_below_1():
+def test_synthetic_columns_differ_in_mean_and_sd_and_one_sd_is_well_below_1() -> None:
     table = make_synthetic(5000, 4, np.random.default_rng(1)).table
     assert table.names == ("feature_01", "feature_02", "feature_03", "feature_04")
     stds = [float(column.std()) for column in table.columns.values()]
@@ -102,7 +113,7 @@ def test_synthetic_columns_differ_in_mean_and_sd_and_one_sd_is_well_below_1():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_synthetic_target_can_be_learned_and_is_balanced(seed):
+def test_the_synthetic_target_can_be_learned_and_is_balanced(seed: int) -> None:
     n_features = (1, 2, 8, 8, 40)[seed]
     dataset = make_synthetic(20_000, n_features, np.random.default_rng(seed))
     x = np.column_stack(list(dataset.table.columns.values()))
@@ -113,13 +124,13 @@ def test_the_synthetic_target_can_be_learned_and_is_balanced(seed):
     assert dataset.target.dtype == np.int8
 
 
-def test_the_same_seed_makes_the_same_data():
+def test_the_same_seed_makes_the_same_data() -> None:
     first, again = (make_synthetic(100, 3, np.random.default_rng(3)) for _ in range(2))
     assert fingerprint(first) == fingerprint(again)
     assert fingerprint(first) != fingerprint(make_synthetic(100, 3, np.random.default_rng(4)))
 
 
-def test_too_few_rows_or_features_are_refused():
+def test_too_few_rows_or_features_are_refused() -> None:
     rng = np.random.default_rng(0)
     assert message_of(make_synthetic, 5, 3, rng) == "n_rows must be at least 100, got 5"
     assert message_of(make_synthetic, 100, 0, rng) == "n_features must be at least 1, got 0"
@@ -128,7 +139,7 @@ def test_too_few_rows_or_features_are_refused():
 # Reading a dataset
 
 
-def test_a_dataset_is_read_whole(csv_file, events):
+def test_a_dataset_is_read_whole(csv_file: WriteCsv, events: list[Event]) -> None:
     path = csv_file(*loans(), "NA,,yes", " 2.5 , Rome ,no")
     dataset = load_dataset(path, "approved")
     assert dataset.table.names == ("income", "city")
@@ -141,7 +152,7 @@ def test_a_dataset_is_read_whole(csv_file, events):
     assert events == [("INFO", "training", "target", fields)]
 
 
-def test_quotes_commas_newlines_and_a_byte_order_mark_are_read_as_csv_has_them(csv_file):
+def test_quotes_commas_newlines_and_a_byte_order_mark_are_read_as_csv_has_them(csv_file: WriteCsv) -> None:
     rows = [f'{i % 7},"a ""b"", c\r\nd",{i % 2}' for i in range(20)] + ['5,"plain",1', "", "5,plain,0"]
     path = csv_file('"size, m",note,y', *rows, encoding="utf-8-sig")
     table = load_dataset(path, "y").table
@@ -151,12 +162,12 @@ def test_quotes_commas_newlines_and_a_byte_order_mark_are_read_as_csv_has_them(c
 
 
 @pytest.mark.parametrize("spelling", ["", "NA", "n/a", "NaN", "NULL", "None", "  na "])
-def test_every_spelling_of_missing_is_missing(csv_file, spelling):
+def test_every_spelling_of_missing_is_missing(csv_file: WriteCsv, spelling: str) -> None:
     path = csv_file(*loans(), f"{spelling},{spelling},yes")
     assert load_dataset(path, "approved").table.row(20) == {"income": None, "city": None}
 
 
-def test_a_column_with_one_word_in_it_is_categorical(csv_file):
+def test_a_column_with_one_word_in_it_is_categorical(csv_file: WriteCsv) -> None:
     path = csv_file("a,b,y", *(f"{i % 4},{'1_0' if i % 2 else '10'},{i % 2}" for i in range(20)), "two,10,1")
     table = load_dataset(path, "y").table
     assert (table.categorical, table.row(20)["a"], table.row(0)["a"]) == (("a", "b"), "two", "0")
@@ -179,30 +190,30 @@ def test_a_column_with_one_word_in_it_is_categorical(csv_file):
         ("benign", "malignant"),
     ],
 )
-def test_the_usual_positive_class_is_recognised(csv_file, negative, positive):
+def test_the_usual_positive_class_is_recognised(csv_file: WriteCsv, negative: str, positive: str) -> None:
     path = csv_file("a,y", *(f"{i % 5},{positive if i < 8 else negative}" for i in range(20)))
     assert load_dataset(path, "y").target.tolist() == [1] * 8 + [0] * 12
 
 
-def test_a_positive_class_that_is_named_stands_against_all_others(csv_file):
+def test_a_positive_class_that_is_named_stands_against_all_others(csv_file: WriteCsv) -> None:
     path = csv_file("a,y", *(f"{i % 5},{('low', 'mid', 'high')[i % 3]}" for i in range(21)))
     assert load_dataset(path, "y", positive="mid").target.tolist() == [0, 1, 0] * 7
 
 
-def test_equal_numbers_are_one_class_however_they_are_spelled(csv_file):
+def test_equal_numbers_are_one_class_however_they_are_spelled(csv_file: WriteCsv) -> None:
     path = csv_file("a,y", *(f"{i % 5},{('0', '1', '1.0', '0.00')[i % 4]}" for i in range(20)))
     assert load_dataset(path, "y").target.tolist() == [0, 1, 1, 0] * 5
     assert load_dataset(path, "y", positive="0.0").target.tolist() == [1, 0, 0, 1] * 5
 
 
-def test_rows_without_a_target_are_left_out_and_counted(csv_file, events):
+def test_rows_without_a_target_are_left_out_and_counted(csv_file: WriteCsv, events: list[Event]) -> None:
     path = csv_file(*loans(), "1,Rome,", "2,Rome,NA")
     assert load_dataset(path, "approved").n_rows == 20
     fields = {"column": "approved", "n_rows": 2}
     assert events[0] == ("WARNING", "training", "rows without target left out", fields)
 
 
-def test_columns_that_teach_nothing_are_left_out_with_a_warning(csv_file, events):
+def test_columns_that_teach_nothing_are_left_out_with_a_warning(csv_file: WriteCsv, events: list[Event]) -> None:
     header = "same,none,code,customerId,row,paid,blank_or_x,a,y"
     rows = [f"k,,c{i},{3 * i + i % 2},{70 - i},{5 * i * i},{'x' if i % 2 else ''},{i % 4},{i % 2}" for i in range(20)]
     table = load_dataset(csv_file(header, *rows), "y").table
@@ -215,7 +226,7 @@ def test_columns_that_teach_nothing_are_left_out_with_a_warning(csv_file, events
     ]
 
 
-def test_dropped_columns_are_not_read(csv_file):
+def test_dropped_columns_are_not_read(csv_file: WriteCsv) -> None:
     path = csv_file("inf,a,y", *(f"inf,{i % 4},{i % 2}" for i in range(20)))
     assert load_dataset(path, "y", drop=["inf"]).table.names == ("a",)
 
@@ -223,68 +234,68 @@ def test_dropped_columns_are_not_read(csv_file):
 # What is wrong with a file
 
 
-def test_a_file_that_is_not_there(tmp_path):
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     path = tmp_path / "none.csv"
     assert message_of(load_dataset, path, "y") == f"{path}: no such file"
 
 
-def test_a_folder(tmp_path):
+def test_a_folder(tmp_path: Path) -> None:
     assert message_of(load_dataset, tmp_path, "y") == f"{tmp_path}: expected a CSV file, got a folder"
 
 
-def test_a_file_that_cannot_be_opened(tmp_path):
+def test_a_file_that_cannot_be_opened(tmp_path: Path) -> None:
     path = tmp_path / ("x" * 300)
     assert message_of(load_dataset, path, "y") == f"{path}: {os.strerror(errno.ENAMETOOLONG)}"
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
-def test_a_file_that_is_not_utf_8(csv_file, encoding):
+def test_a_file_that_is_not_utf_8(csv_file: WriteCsv, encoding: str) -> None:
     path = csv_file("a,y", "é,1", encoding=encoding)
     expected = f"{path}: expected a text file in UTF-8; save it as CSV with that encoding"
     assert message_of(load_dataset, path, "y") == expected
 
 
 @pytest.mark.parametrize("lines", [[], ["", ""]])
-def test_an_empty_file(csv_file, lines):
+def test_an_empty_file(csv_file: WriteCsv, lines: list[str]) -> None:
     path = csv_file(*lines)
     assert message_of(load_dataset, path, "y") == f"{path}: the file is empty; expected a header line and rows"
 
 
-def test_a_header_only(csv_file):
+def test_a_header_only(csv_file: WriteCsv) -> None:
     path = csv_file("a,y", "")
     assert message_of(load_dataset, path, "y") == f"{path}: expected rows below the header, found none"
 
 
-def test_a_ragged_row_is_named_by_the_line_it_starts_on(csv_file):
+def test_a_ragged_row_is_named_by_the_line_it_starts_on(csv_file: WriteCsv) -> None:
     path = csv_file("a,b,y", '1,"two', 'lines",0', "", "1,2,3,4")
     what = "expected 3 values, as in the header, got 4; put a value that contains a comma in quotes"
     assert message_of(load_dataset, path, "y") == f"{path}, line 5: {what}"
 
 
-def test_a_quote_that_is_never_closed(csv_file):
+def test_a_quote_that_is_never_closed(csv_file: WriteCsv) -> None:
     path = csv_file("a,y", "1,0", '"1,0', "1,1")
     assert message_of(load_dataset, path, "y") == f"{path}, line 3: unexpected end of data; check the quotes"
 
 
 @pytest.mark.parametrize(("separator", "shown"), [(";", "';'"), ("\t", "'\\t'")])
-def test_another_separator(csv_file, separator, shown):
+def test_another_separator(csv_file: WriteCsv, separator: str, shown: str) -> None:
     path = csv_file(f"a{separator}y", f"1{separator}0")
     expected = f"{path}, line 1: expected commas between the columns, found {shown}; save it with commas"
     assert message_of(load_dataset, path, "y") == expected
 
 
-def test_a_column_without_a_name(csv_file):
+def test_a_column_without_a_name(csv_file: WriteCsv) -> None:
     path = csv_file("a, ,y", "1,2,0")
     expected = f"{path}, line 1: column 2 has no name; name every column, or remove it"
     assert message_of(load_dataset, path, "y") == expected
 
 
-def test_two_columns_of_one_name(csv_file):
+def test_two_columns_of_one_name(csv_file: WriteCsv) -> None:
     path = csv_file("a,y, a", "1,2,0")
     assert message_of(load_dataset, path, "y") == f"{path}, line 1: 2 columns are named 'a'; rename all but one"
 
 
-def test_a_target_that_is_not_there(csv_file):
+def test_a_target_that_is_not_there(csv_file: WriteCsv) -> None:
     path = csv_file(*loans())
     there = "there are 'income', 'city', 'approved'"
     expected = f"{path}: no column 'aproved' (did you mean 'approved'?); {there}"
@@ -292,26 +303,26 @@ def test_a_target_that_is_not_there(csv_file):
     assert message_of(load_dataset, path, "y") == f"{path}: no column 'y'; {there}"
 
 
-def test_a_long_list_of_columns_is_cut(csv_file):
+def test_a_long_list_of_columns_is_cut(csv_file: WriteCsv) -> None:
     path = csv_file(",".join(f"c{i}" for i in range(13)), ",".join("1" * 13))
     there = "there are 'c0', 'c1', 'c2', 'c3', 'c4', 'c5', 'c6', 'c7', 'c8', 'c9' and 3 more"
     assert message_of(load_dataset, path, "y") == f"{path}: no column 'y'; {there}"
 
 
-def test_a_column_to_drop_that_is_not_there(csv_file):
+def test_a_column_to_drop_that_is_not_there(csv_file: WriteCsv) -> None:
     path = csv_file(*loans())
     expected = f"{path}: no column 'cities' (did you mean 'city'?); there are 'income', 'city', 'approved'"
     assert message_of(load_dataset, path, "approved", drop=["cities"]) == expected
 
 
-def test_one_class_only(csv_file):
+def test_one_class_only(csv_file: WriteCsv) -> None:
     path = csv_file("a,y", *(f"{i % 5},no" for i in range(20)))
     expected = f"{path}, column 'y': expected two classes, got only 'no'; add rows of the other class"
     assert message_of(load_dataset, path, "y") == expected
     assert message_of(load_dataset, path, "y", positive="no") == expected
 
 
-def test_a_positive_class_that_does_not_occur(csv_file):
+def test_a_positive_class_that_does_not_occur(csv_file: WriteCsv) -> None:
     path = csv_file(*loans())
     where = f"{path}, column 'approved': the positive value"
     expected = f"{where} 'Yes' doesn't occur (did you mean 'yes'?); there are 'no', 'yes'"
@@ -321,20 +332,20 @@ def test_a_positive_class_that_does_not_occur(csv_file):
     )
 
 
-def test_a_positive_class_that_is_no_number_of_a_numeric_target(csv_file):
+def test_a_positive_class_that_is_no_number_of_a_numeric_target(csv_file: WriteCsv) -> None:
     path = csv_file("a,y", *(f"{i % 5},{i % 2}.0" for i in range(20)))
     expected = f"{path}, column 'y': the positive value 'yes' doesn't occur; there are '0', '1'"
     assert message_of(load_dataset, path, "y", positive="yes") == expected
 
 
-def test_more_than_two_classes(csv_file):
+def test_more_than_two_classes(csv_file: WriteCsv) -> None:
     path = csv_file("a,y", *(f"{i % 5},{i % 12}" for i in range(24)))
     listed = "'0', '1', '2', '3', '4', '5', '6', '7', '8', '9' and 2 more"
     expected = f"{path}, column 'y': expected two classes, got 12 ({listed}); name the positive one with --positive"
     assert message_of(load_dataset, path, "y") == expected
 
 
-def test_no_column_to_learn_from(csv_file):
+def test_no_column_to_learn_from(csv_file: WriteCsv) -> None:
     path = csv_file("same,no_id,y", *(f"k,{7 * i % 40},{i % 2}" for i in range(20)))
     expected = (
         f"{path}: no column to learn from ('same' is constant, 'no_id' is id_like); add one that varies and repeats"
@@ -342,27 +353,27 @@ def test_no_column_to_learn_from(csv_file):
     assert message_of(load_dataset, path, "y") == expected
 
 
-def test_no_column_besides_the_target(csv_file):
+def test_no_column_besides_the_target(csv_file: WriteCsv) -> None:
     path = csv_file("y", *(f"{i % 2}" for i in range(20)))
     expected = f"{path}: no column to learn from (there is no other); add one that varies and repeats"
     assert message_of(load_dataset, path, "y") == expected
 
 
-def test_too_few_rows_with_a_target(csv_file):
+def test_too_few_rows_with_a_target(csv_file: WriteCsv) -> None:
     path = csv_file(*loans(19), "1,Rome,")
     expected = f"{path}: expected at least 20 rows with a value in 'approved', got 19; add rows"
     assert message_of(load_dataset, path, "approved") == expected
 
 
 @pytest.mark.parametrize("value", ["inf", "-Infinity", "1e999", "-1e151"])
-def test_a_value_that_is_not_finite_in_a_numeric_column(csv_file, value):
+def test_a_value_that_is_not_finite_in_a_numeric_column(csv_file: WriteCsv, value: str) -> None:
     path = csv_file("a,y", *(f"{i % 5},{i % 2}" for i in range(20)), f"{value},1")
     where = f"{path}, line 22, column 'a'"
     what = f"expected a number between -1e+150 and 1e+150, got '{value}'; correct it or leave it empty"
     assert message_of(load_dataset, path, "y") == f"{where}: {what}"
 
 
-def test_a_message_is_one_short_line_whatever_the_file_holds(csv_file):
+def test_a_message_is_one_short_line_whatever_the_file_holds(csv_file: WriteCsv) -> None:
     path = csv_file('"a\nb",y', *(f"{i % 5},{i % 2}" for i in range(20)), f'"{"x" * 500}\n",1')
     like = load_dataset(csv_file('"a\nb",y', *(f"{i % 5},{i % 2}" for i in range(20)), name="like.csv"), "y").table
     cell = "x" * 60 + "..."
@@ -375,24 +386,24 @@ def test_a_message_is_one_short_line_whatever_the_file_holds(csv_file):
 # Reading a table to score
 
 
-def like():
+def like() -> Table:
     return Table({"income": np.array([1.0]), "city": np.array(["Oslo"], dtype=object)})
 
 
-def test_a_score_table_has_the_columns_of_the_other_in_its_order(csv_file):
+def test_a_score_table_has_the_columns_of_the_other_in_its_order(csv_file: WriteCsv) -> None:
     table = load_score_table(csv_file("extra,city,income", "inf,7,", "x,,1"), like())
     assert table.names == ("income", "city")
     assert list(table.rows()) == [{"income": None, "city": "7"}, {"income": 1.0, "city": None}]
     assert table.numeric == ("income",)
 
 
-def test_a_score_table_without_a_column_names_all_that_are_missing(csv_file):
+def test_a_score_table_without_a_column_names_all_that_are_missing(csv_file: WriteCsv) -> None:
     path = csv_file("a,b", "1,2")
     expected = f"{path}: no column 'income', 'city', which the model needs; there are 'a', 'b'"
     assert message_of(load_score_table, path, like()) == expected
 
 
-def test_a_score_table_with_text_for_a_number_names_line_and_column(csv_file):
+def test_a_score_table_with_text_for_a_number_names_line_and_column(csv_file: WriteCsv) -> None:
     path = csv_file("city,income", '"a', 'b",1', "Rome,lots")
     where = f"{path}, line 4, column 'income'"
     assert message_of(load_score_table, path, like()) == (
@@ -403,13 +414,13 @@ def test_a_score_table_with_text_for_a_number_names_line_and_column(csv_file):
 # Splitting, shifting, summing up
 
 
-def indexed(n, n_positive):
+def indexed(n: int, n_positive: int) -> Dataset:
     target = np.array([1] * n_positive + [0] * (n - n_positive), dtype=np.int8)
     return Dataset(numbers(i=np.arange(n)), target)
 
 
 @pytest.mark.parametrize(("n", "n_positive"), [(100, 30), (20, 3), (6, 3), (1001, 500)])
-def test_the_parts_of_a_split_have_every_row_once_and_both_classes(n, n_positive):
+def test_the_parts_of_a_split_have_every_row_once_and_both_classes(n: int, n_positive: int) -> None:
     parts = split(indexed(n, n_positive), np.random.default_rng(0))
     rows = np.concatenate([part.table.columns["i"] for part in parts])
     assert sorted(rows.tolist()) == list(range(n))
@@ -420,7 +431,7 @@ def test_the_parts_of_a_split_have_every_row_once_and_both_classes(n, n_positive
         assert np.array_equal(part.target, part.table.columns["i"] < n_positive)
 
 
-def test_a_split_is_shuffled_and_up_to_the_generator():
+def test_a_split_is_shuffled_and_up_to_the_generator() -> None:
     first, again, other = (split(indexed(100, 50), np.random.default_rng(seed))[0] for seed in (1, 1, 2))
     assert first.table.columns["i"].tolist() == again.table.columns["i"].tolist()
     assert first.table.columns["i"].tolist() != other.table.columns["i"].tolist()
@@ -428,18 +439,18 @@ def test_a_split_is_shuffled_and_up_to_the_generator():
 
 
 @pytest.mark.parametrize("n_positive", [0, 1, 2])
-def test_a_class_too_small_for_every_part_is_still_split(n_positive):
+def test_a_class_too_small_for_every_part_is_still_split(n_positive: int) -> None:
     parts = split(indexed(20, n_positive), np.random.default_rng(0))
     assert [int(part.target.sum()) for part in parts] == [int(n_positive > 0), int(n_positive > 1), 0]
 
 
 @pytest.mark.parametrize("fractions", [(0.8, 0.2), (0.0, 0.5), (-0.1, 0.5)])
-def test_fractions_that_leave_a_part_empty_are_refused(fractions):
+def test_fractions_that_leave_a_part_empty_are_refused(fractions: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match="fractions must be positive and sum to less than 1, got"):
         split(indexed(20, 10), np.random.default_rng(0), fractions)
 
 
-def test_a_shift_moves_half_of_the_numeric_columns_by_so_many_sds():
+def test_a_shift_moves_half_of_the_numeric_columns_by_so_many_sds() -> None:
     rng = np.random.default_rng(0)
     table = make_synthetic(500, 5, rng).table
     table = Table({**table.columns, "city": np.array(["Oslo"] * 500, dtype=object)})
@@ -451,7 +462,7 @@ def test_a_shift_moves_half_of_the_numeric_columns_by_so_many_sds():
     assert moved.columns["city"] is table.columns["city"]
 
 
-def test_a_shift_leaves_gaps_and_text_alone():
+def test_a_shift_leaves_gaps_and_text_alone() -> None:
     rng = np.random.default_rng(0)
     moved = shift(numbers(a=[1, 3, np.nan]), rng, n_sd=2)
     assert list(moved.rows()) == [{"a": 3.0}, {"a": 5.0}, {"a": None}]
@@ -459,14 +470,14 @@ def test_a_shift_leaves_gaps_and_text_alone():
     assert list(shift(text, rng).rows()) == [{"city": "Oslo"}]
 
 
-def test_a_summary_by_hand():
+def test_a_summary_by_hand() -> None:
     table = Table({"a": np.array([1.0, 3.0, np.nan, np.nan]), "b": np.array(["x"] * 4, dtype=object)})
     summary = summarise(Dataset(table, np.array([1, 0, 0, 0], dtype=np.int8)))
     assert (summary.n_features, summary.positive_rate) == (2, 0.25)
     assert (summary.feature_mean, summary.feature_std) == ({"a": 2.0}, {"a": 1.0})
 
 
-def test_mean_and_sd_agree_with_numpy_and_do_not_overflow():
+def test_mean_and_sd_agree_with_numpy_and_do_not_overflow() -> None:
     values = np.random.default_rng(0).normal(3, 7, 1000)
     assert mean_and_std(values) == pytest.approx((values.mean(), values.std()), rel=1e-13)
     assert mean_and_std(np.array([1.7e308, 1.7e308, -1.7e308, -1.7e308])) == (0.0, 1.7e308)
@@ -478,12 +489,12 @@ def test_mean_and_sd_agree_with_numpy_and_do_not_overflow():
 # Fingerprints
 
 
-def mixed():
+def mixed() -> Dataset:
     table = Table({"a": np.array([1.0, np.nan]), "b": np.array(["é", None], dtype=object)})
     return Dataset(table, np.array([0, 1], dtype=np.int8))
 
 
-def test_a_fingerprint_is_the_same_in_every_run_and_for_every_nan():
+def test_a_fingerprint_is_the_same_in_every_run_and_for_every_nan() -> None:
     expected = "b9e9d7288e13c403f2f5939e69651f0d0088afdebe54ad0e71156c68a6725134"
     assert fingerprint(mixed()) == expected
     negative_nan = np.array([1.0, np.copysign(np.nan, -1.0)])
@@ -491,7 +502,7 @@ def test_a_fingerprint_is_the_same_in_every_run_and_for_every_nan():
     assert fingerprint(Dataset(table, mixed().target)) == expected
 
 
-def test_a_fingerprint_differs_with_names_values_order_and_target():
+def test_a_fingerprint_differs_with_names_values_order_and_target() -> None:
     data = mixed()
     columns = data.table.columns
     others = [

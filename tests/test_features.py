@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -6,15 +8,15 @@ from pipeline.data import Table, make_synthetic
 from pipeline.features import FeatureEncoder, Levels, require_finite
 
 
-def numbers(**columns):
+def numbers(**columns: Any) -> Table:
     return Table({name: np.array(values, dtype=np.float64) for name, values in columns.items()})
 
 
-def words(**columns):
+def words(**columns: Any) -> Table:
     return Table({name: np.array(values, dtype=object) for name, values in columns.items()})
 
 
-def test_a_table_is_encoded_as_by_hand():
+def test_a_table_is_encoded_as_by_hand() -> None:
     table = Table(
         {
             "city": np.array(["Oslo"] * 5 + ["Rome"] * 6 + ["Nice", None], dtype=object),
@@ -31,13 +33,13 @@ def test_a_table_is_encoded_as_by_hand():
     assert inputs[12].tolist() == [0, 1, 0, 0, 0, 1]
 
 
-def test_clean_numbers_are_standardised_as_scikit_learn_does():
+def test_clean_numbers_are_standardised_as_scikit_learn_does() -> None:
     table = make_synthetic(1000, 6, np.random.default_rng(0)).table
     expected = StandardScaler().fit_transform(np.column_stack(list(table.columns.values())))
     np.testing.assert_allclose(FeatureEncoder.fit(table).transform(table), expected, rtol=1e-9, atol=1e-12)
 
 
-def test_levels_are_one_hot_as_scikit_learn_has_them():
+def test_levels_are_one_hot_as_scikit_learn_has_them() -> None:
     rng = np.random.default_rng(0)
     table = words(a=rng.choice(["x", "y", "z"], 500, p=[0.5, 0.3, 0.2]), b=rng.choice(["u", "v", "rare"], 500))
     values = np.column_stack(list(table.columns.values()))
@@ -46,7 +48,7 @@ def test_levels_are_one_hot_as_scikit_learn_has_them():
 
 
 @pytest.mark.parametrize("outlier", [1e12, -1e12, 1e150])
-def test_one_absurd_value_leaves_the_scale_of_the_others(outlier):
+def test_one_absurd_value_leaves_the_scale_of_the_others(outlier: float) -> None:
     column = np.random.default_rng(0).normal(50, 10, 1000)
     clean = FeatureEncoder.fit(numbers(a=column))
     column[17] = outlier
@@ -58,7 +60,7 @@ def test_one_absurd_value_leaves_the_scale_of_the_others(outlier):
 
 
 @pytest.mark.parametrize("share", [0.8, 0.93, 0.985])
-def test_a_column_of_mostly_one_value_keeps_the_others_apart_from_an_absurd_one(share):
+def test_a_column_of_mostly_one_value_keeps_the_others_apart_from_an_absurd_one(share: float) -> None:
     rng = np.random.default_rng(0)
     column = np.where(rng.random(2000) < share, 0.0, rng.uniform(90, 110, 2000))
     column[0] = 1e12
@@ -68,7 +70,7 @@ def test_a_column_of_mostly_one_value_keeps_the_others_apart_from_an_absurd_one(
     assert np.corrcoef(ordinary, column[1:])[0, 1] == pytest.approx(1)
 
 
-def test_a_rare_indicator_is_not_clipped_away():
+def test_a_rare_indicator_is_not_clipped_away() -> None:
     column = np.zeros(1000)
     column[:2] = 1.0
     inputs = FeatureEncoder.fit(numbers(a=column)).transform(numbers(a=column))[:, 0]
@@ -76,31 +78,31 @@ def test_a_rare_indicator_is_not_clipped_away():
 
 
 @pytest.mark.parametrize("values", [[0.1] * 10, [np.nan] * 10, [0.1] * 9 + [np.nan], [-1e150] * 10])
-def test_a_column_that_does_not_vary_in_the_training_rows_says_nothing_ever(values):
+def test_a_column_that_does_not_vary_in_the_training_rows_says_nothing_ever(values: list[float]) -> None:
     encoder = FeatureEncoder.fit(numbers(a=values))
     for value in (-1e9, 0.1, 7.0, np.nan):
         assert encoder.transform(numbers(a=[value]))[0, 0] == 0
 
 
-def test_tiny_numbers_are_standardised_too():
+def test_tiny_numbers_are_standardised_too() -> None:
     inputs = FeatureEncoder.fit(numbers(a=[2e-200, 4e-200])).transform(numbers(a=[2e-200, 4e-200]))
     np.testing.assert_allclose(inputs[:, 0], [-1, 1])
 
 
-def test_a_gap_where_the_training_rows_had_none_is_the_mean_or_no_level():
+def test_a_gap_where_the_training_rows_had_none_is_the_mean_or_no_level() -> None:
     encoder = FeatureEncoder.fit(Table({**numbers(a=[1, 3] * 5).columns, **words(b=["x", "y"] * 5).columns}))
     table = Table({**numbers(a=[np.nan]).columns, **words(b=[None]).columns})
     assert encoder.names == ("a", "b=x", "b=y")
     assert encoder.transform(table).tolist() == [[0, 0, 0]]
 
 
-def test_a_level_never_seen_is_other_or_none_at_all():
+def test_a_level_never_seen_is_other_or_none_at_all() -> None:
     assert FeatureEncoder.fit(words(b=["x", "y"] * 5)).transform(words(b=["z"])).tolist() == [[0, 0]]
     assert FeatureEncoder.fit(words(b=["x", "y"] * 5 + ["r"])).transform(words(b=["z"])).tolist() == [[0, 0, 1]]
 
 
-def test_levels_are_kept_from_half_a_percent_or_5_rows_on_and_at_most_50():
-    def levels(*counts):
+def test_levels_are_kept_from_half_a_percent_or_5_rows_on_and_at_most_50() -> None:
+    def levels(*counts: int) -> Levels:
         values = [f"{i:03d}" for i, count in enumerate(counts) for _ in range(count)]
         return FeatureEncoder.fit(words(b=values)).levels[0]
 
@@ -113,7 +115,7 @@ def test_levels_are_kept_from_half_a_percent_or_5_rows_on_and_at_most_50():
     assert most.levels == tuple(f"{i:03d}" for i in [*range(20), *range(30, 60)])
 
 
-def test_an_infinite_value_is_refused_with_its_row_and_column():
+def test_an_infinite_value_is_refused_with_its_row_and_column() -> None:
     good = numbers(age=[1, 2], income=[3, 4])
     bad = numbers(age=[1, 2], income=[3, -np.inf])
     message = "row 1, column 'income': expected a finite number, got -inf"
@@ -125,14 +127,14 @@ def test_an_infinite_value_is_refused_with_its_row_and_column():
     require_finite(good)
 
 
-def test_a_column_that_is_absent_is_named():
+def test_a_column_that_is_absent_is_named() -> None:
     encoder = FeatureEncoder.fit(numbers(a=[1, 2], b=[1, 2], c=[1, 2]))
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the whole message is compared
         encoder.transform(numbers(b=[1]))
     assert str(caught.value) == "expected a table with the columns of the training rows, got one without 'a', 'c'"
 
 
-def test_columns_in_another_order_and_others_besides_change_nothing():
+def test_columns_in_another_order_and_others_besides_change_nothing() -> None:
     table = make_synthetic(100, 3, np.random.default_rng(0)).table
     encoder = FeatureEncoder.fit(table)
     other = Table({"more": np.ones(100), **dict(reversed(table.columns.items()))})
@@ -140,14 +142,14 @@ def test_columns_in_another_order_and_others_besides_change_nothing():
 
 
 @pytest.mark.parametrize("value", [1e308, -1e308])
-def test_a_value_too_large_to_standardise_is_an_error_and_not_the_fence(value):
+def test_a_value_too_large_to_standardise_is_an_error_and_not_the_fence(value: float) -> None:
     encoder = FeatureEncoder.fit(make_synthetic(500, 3, np.random.default_rng(0)).table)
-    row = numbers(**dict.fromkeys(encoder.kinds, [value]))
+    row = numbers(**{name: [value] for name in encoder.kinds})
     with pytest.raises(FloatingPointError, match="overflow"):
         encoder.transform(row)
 
 
-def test_a_row_is_encoded_alike_alone_and_among_others():
+def test_a_row_is_encoded_alike_alone_and_among_others() -> None:
     rng = np.random.default_rng(0)
     table = Table({**make_synthetic(200, 3, rng).table.columns, **words(b=rng.choice([*"xyz"], 200)).columns})
     encoder = FeatureEncoder.fit(table)
@@ -156,7 +158,7 @@ def test_a_row_is_encoded_alike_alone_and_among_others():
     assert encoder.transform(table.take(slice(0, 0))).shape == (0, len(encoder.names))
 
 
-def test_arrays_give_the_encoder_back():
+def test_arrays_give_the_encoder_back() -> None:
     table = Table(
         {
             "naïve\0": np.array([1.5, np.nan, 4.0] * 5),

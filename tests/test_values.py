@@ -282,7 +282,7 @@ CASES: dict[str, tuple[Any, Any]] = {
     "time": (time(8, 36), "08:36:00"),
     "timedelta": (timedelta(days=1, microseconds=5), "1 day, 0:00:00.000005"),
     "Decimal": (Decimal("0.10"), "0.10"),
-    "Decimal NaN": (Decimal("NaN"), "NaN"),
+    "Decimal NaN": ([Decimal("NaN"), Decimal("sNaN")], ["NaN", "sNaN"]),
     "Fraction": (Fraction(1, 3), "1/3"),
     "Path": (PurePosixPath("/a/\udcffb"), "/a/\\udcffb"),
     "UUID": (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
@@ -536,7 +536,7 @@ HASHABLE = (
     | TEXT
     | st.binary(max_size=6)
     | st.integers(-(2**2100), 2**2100)
-    | st.decimals()
+    | st.decimals().filter(lambda number: not number.is_snan())  # has no hash
     | st.fractions()
     | st.complex_numbers()
     | st.uuids()
