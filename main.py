@@ -3,13 +3,15 @@
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 
 import sinks
-from pipeline.data import DataError, Dataset, Table, load_dataset, load_score_table, make_synthetic
+from pipeline.data import DataError, Dataset, Table, make_synthetic
+from pipeline.loading import LoadReport, load_dataset, load_score_table
 from pipeline.run import RunReport, Settings, run
 
 OK, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -31,16 +33,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     options = _parse(argv)
     try:
-        dataset, score_table = _tables(options)
+        source = _read(options)
         handle = sinks.configure(options.log_dir)
     except (DataError, OSError, ValueError) as error:
         print(f"main.py: {_one_line(error)}", file=sys.stderr)
         return WRONG_INPUT
     with handle:
-        return _run(options, dataset, score_table, handle)
+        return _run(options, source, handle)
 
 
-def _run(options: argparse.Namespace, dataset: Dataset, score_table: Table | None, handle: sinks.Sinks) -> int:
+@dataclass(frozen=True, slots=True)
+class _Source:
+    dataset: Dataset
+    loaded: LoadReport | None = None
+    score_table: Table | None = None
+
+
+def _read(options: argparse.Namespace) -> _Source:
+    if options.data is None:
+        return _Source(make_synthetic(options.rows, options.features, np.random.default_rng(options.seed)))
+    dataset, loaded = load_dataset(options.data, options.target, options.positive, options.drop)
+    return _Source(dataset, loaded, options.score and load_score_table(options.score, dataset.table))
+
+
+def _run(options: argparse.Namespace, source: _Source, handle: sinks.Sinks) -> int:
     settings = Settings(
         epochs=options.epochs,
         seed=options.seed,
@@ -50,7 +66,7 @@ def _run(options: argparse.Namespace, dataset: Dataset, score_table: Table | Non
         shift_some=options.data is None,
     )
     try:
-        report = run(dataset, settings, score_table)
+        report = run(source.dataset, settings, loaded=source.loaded, score_table=source.score_table)
     except KeyboardInterrupt:
         print("main.py: interrupted; what was logged is kept", file=sys.stderr)
         return INTERRUPTED
@@ -60,13 +76,6 @@ def _run(options: argparse.Namespace, dataset: Dataset, score_table: Table | Non
         return FAILED
     print(_summary(report, handle))
     return OK
-
-
-def _tables(options: argparse.Namespace) -> tuple[Dataset, Table | None]:
-    if options.data is None:
-        return make_synthetic(options.rows, options.features, np.random.default_rng(options.seed)), None
-    dataset = load_dataset(options.data, options.target, options.positive, options.drop)
-    return dataset, None if options.score is None else load_score_table(options.score, dataset.table)
 
 
 def _summary(report: RunReport, handle: sinks.Sinks) -> str:
@@ -141,7 +150,7 @@ def _parser() -> argparse.ArgumentParser:
         type=_at_least(1),
         **number,
         default=6,
-        help="batches to check for drift and score (default: %(default)s)",
+        help="most batches to check for drift and score (default: %(default)s)",
     )
     add(
         "--requests",

@@ -28,6 +28,7 @@ from sevenfold.handlers import (
     AuditSink,
     Console,
     ErrorsSink,
+    Interceptor,
     LineSink,
     audit_format,
     errors_format,
@@ -261,7 +262,7 @@ def _open_sinks(log_dir: Path, table: tuple[Channel, ...], defaults: Mapping[str
         for row in table:
             own = {key: getattr(row, key) for key in defaults if getattr(row, key) is not INHERIT}
             file = RotatingFile(log_dir / row.file, **{**defaults, **own})
-            sinks[row.name] = {ERRORS: ErrorsSink, AUDIT: AuditSink}.get(row.name, LineSink)(file)
+            sinks[row.name] = {ERRORS: ErrorsSink, AUDIT: AuditSink}.get(row.name, LineSink)(file, row.name)
     except BaseException as error:
         for opened in sinks.values():
             opened.stop()
@@ -295,7 +296,12 @@ def _add_handlers(
 def _add(sink: Any, level: int, accepts: Filter, **options: Any) -> int:
     # All options are said, since loguru takes its defaults from environment variables.
     said = {"serialize": False, "backtrace": False, "diagnose": False, "colorize": False, "enqueue": False}
-    return logger.add(sink, level=level, filter=accepts, **{"format": line_format, "catch": True, **said, **options})
+    options = {"format": line_format, "catch": True, **said, **options}
+    handler_id = logger.add(sink, level=level, filter=accepts, **options)
+    if options["catch"]:
+        handler = logger._core.handlers[handler_id]  # type: ignore[attr-defined]  # noqa: SLF001 - no public way
+        handler._error_interceptor = Interceptor(sink.lose)  # noqa: SLF001
+    return handler_id
 
 
 # The global state, and its only writers: the handlers in force, and what stands in for configure() under pytest.

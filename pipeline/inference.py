@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipeline.data import Table
-    from pipeline.training import LogisticModel
+    from pipeline.model import LogisticModel
 
 log = logger.bind(channel="predictions")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -100,7 +101,7 @@ class Finding(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """What the tests that could be made found, the counts of reference and batch by cell, (2, k), and levels new in the batch."""
+    """What the tests found, the counts of reference and batch by cell, (2, k), and levels that only the batch has."""
 
     status: str
     findings: list[Finding]
@@ -152,14 +153,19 @@ class Levels:
     def compare(self, batch: NDArray[Any]) -> Comparison:
         """Compare with the texts of a batch; levels too rare for chi-squared, new ones too, count together."""
         counts = Counter[Any](batch.tolist())
-        # By both counts together, then by name: an order that knew which is which would put new levels side by side.
-        names = sorted(self._counts | counts, key=lambda level: (-self._counts[level] - counts[level], level))
+        # Not by one table's count, nor by name, or new levels would stand side by side: an identifier tells the time.
+        names = sorted(self._counts | counts, key=lambda level: (-self._counts[level] - counts[level], _scatter(level)))
         table = np.array([[self._counts[level] for level in names], [counts[level] for level in names]])
         cells, rare = pool_cells(table)
         findings = [*_chi_squared(FIRST, cells), *_share("rare_share", SECOND, rare, table.sum(axis=1))]
         unseen = tuple(level for level, _ in counts.most_common() if level not in self._counts)
         status = "constant" if len(self._counts) == 1 else "ok"
         return Comparison(status, findings, np.column_stack([cells, rare]), unseen[:LISTED_LEVELS])
+
+
+def _scatter(level: Level) -> bytes:
+    """Return what puts levels in an order that has nothing to do with their names, the same in every process."""
+    return hashlib.blake2b(str(level).encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
 Profile = Quantiles | Levels
@@ -175,8 +181,9 @@ def compare(reference: Profile, batch: Column) -> Comparison:
     """Compare a batch's column with the reference's: the values, if both have any, and the share of missing."""
     present = np.array([reference.column.values.size, batch.values.size])
     missing = np.array([reference.column.n_missing, batch.n_missing])
-    all_missing = Comparison("all_missing", [], present[:, None])
-    found = reference.compare(batch.values) if present.all() else all_missing
+    found = reference.compare(batch.values) if present.all() else Comparison("all_missing", [], present[:, None])
+    if not missing.any():
+        return found
     findings = [*found.findings, *_share("missing_share", THIRD, missing, present + missing)]
     return found._replace(findings=findings, cells=np.column_stack([found.cells, missing]))
 

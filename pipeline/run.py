@@ -16,12 +16,15 @@ from pipeline import faults, training
 from pipeline.data import Dataset, Table, fingerprint, shift, split
 from pipeline.drift import DriftDetector, log_report
 from pipeline.inference import score
+from pipeline.loading import LoadReport, log_load
+from pipeline.model import LogisticModel, save
 from pipeline.monitoring import Monitor
 from pipeline.service import ScoringService
 from pipeline.traffic import make_requests
-from pipeline.training import LogisticModel
 
 audit = logger.bind(channel="audit")
+
+MIN_BATCH_ROWS = 30  # with fewer, the drift detector says nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,8 @@ class Settings:
     seed : int
         Of the generator behind every random choice, at least 0.
     batches : int
-        Batches that the scored rows are cut into, each compared with the training rows, at least 1.
+        Batches that the scored rows are cut into, each compared with the training rows, at least 1. Where they would
+        have fewer than 30 rows, there are fewer batches.
     requests : int
         Requests sent through the scoring service, at least 0.
     model_path : Path
@@ -83,7 +87,9 @@ class RunReport:
     model_hash: str
 
 
-def run(dataset: Dataset, settings: Settings, score_table: Table | None = None) -> RunReport:
+def run(
+    dataset: Dataset, settings: Settings, *, loaded: LoadReport | None = None, score_table: Table | None = None
+) -> RunReport:
     """Run all stages, and audit the start and how it ended.
 
     Parameters
@@ -92,6 +98,8 @@ def run(dataset: Dataset, settings: Settings, score_table: Table | None = None) 
         Rows to learn from; the held-out part of them is scored.
     settings : Settings
         What to do.
+    loaded : LoadReport, optional
+        How the dataset was made of a file, to be logged.
     score_table : Table, optional
         Rows to score and to compare with the training rows instead of the held-out ones.
 
@@ -109,6 +117,8 @@ def run(dataset: Dataset, settings: Settings, score_table: Table | None = None) 
     common = {"actor": _actor(), "config_hash": _config_hash(settings), "data_hash": fingerprint(dataset)}
     with logger.contextualize(run_id=run_id):
         _audit("ml_pipeline_started", "started", **common)
+        if loaded is not None:
+            log_load(loaded)
         try:
             report = _run_stages(run_id, dataset, settings, score_table)
         except KeyboardInterrupt:
@@ -152,13 +162,13 @@ def _train(
     train: Dataset, val: Dataset, settings: Settings, rng: np.random.Generator
 ) -> tuple[LogisticModel, training.TrainingReport, str]:
     model, report = training.train(train, val, epochs=settings.epochs, rng=rng, seed=settings.seed)
-    model, model_hash = training.save(model, settings.model_path)
+    model, model_hash = save(model, settings.model_path)
     _audit("model_trained", "success", resource=str(settings.model_path), model_hash=model_hash, val_auc=report.val_auc)
     return model, report, model_hash
 
 
 def _batches(table: Table, settings: Settings, rng: np.random.Generator) -> list[Table]:
-    count = min(settings.batches, table.n_rows)
+    count = max(1, min(settings.batches, table.n_rows // MIN_BATCH_ROWS))
     batches = [table.take(rows) for rows in np.array_split(np.arange(table.n_rows), count)]
     if settings.shift_some:
         unshifted = count - max(1, count // 3)

@@ -14,8 +14,8 @@ from loguru import logger
 
 from pipeline.data import Table
 from pipeline.inference import Prediction, predict
+from pipeline.model import LogisticModel
 from pipeline.monitoring import Monitor, Outcome
-from pipeline.training import LogisticModel
 
 log = logger.bind(channel="api")
 

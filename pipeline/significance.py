@@ -47,7 +47,7 @@ def ks_distance(reference: Floats, batch: Floats) -> float:
     before = at.copy()
     before[tied] = np.searchsorted(reference, batch[tied], "left")
     steps = np.arange(batch.size + 1) / batch.size
-    return float(max(np.max(steps[1:] - at / reference.size), np.max(before / reference.size - steps[:-1])))
+    return float(max((steps[1:] - at / reference.size).max(), (before / reference.size - steps[:-1]).max()))
 
 
 def ks_p_value(distance: float, n_reference: int, n_batch: int) -> float:
@@ -167,9 +167,8 @@ def pool_cells(counts: Ints) -> tuple[Ints, Ints]:
         if held >= needed:
             starts.append(cell)
             held = 0
-    padded = np.column_stack([counts, np.zeros(2, dtype=np.intp)])
-    cells = np.add.reduceat(padded, starts, axis=1)
-    return cells[:, :-1], cells[:, -1]
+    upto = np.concatenate([np.zeros((2, 1), dtype=np.intp), counts.cumsum(axis=1)], axis=1)
+    return np.diff(upto[:, starts]), upto[:, -1] - upto[:, starts[-1]]
 
 
 def homogeneity(counts: Ints) -> tuple[float, float]:
@@ -184,7 +183,7 @@ def homogeneity(counts: Ints) -> tuple[float, float]:
     """
     m, n = counts.sum(axis=1).tolist()
     gaps = counts[1] * math.sqrt(m / n) - counts[0] * math.sqrt(n / m)
-    statistic = float(np.sum(gaps**2 / counts.sum(axis=0)))
+    statistic = float((gaps**2 / counts.sum(axis=0)).sum())
     return statistic, chi2_sf(statistic, counts.shape[1] - 1)
 
 
@@ -222,7 +221,7 @@ def population_stability_index(counts: Ints) -> float:
     m, n = filled.sum(axis=1).tolist()
     p, q = (filled[0] + 0.5) / (m + 0.5 * n_cells), (filled[1] + 0.5) / (n + 0.5 * n_cells)
     by_chance: float = (n_cells - 1) * (1.0 / n + 1.0 / m)
-    return max(0.0, float(np.sum((q - p) * np.log(q / p))) - by_chance)
+    return max(0.0, float(((q - p) * np.log(q / p)).sum()) - by_chance)
 
 
 def benjamini_hochberg(p_values: ArrayLike) -> Floats:

@@ -145,7 +145,8 @@ class ChannelLog:
         try:
             return Gate(tuple(row.name for row in self._table))(record)
         except ValueError as error:
-            self._unknown.append(str(error))
+            place = f"{record['file'].name}:{record['line']}"
+            self._unknown.append(f"{error} (raised at {place} and swallowed; expected? call channel_log.clear())")
             raise
 
     def _channels(self, record: Mapping[str, Any]) -> tuple[str, ...]:
@@ -233,7 +234,8 @@ def channel_log(request: pytest.FixtureRequest, channel_table: "tuple[Channel, .
     with pytest.MonkeyPatch.context() as patch, _borrowed_logger(set_aside=real) as keep:
         patch.setattr(sinks, "_capture", log._configure)  # noqa: SLF001
         if sinks._active:  # noqa: SLF001
-            patch.setattr(sinks._active, "_handler_ids", ())  # noqa: SLF001 - what the test closes is open again afterwards
+            # What the test closes is open again afterwards.
+            patch.setattr(sinks._active, "_handler_ids", ())  # noqa: SLF001
         keep(logger.add(nowhere, filter=log._gate, format="", **options))  # noqa: SLF001
         keep(logger.add(log._write, filter=log._keeps, format=log._format, **options))  # noqa: SLF001
         yield log
@@ -245,7 +247,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     result = yield
     swallowed = item.stash.get(_SWALLOWED, [])
     if swallowed:
-        pytest.fail(f"{swallowed[0]} (raised in a logging call and swallowed; expected? call channel_log.clear())")
+        pytest.fail(swallowed[0], pytrace=False)
     return result
 
 

@@ -1,41 +1,306 @@
-"""The log files: what a handler's lines are appended to."""
+"""Log files that several processes append to and rotate, and that never lose a line.
 
+The rules, by which any number of writers get along without a server:
+
+- A line is one ``os.write`` to a file opened with O_APPEND.
+- Every writer holds a shared lock (``flock``) on the log file that it has open, for as long as it is open. Whoever gets
+  the exclusive lock thus knows that nobody writes there any more: only such a file is compressed or deleted.
+- A writer that finds the file full renames it under an exclusive lock on a file of its own beside it. Nobody waits for
+  that lock: who doesn't get it writes on, and finds at its next line that the path is another file now.
+
+Without ``fcntl`` (Windows) there are no locks, and a folder is for one process.
+"""
+
+import contextlib
+import errno
+import os
+import re
+import time
+import weakref
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from loguru._file_sink import FileSink
-from loguru._handler import Message
+from sevenfold.archives import Archives
+from sevenfold.locks import LOCKS, is_same_file, lock
+from sevenfold.notices import describe, notice
+from sevenfold.policies import parse_compression, parse_retention, parse_rotation
+
+LOOK_S = 1.0  # how often a writer looks whether its file is still the one at the path
+RETRY_S = 10.0  # how long it leaves off after a rotation that failed
+OPEN_TRIES = 1000
+MODE = 0o600
+_FLAGS = os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+_STAMP = "%Y-%m-%d_%H-%M-%S_%f"  # sorts by time, and has no colon, which Windows refuses
+_STAMP_PATTERN = r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_\d{6}"
+_FIRST_TIME = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Rotated:
+    """A rotated file.
+
+    Attributes
+    ----------
+    stamp : str
+        When it was rotated, UTC, as its name has it.
+    compressed : bool
+        Whether it is gzipped.
+    path : Path
+        Where it is.
+    """
+
+    stamp: str
+    compressed: bool
+    path: Path
+
+    @property
+    def time(self) -> datetime:
+        """When it was rotated."""
+        return datetime.strptime(self.stamp, _STAMP).replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names that belong to one log file; nothing else makes or parses them.
+
+    ``predictions.log`` has ``predictions.2026-11-23_08-36-11_096123.log``, by the time of rotation in UTC, the same
+    with ``.gz``, and ``.predictions.lock``. A neighbour such as ``predictions.errors.log`` isn't taken for one.
+    """
+
+    path: Path
+
+    @property
+    def lock(self) -> Path:
+        """The file that a rotation locks."""
+        return self.path.with_name(f".{self.path.stem}.lock")
+
+    def next(self, now: datetime) -> Path:
+        """Name the file that is rotated now: later than all there are, even if the clock was set back."""
+        stamp = now.strftime(_STAMP)
+        rotated = self.rotated()
+        if rotated and rotated[-1].stamp >= stamp:
+            stamp = (rotated[-1].time + timedelta(microseconds=1)).strftime(_STAMP)
+        return self.path.with_name(f"{self.path.stem}.{stamp}{self.path.suffix}")
+
+    def rotated(self) -> list[Rotated]:
+        """List the rotated files that are there, oldest first."""
+        stem, suffix = re.escape(self.path.stem), re.escape(self.path.suffix)
+        pattern = re.compile(rf"{stem}\.({_STAMP_PATTERN}){suffix}(\.gz)?")
+        try:
+            with os.scandir(self.path.parent) as entries:
+                names = [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
+        except FileNotFoundError:
+            return []
+        matches = [found for found in map(pattern.fullmatch, names) if found]
+        return sorted(Rotated(found[1], found[2] is not None, self.path.with_name(found[0])) for found in matches)
 
 
 class RotatingFile:
-    """Append lines to one file, which is rotated, compressed and retained as asked.
+    """A log file that any number of processes append to.
 
     Parameters
     ----------
     path : Path
-        The file; its folder is made if need be.
+        The file. Its folder is made if need be; neither is reached through a symbolic link in the file's place.
     rotation, retention, compression
-        As ``logger.add`` takes them; None switches each off.
+        As `sevenfold.policies` reads them; None switches each off. Rotated files are compressed and deleted by a
+        thread in the background.
 
     Raises
     ------
     OSError
-        If the file can't be opened for appending.
+        If the file can't be opened.
     ValueError
         If an option can't be understood.
     """
 
-    def __init__(self, path: Path, *, rotation: Any, retention: Any, compression: Any) -> None:
-        self.path = path
-        sink: Any = FileSink  # loguru's own, for now
-        self._sink = sink(path, rotation=rotation, retention=retention, compression=compression)
+    def __init__(self, path: Path, *, rotation: Any = None, retention: Any = None, compression: Any = None) -> None:
+        self.path = Path(path)
+        self._names = Names(self.path)
+        self._rotation = parse_rotation(rotation)
+        self._archives = Archives(self._names, parse_retention(retention), compress=parse_compression(compression))
+        self._forget()
+        self._open()
+        _files.add(self)
+        self._archives.tidy_soon()
 
-    def append(self, text: str, record: Any) -> None:
-        """Write text that ends with a newline; the record's time decides on a rotation by time."""
-        message: Any = Message(text)
-        message.record = record
-        self._sink.write(message)
+    def append(self, data: bytes) -> None:
+        """Write whole lines, in one piece.
+
+        Raises
+        ------
+        OSError
+            If they can't be written; then nothing of them is in the file.
+        """
+        now = time.monotonic()
+        if now >= self._look_at:
+            self._look(now)
+        if self._is_full(len(data)):
+            self._rotate(now)
+        self._write(data)
 
     def stop(self) -> None:
-        """Close the file."""
-        self._sink.stop()
+        """Close the file, and wait until what is being compressed is done."""
+        self._close()
+        self._archives.finish()
+
+    def _forget(self) -> None:
+        self._fd = -1
+        self._identity = (0, 0)
+        self._look_at = 0.0
+        self._rotate_from = 0.0
+        self._due = float("inf")
+
+    def _look(self, now: float) -> None:
+        """See whether the path is still the open file: logrotate, an outsider or another writer may have moved it."""
+        self._look_at = now + LOOK_S
+        if self._fd < 0 or not self._is_current():
+            self._reopen()
+
+    def _is_current(self) -> bool:
+        try:
+            found = self.path.lstat()
+        except FileNotFoundError:
+            return False
+        return (found.st_dev, found.st_ino) == self._identity
+
+    def _reopen(self) -> None:
+        old, self._fd = self._fd, -1
+        try:
+            self._open()
+        except OSError:
+            self._fd = old  # rather the file that was moved away than none
+            if old < 0:
+                raise
+        else:
+            if old >= 0:
+                os.close(old)
+
+    def _open(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        fd = _open_shared(self.path)
+        found = os.fstat(fd)
+        self._fd, self._identity = fd, (found.st_dev, found.st_ino)
+        self._look_at = time.monotonic() + LOOK_S
+        self._due = float("inf")
+        if self._rotation.schedule is not None and found.st_size:
+            self._due = self._rotation.schedule.after(_begun(self.path, found.st_mtime))
+
+    def _close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._forget()
+
+    def _is_full(self, n_bytes: int) -> bool:
+        rotation = self._rotation
+        # The end of the file is the one size that has all writers' lines in it.
+        if rotation.max_bytes is not None:
+            size = os.lseek(self._fd, 0, os.SEEK_END)
+            if size and size + n_bytes > rotation.max_bytes:
+                return True
+        if rotation.schedule is None:
+            return False
+        now = time.time()
+        if self._due == float("inf"):  # the first line of the file
+            self._due = rotation.schedule.after(now)
+        return now >= self._due
+
+    def _rotate(self, now: float) -> None:
+        if now < self._rotate_from:
+            return
+        try:
+            if self._is_current():
+                with self._rotating() as alone:
+                    if not alone:
+                        return  # another writer is at it; this line still goes to the old file
+                    if self._is_current():
+                        self._rename()
+            self._reopen()
+        except OSError as error:
+            self._rotate_from = now + RETRY_S
+            notice(f"{self.path}: not rotated: {describe(error)}")
+            if self._fd < 0:
+                self._open()
+        else:
+            self._archives.tidy_soon()
+
+    @contextlib.contextmanager
+    def _rotating(self) -> Iterator[bool]:
+        """Be the only writer that rotates, if no other is."""
+        if not LOCKS:
+            yield True
+            return
+        # Opened afresh each time: a lock belongs to the open file, which a fork would share.
+        fd = os.open(self._names.lock, _FLAGS | os.O_RDWR, MODE)
+        try:
+            yield lock(fd, exclusive=True) and is_same_file(fd, self._names.lock)
+        finally:
+            os.close(fd)
+
+    def _rename(self) -> None:
+        target = self._names.next(datetime.now(UTC))
+        if not LOCKS:
+            self._close()  # Windows renames no open file
+        self.path.rename(target)
+
+    def _write(self, data: bytes) -> None:
+        written = os.write(self._fd, data)
+        try:
+            while written < len(data):  # the disk is full, or will be with the next byte
+                written += os.write(self._fd, data[written:])
+        except OSError:
+            end = os.lseek(self._fd, 0, os.SEEK_CUR)
+            if os.lseek(self._fd, 0, os.SEEK_END) == end:  # nobody wrote behind it
+                os.ftruncate(self._fd, end - written)
+            raise
+
+    def _after_fork(self) -> None:
+        """Close what a child inherited, without unlocking it, and open it anew at the first line."""
+        self._archives.after_fork()
+        self._close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path, "_names": self._names, "_rotation": self._rotation, "_archives": self._archives}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._forget()
+        _files.add(self)
+
+
+def _open_shared(path: Path) -> int:
+    """Open a file for appending, and lock it as one of its writers."""
+    for _ in range(OPEN_TRIES):
+        fd = os.open(path, _FLAGS | os.O_WRONLY | os.O_APPEND, MODE)
+        try:
+            # Between the two calls the file may have been rotated, and even be in the hands of who compresses it.
+            if lock(fd, exclusive=False) and is_same_file(fd, path):
+                return fd
+        except BaseException:
+            os.close(fd)
+            raise
+        os.close(fd)
+        time.sleep(0.001)
+    raise OSError(errno.EAGAIN, "the file is locked by another program", str(path))
+
+
+def _begun(path: Path, otherwise: float) -> float:
+    """Give the time of a file's first line, in seconds since the epoch."""
+    with path.open("rb") as file:
+        found = _FIRST_TIME.search(file.read(256))
+    return otherwise if found is None else datetime.fromisoformat(found[0].decode()).timestamp()
+
+
+_files: weakref.WeakSet[RotatingFile] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for file in _files:
+        file._after_fork()  # noqa: SLF001 - the class's own
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -8,14 +8,18 @@ import contextlib
 import os
 import sys
 import traceback
+from collections.abc import Callable
+from datetime import UTC, datetime
+from time import monotonic
 from types import SimpleNamespace
 from typing import Any
 
 from sevenfold.files import RotatingFile
-from sevenfold.lines import LINE, Record, exception_fields, has_exception, indent, render, timestamp
+from sevenfold.lines import LINE, Record, escape, exception_fields, has_exception, indent, render, timestamp
 from sevenfold.notices import describe, notice
 from sevenfold.values import escape_json, plain
 
+NOTICE_S = 10.0  # between two notices about the same file
 _ORIGINAL = "sevenfold_original"
 _LEVEL_COLOURS = ((40, "\x1b[31m"), (30, "\x1b[33m"), (25, "\x1b[32m"), (20, ""), (0, "\x1b[2m"))
 _RESET = "\x1b[0m"
@@ -24,11 +28,7 @@ _RESET = "\x1b[0m"
 def line_format(record: Record) -> str:
     """Render the line once, for whichever handler comes first; loguru itself has nothing left to format."""
     if LINE not in record:
-        try:
-            record[LINE] = render(record)
-        except Exception as error:
-            notice(f"a record could not be rendered: {describe(error)}")
-            record[LINE] = f"{timestamp(record['time'])} | ERROR    | - | a record could not be rendered"
+        record[LINE] = render(record)
     return ""
 
 
@@ -54,6 +54,32 @@ def nowhere(message: Any) -> None:
     """Write nothing: the sink of a handler that is there for its filter."""
 
 
+class Interceptor:
+    """What loguru calls when a handler fails, instead of its own, which prints the whole raw record to stderr.
+
+    A handler fails where the file can't be written, and where it is called while it is at work: loguru's handlers
+    aren't re-entrant, so a call from a signal handler, a ``__del__`` or a sink loses its own record.
+
+    Parameters
+    ----------
+    lose : callable
+        Is given the exception.
+    """
+
+    def __init__(self, lose: Callable[[BaseException], None]) -> None:
+        self._lose = lose
+
+    def should_catch(self) -> bool:
+        """Whether a failure is kept from the caller: yes."""
+        return True
+
+    def print(self, record: Record = None, *, exception: BaseException | None = None) -> None:  # noqa: ARG002
+        """Take note of the failure that is being handled."""
+        error = exception or sys.exception()
+        if error is not None:
+            self._lose(error)
+
+
 class _PlainException:
     """An exception as loguru's serializer reads it; false, so that loguru renders no traceback of it."""
 
@@ -68,7 +94,17 @@ class _PlainException:
 
 
 class LineSink:
-    """Write the line of each record to a file; what fails is told on stderr, since a log must not stop its program.
+    """Write the line of each record to a file.
+
+    What can't be written (a full disk, a folder that is gone) doesn't stop the program: it is told on stderr, every
+    ten seconds at most, and once there is room again a line in the file says how many are missing.
+
+    Parameters
+    ----------
+    file : RotatingFile
+        Where the lines go.
+    channel : str
+        The file's own channel.
 
     Attributes
     ----------
@@ -78,17 +114,26 @@ class LineSink:
 
     encoding = "utf-8"  # loguru asks, and draws the arrows of diagnose with it
 
-    def __init__(self, file: RotatingFile) -> None:
+    def __init__(self, file: RotatingFile, channel: str) -> None:
         self.file = file
+        self.channel = channel
         self.events = 0
+        self._lost = 0
+        self._notice_from = 0.0
 
     def write(self, message: Any) -> None:
         """Append what the message's record says."""
-        try:
-            self.file.append(self.text(message), message.record)
-            self.events += 1
-        except Exception as error:
-            notice(f"{self.file.path}: a line was lost: {describe(error)}")
+        text = self.text(message)
+        self._append(self._lost_line() + text if self._lost else text)
+        self._lost = 0
+
+    def lose(self, error: BaseException) -> None:
+        """Count a line that couldn't be written, and tell it unless that was done just now."""
+        self._lost += 1
+        now = monotonic()
+        if now >= self._notice_from:
+            self._notice_from = now + NOTICE_S
+            notice(f"{self.file.path}: lines are lost, {self._lost} so far: {describe(error)}")
 
     def text(self, message: Any) -> str:
         """Give the text to write, with its line's end."""
@@ -97,6 +142,14 @@ class LineSink:
     def stop(self) -> None:
         """Close the file."""
         self.file.stop()
+
+    def _append(self, text: str) -> None:
+        self.file.append(text.encode("utf-8", "backslashreplace"))
+        self.events += 1
+
+    def _lost_line(self) -> str:
+        now = timestamp(datetime.now(UTC))
+        return f"{now} | WARNING  | {escape(self.channel)} | lines could not be written | n_lost={self._lost}\n"
 
 
 class ErrorsSink(LineSink):
@@ -120,8 +173,7 @@ class AuditSink(LineSink):
     def write(self, message: Any) -> None:
         """Append the JSON line, and give the record its own members back."""
         message.record.update(message.record.pop(_ORIGINAL))
-        self.file.append(self.text(message), message.record)
-        self.events += 1
+        self._append(self.text(message))
 
     def text(self, message: Any) -> str:
         """Give the JSON line, with what loguru leaves raw escaped."""
@@ -139,6 +191,9 @@ class Console:
             import colorama  # noqa: PLC0415 - loguru installs it on Windows, where a console must be told of colours
 
             colorama.just_fix_windows_console()
+
+    def lose(self, error: BaseException) -> None:
+        """Say nothing: where the console fails, stderr is gone or busy."""
 
     def write(self, message: Any) -> None:
         """Show the line of a record; a terminal that is gone is none of the program's business."""

@@ -17,7 +17,9 @@ def notice(text: str) -> None:
     """
     with contextlib.suppress(Exception):
         if sys.stderr is not None:
-            sys.stderr.write(PREFIX + escape(text)[:MAX_LENGTH] + "\n")
+            encoding = getattr(sys.stderr, "encoding", None) or "utf-8"  # a StringIO has none
+            line = PREFIX + escape(text)[:MAX_LENGTH] + "\n"
+            sys.stderr.write(line.encode(encoding, "backslashreplace").decode(encoding))
             sys.stderr.flush()
 
 

@@ -1,9 +1,10 @@
-"""What the tests read log files with."""
+"""What the tests read logs with."""
 
 import json
 from pathlib import Path
 from typing import Any, NoReturn
 
+from sevenfold.capture import ChannelLog
 from sevenfold.lines import Event, parse
 
 
@@ -21,6 +22,11 @@ def read_events(path: Path) -> list[Event]:
 def read_json(path: Path) -> list[dict[str, Any]]:
     """Parse a JSON file line by line, refusing what strict JSON doesn't have."""
     return [json.loads(line, parse_constant=_refuse) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def told(log: ChannelLog) -> list[tuple[str, str | None, str, dict[str, Any]]]:
+    """List what was captured: level, channel, message, fields."""
+    return [(record.level, record.channel, record.message, record.fields) for record in log.records]
 
 
 def _refuse(token: str) -> NoReturn:

@@ -2,40 +2,19 @@ from __future__ import annotations
 
 import io
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
-from loguru import logger
+from log_files import told
 from tqdm import tqdm
 
 from pipeline import inference
 from pipeline.data import Table, make_synthetic
 from pipeline.features import FeatureEncoder
 from pipeline.inference import Prediction, ScoreSummary, predict, score
-from pipeline.training import LogisticModel
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from loguru import Message
-
-Event = tuple[str, str, str, dict[str, Any]]  # level, channel, message, fields
-
-
-@pytest.fixture
-def events() -> Iterator[list[Event]]:
-    """Collect (level, channel, message, fields) of what is logged."""
-    found: list[Event] = []
-
-    def collect(message: Message) -> None:
-        record = message.record
-        fields = dict(record["extra"])
-        found.append((record["level"].name, fields.pop("channel"), record["message"], fields))
-
-    handler = logger.add(collect, format="{message}", level=0, catch=False)
-    yield found
-    logger.remove(handler)
+from pipeline.model import LogisticModel
+from sevenfold.capture import ChannelLog
 
 
 def table_of(ages: Any, cities: Any) -> Table:
@@ -53,7 +32,7 @@ def fields_of(prediction: Prediction) -> dict[str, Any]:
     return {name: getattr(prediction, name) for name in Prediction.__slots__}
 
 
-def test_each_row_is_decided_and_logged_whole(model: LogisticModel, events: list[Event]) -> None:
+def test_each_row_is_decided_and_logged_whole(model: LogisticModel, channel_log: ChannelLog) -> None:
     predictions = predict(model, table_of([42, 38, np.nan], ["Oslo", "Rome", None]), prefix="run-1")
     common = {"model_version": "0123456789ab", "threshold": 0.5}
     near = {name: pytest.approx(name) for name in (0.25, 0.5, 0.75)}
@@ -84,13 +63,15 @@ def test_each_row_is_decided_and_logged_whole(model: LogisticModel, events: list
         },
     ]
     assert [fields_of(prediction) for prediction in predictions] == expected
-    assert events == [("INFO", "predictions", "prediction", fields) for fields in expected]
-    assert list(events[0][3]) == list(Prediction.__slots__)
+    assert told(channel_log) == [("INFO", "predictions", "prediction", fields) for fields in expected]
+    assert list(told(channel_log)[0][3]) == list(Prediction.__slots__)
 
 
-def test_what_is_logged_is_plain_python(model: LogisticModel, events: list[Event]) -> None:
+def test_what_is_logged_is_plain_python(model: LogisticModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    logged: list[dict[str, Any]] = []
+    monkeypatch.setattr(inference, "log", inference.log.patch(lambda record: logged.append(dict(record["extra"]))))
     predict(model, table_of([42], ["Oslo"]))
-    fields = events[0][3]
+    fields = {name: value for name, value in logged[0].items() if name != "channel"}
     kinds = {name: type(value) for name, value in fields.items()}
     assert kinds == dict.fromkeys(["prediction_id", "model_version", "decision"], str) | {
         "features": dict,
@@ -125,44 +106,44 @@ def test_ids_are_unique_without_a_prefix(model: LogisticModel) -> None:
     assert len(set(ids)) == 6
 
 
-def test_a_row_that_the_model_fails_on_raises_and_logs_nothing() -> None:
+def test_a_row_that_the_model_fails_on_raises_and_logs_nothing(channel_log: ChannelLog) -> None:
     encoder = FeatureEncoder.fit(make_synthetic(100, 2, np.random.default_rng(0)).table)
     model = LogisticModel(encoder, np.ones(2), 0.0)
     table = Table({name: np.array([0.0, 1e308]) for name in model.schema})
-    records: list[object] = []
-    handler = logger.add(records.append, format="{message}")
     with pytest.raises(FloatingPointError):
         predict(model, table)
-    logger.remove(handler)
-    assert records == []
+    assert channel_log.records == []
 
 
 def test_scoring_logs_what_predicting_does_and_sums_it_up(
-    model: LogisticModel, events: list[Event], monkeypatch: pytest.MonkeyPatch
+    model: LogisticModel, channel_log: ChannelLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(inference, "CHUNK_ROWS", 50)
     rng = np.random.default_rng(0)
     n = 103
     table = table_of(rng.normal(40, 2, n), rng.choice(["Oslo", "Rome"], n))
     predictions = predict(model, table, prefix="x")
-    predicted = list(events)
-    events.clear()
+    predicted = told(channel_log)
+    channel_log.clear()
     summary = score(model, table, prefix="x")
-    assert events == predicted
+    assert told(channel_log) == predicted
     approved = [prediction.decision == "approve" for prediction in predictions]
     confidence = [prediction.confidence for prediction in predictions]
-    assert summary == ScoreSummary(n, sum(approved), sum(approved) / n, sum(confidence) / n)
+    assert summary == ScoreSummary(n, sum(approved), sum(approved) / n, summary.mean_confidence)
+    assert summary.mean_confidence == pytest.approx(sum(confidence) / n, rel=1e-12)
     assert min(confidence) >= 0.5
 
 
-def test_an_infinite_value_is_named_by_its_row_in_the_whole_table(model: LogisticModel, events: list[Event]) -> None:
+def test_an_infinite_value_is_named_by_its_row_in_the_whole_table(
+    model: LogisticModel, channel_log: ChannelLog
+) -> None:
     ages = np.full(inference.CHUNK_ROWS + 5, 40.0)
     ages[inference.CHUNK_ROWS + 1] = np.inf
     with pytest.raises(
         ValueError, match=f"row {inference.CHUNK_ROWS + 1}, column 'age': expected a finite number, got inf"
     ):
         score(model, table_of(ages, ["Oslo"] * len(ages)))
-    assert events == []
+    assert told(channel_log) == []
 
 
 def test_no_rows_have_no_rate(model: LogisticModel) -> None:

@@ -64,7 +64,7 @@ def test_the_main_job_fills_seven_files_and_tells_how_many_events_are_in_each(
 ) -> None:
     assert main.main([]) == main.OK
     captured = capsys.readouterr()
-    assert sorted(os.listdir("logs")) == sorted(FILES)
+    assert sorted(path.name for path in Path("logs").iterdir()) == sorted(FILES)
     events = {file: read_events(Path("logs", file)) for file in TEXT_FILES}
     audit = read_json(Path("logs", "app_json.log"))
     counts = {file: len(found) for file, found in events.items()} | {"app_json.log": len(audit)}
@@ -255,7 +255,7 @@ def test_a_pipeline_that_fails_is_audited_with_its_traceback_in_errors_log(capsy
     (error,) = read_events(Path("logs", "errors.log"))
     assert error.channel == "audit"
     assert error.exception is not None
-    assert "training.save(" in error.exception
+    assert "save(model, settings.model_path)" in error.exception
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")

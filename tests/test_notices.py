@@ -43,7 +43,10 @@ def closed_stream() -> io.StringIO:
     return stream
 
 
-@pytest.mark.parametrize("stream", [None, object(), closed_stream(), BrokenStream()], ids=repr)
+STREAMS = {"none at all": None, "no stream": object(), "closed": closed_stream(), "broken": BrokenStream()}
+
+
+@pytest.mark.parametrize("stream", STREAMS.values(), ids=STREAMS)
 def test_a_notice_never_raises(monkeypatch: pytest.MonkeyPatch, stream: object) -> None:
     monkeypatch.setattr(sys, "stderr", stream)
     notice("a")

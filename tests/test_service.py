@@ -6,9 +6,9 @@ import pytest
 
 from pipeline import training
 from pipeline.data import make_synthetic, split
+from pipeline.model import LogisticModel
 from pipeline.monitoring import Monitor
 from pipeline.service import MAX_BODY_BYTES, Request, Response, ScoringService
-from pipeline.training import LogisticModel
 from sevenfold.capture import ChannelLog
 
 ROW = {"feature_01": 0.1, "feature_02": -0.2, "feature_03": 1.5}

@@ -1,18 +1,16 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import sys
-import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from loguru import logger
+from log_files import told
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer
 from sklearn.impute import SimpleImputer
@@ -23,33 +21,19 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, RobustScaler, StandardScaler
 from tqdm import tqdm
 
-from pipeline.data import Dataset, Table, load_dataset, make_synthetic, split
-from pipeline.training import LogisticModel, load, log_loss, roc_auc, save, sigmoid, train
+from pipeline.data import Dataset, Table, make_synthetic, split
+from pipeline.loading import load_dataset
+from pipeline.model import LogisticModel, sigmoid
+from pipeline.training import log_loss, roc_auc, train
+from sevenfold.capture import ChannelLog
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from loguru import Message
     from numpy.typing import NDArray
 
-Event = tuple[str, str, str, dict[str, Any]]  # level, channel, message, fields
 Made = tuple[dict[str, Any], "NDArray[np.float64]"]  # columns, and the logits of the target
 Make = Callable[[np.random.Generator, int], Made]
-
-
-@pytest.fixture
-def events() -> Iterator[list[Event]]:
-    """Collect (level, channel, message, fields) of what is logged."""
-    found: list[Event] = []
-
-    def collect(message: Message) -> None:
-        record = message.record
-        fields = dict(record["extra"])
-        found.append((record["level"].name, fields.pop("channel"), record["message"], fields))
-
-    handler = logger.add(collect, format="{message}", level=0, catch=False)
-    yield found
-    logger.remove(handler)
 
 
 def synthetic(
@@ -69,13 +53,6 @@ def fitted(**kwargs: Any) -> LogisticModel:
 
 
 # The formulas
-
-
-def test_the_sigmoid_is_right_in_both_tails() -> None:
-    logits = np.array([0.0, np.log(3), -np.log(3), 1e4, -1e4, -40.0])
-    expected = [0.5, 0.75, 0.25, 1.0, 0.0, np.exp(-40)]
-    np.testing.assert_allclose(sigmoid(logits), expected, rtol=1e-14)
-    assert sigmoid(np.zeros(1))[0] == 0.5
 
 
 def test_the_log_loss_by_hand_and_for_huge_logits() -> None:
@@ -219,7 +196,7 @@ def test_the_auc_with_text_gaps_and_an_outlier_is_that_of_scikit_learn(make: Mak
     columns["y"] = np.where(logits > rng.logistic(size=len(logits)), "yes", "no")
     with (tmp_path / "table.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([list(columns), *zip(*columns.values(), strict=True)])
-    dataset = load_dataset(tmp_path / "table.csv", "y")
+    dataset = load_dataset(tmp_path / "table.csv", "y")[0]
     assert dataset.table.names == tuple(columns)[:-1]
     assert auc_difference(dataset, seed) == pytest.approx((0, 0), abs=0.015)
 
@@ -245,14 +222,20 @@ def test_the_bias_is_not_penalised() -> None:
 # Training
 
 
-def test_a_training_is_logged_from_the_data_to_its_end(events: list[Event]) -> None:
+def test_a_training_is_logged_from_the_data_to_its_end(channel_log: ChannelLog) -> None:
     train_rows, val, _, rng = synthetic()
     _, report = train(train_rows, val, epochs=3, rng=rng, seed=17)
-    assert {(level, channel) for level, channel, _, _ in events} == {("INFO", "training")}
-    assert [message for _, _, message, _ in events] == ["data", "epoch", "epoch", "epoch", "training finished"]
+    assert {(level, channel) for level, channel, _, _ in told(channel_log)} == {("INFO", "training")}
+    assert [message for _, _, message, _ in told(channel_log)] == [
+        "data",
+        "epoch",
+        "epoch",
+        "epoch",
+        "training finished",
+    ]
     columns = train_rows.table.columns
     majority = int(train_rows.target.mean() >= 0.5)
-    assert events[0][3] == {
+    assert told(channel_log)[0][3] == {
         "n_train": 600,
         "n_val": 200,
         "n_features": 4,
@@ -263,17 +246,23 @@ def test_a_training_is_logged_from_the_data_to_its_end(events: list[Event]) -> N
         "seed": 17,
     }
     scores = ["train_loss", "val_loss", "val_accuracy", "val_auc"]
-    assert list(events[1][3]) == ["epoch", "epochs", *scores, "learning_rate", "epoch_duration_s"]
-    assert [(fields["epoch"], fields["epochs"]) for *_, fields in events[1:4]] == [(1, 3), (2, 3), (3, 3)]
-    rates = [fields["learning_rate"] for *_, fields in events[1:4]]
+    assert list(told(channel_log)[1][3]) == ["epoch", "epochs", *scores, "learning_rate", "epoch_duration_s"]
+    assert [(fields["epoch"], fields["epochs"]) for *_, fields in told(channel_log)[1:4]] == [(1, 3), (2, 3), (3, 3)]
+    rates = [fields["learning_rate"] for *_, fields in told(channel_log)[1:4]]
     assert rates == pytest.approx([0.02, 0.02 / np.sqrt(2), 0.02 / np.sqrt(3)])
-    assert events[4][3] == asdict(report)
+    assert told(channel_log)[4][3] == asdict(report)
 
 
-def test_the_model_is_that_of_the_best_epoch(events: list[Event]) -> None:
+def test_the_baseline_is_the_class_that_is_frequent_in_training() -> None:
+    rows = one_column(range(30), [1] * 20 + [0] * 10)
+    _, report = train(rows, rows.take(slice(17, 30)), epochs=1, rng=np.random.default_rng(0))
+    assert report.baseline_accuracy == 3 / 13
+
+
+def test_the_model_is_that_of_the_best_epoch(channel_log: ChannelLog) -> None:
     train_rows, val, _, rng = synthetic(seed=3, n_rows=300, n_features=20)
     model, report = train(train_rows, val, epochs=200, learning_rate=0.1, patience=4, rng=rng)
-    losses = [fields["val_loss"] for _, _, message, fields in events if message == "epoch"]
+    losses = [fields["val_loss"] for _, _, message, fields in told(channel_log) if message == "epoch"]
     assert report.stop_reason == "early_stopping"
     assert report.best_epoch == int(np.argmin(losses)) + 1 == len(losses) - 4
     probability = model.predict_probability(val.table)
@@ -332,22 +321,22 @@ def test_validation_rows_of_one_class_have_no_auc() -> None:
         ({"l2": -0.5}, "l2 must be at least 0, got -0.5"),
     ],
 )
-def test_an_argument_out_of_range_is_refused(argument: dict[str, Any], message: str, events: list[Event]) -> None:
+def test_an_argument_out_of_range_is_refused(argument: dict[str, Any], message: str, channel_log: ChannelLog) -> None:
     rows = one_column(range(30), [i % 2 for i in range(30)])
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the whole message is compared
         train(rows, rows, rng=np.random.default_rng(0), **argument)
     assert str(caught.value) == message
-    assert events == []
+    assert told(channel_log) == []
 
 
-def test_an_infinite_value_in_either_part_is_refused(events: list[Event]) -> None:
+def test_an_infinite_value_in_either_part_is_refused(channel_log: ChannelLog) -> None:
     good = one_column(range(30), [i % 2 for i in range(30)])
     bad = one_column([*range(17), np.inf, *range(12)], good.target)
     for parts in ((good, bad), (bad, good)):
         with pytest.raises(ValueError) as caught:  # noqa: PT011 - the whole message is compared
             train(*parts, rng=np.random.default_rng(0))
         assert str(caught.value) == "row 17, column 'a': expected a finite number, got inf"
-    assert events == []
+    assert told(channel_log) == []
 
 
 def test_steps_that_overflow_are_an_error() -> None:
@@ -371,127 +360,3 @@ def test_a_bar_is_shown_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> N
         shown[type(stream)] = stream.getvalue()
     assert "training:   0%|" in shown[Terminal]
     assert shown[io.StringIO] == ""
-
-
-# The model
-
-
-def test_a_probability_by_hand() -> None:
-    rows = one_column([-2.0, 2.0] * 50, [0, 1] * 50)
-    model = replace(train(rows, rows, rng=np.random.default_rng(0))[0], weights=np.array([np.log(3)]), bias=0.0)
-    probability = model.predict_probability(one_column([2.0, -2.0, 0.0, np.nan], [0] * 4).table)
-    np.testing.assert_allclose(probability, [0.75, 0.25, 0.5, 0.5])
-    assert model.schema == {"a": "number"}
-
-
-def test_the_schema_names_each_column_and_its_kind_in_order() -> None:
-    columns = {"b": np.array(["x", "y"] * 10, dtype=object), "a": np.arange(20.0)}
-    rows = Dataset(Table(columns), np.array([0, 1] * 10, dtype=np.int8))
-    model, _ = train(rows, rows, rng=np.random.default_rng(0))
-    assert list(model.schema.items()) == [("b", "category"), ("a", "number")]
-
-
-@pytest.mark.parametrize("value", [1e308, -1e308, 1.7e308])
-def test_a_row_that_overflows_is_an_error_and_an_outlier_is_not(value: float) -> None:
-    model = fitted()
-    with pytest.raises(FloatingPointError):
-        model.predict_probability(Table({name: np.array([value]) for name in model.schema}))
-    outlier = Table({name: np.array([value / 1e290]) for name in model.schema})
-    assert np.isfinite(model.predict_probability(outlier)).all()
-
-
-def test_weights_that_are_not_finite_are_an_error_and_not_a_nan() -> None:
-    model = fitted()
-    with pytest.raises(FloatingPointError):
-        replace(model, bias=np.inf).predict_probability(Table({name: np.zeros(1) for name in model.schema}))
-
-
-# The file
-
-
-def mixed_model() -> tuple[LogisticModel, Table]:
-    columns = {"b": np.array(["é", None] * 10, dtype=object), "a": np.array([1.5, 2.5, np.nan, 9.0] * 5)}
-    rows = Dataset(Table(columns), np.array([0, 1, 1] * 6 + [0, 1], dtype=np.int8))
-    return train(rows, rows, rng=np.random.default_rng(0))[0], rows.table
-
-
-def test_a_model_comes_back_from_its_file_to_the_last_bit(tmp_path: Path) -> None:
-    model, table = mixed_model()
-    model = replace(model, threshold=0.3)
-    path = tmp_path / "artifacts" / "of" / "model.npz"
-    saved, digest = save(model, path)
-    again = load(path)
-    assert digest == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert (model.version, saved.version, again.version) == ("unsaved", digest[:12], digest[:12])
-    assert (again.bias, again.threshold, again.schema) == (model.bias, 0.3, model.schema)
-    assert again.predict_probability(table).tolist() == model.predict_probability(table).tolist()
-    assert [file.name for file in path.parent.iterdir()] == ["model.npz"]
-
-
-def test_the_same_model_gives_the_same_bytes_at_another_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    model, _ = mixed_model()
-    saved, digest = save(model, tmp_path / "a.npz")
-    monkeypatch.setattr(time, "time", lambda: 2e9)
-    assert save(saved, tmp_path / "b.npz")[1] == digest
-    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
-    assert save(replace(model, bias=model.bias + 1e-9), tmp_path / "c.npz")[1] != digest
-
-
-def test_numpy_reads_the_file_without_pickle(tmp_path: Path) -> None:
-    model, _ = mixed_model()
-    save(model, tmp_path / "model.npz")
-    with np.load(tmp_path / "model.npz", allow_pickle=False) as arrays:
-        assert arrays["weights"].tolist() == model.weights.tolist()
-
-
-def test_a_failed_save_leaves_no_file_behind(tmp_path: Path) -> None:
-    (tmp_path / "model.npz").mkdir()
-    with pytest.raises(OSError, match=r"model\.npz"):
-        save(mixed_model()[0], tmp_path / "model.npz")
-    assert [file.name for file in tmp_path.iterdir()] == ["model.npz"]
-
-
-def test_a_file_that_is_not_there_stays_a_file_not_found(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        load(tmp_path / "none.npz")
-
-
-def archive_of(**arrays: Any) -> bytes:
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
-    return buffer.getvalue()
-
-
-def damaged(data: bytes) -> Iterator[bytes]:
-    """Yield what may stand in a file in place of a model."""
-    yield b""
-    yield b"not a model"
-    yield data[: len(data) // 2]
-    yield archive_of(weights=np.zeros(3))
-    middle = data.index(b"weights.npy") + 200
-    yield data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
-    arrays = dict(np.load(io.BytesIO(data)))
-    yield archive_of(**arrays | {"weights": np.zeros(99)})
-    yield archive_of(**arrays | {"bias": np.array([{}], dtype=object)})
-    single = io.BytesIO()
-    np.save(single, np.zeros(3))
-    yield single.getvalue()
-
-
-def test_a_damaged_file_is_named(tmp_path: Path) -> None:
-    model, _ = mixed_model()
-    path = tmp_path / "model.npz"
-    save(model, path)
-    bad = list(damaged(path.read_bytes()))
-    for data in bad:
-        path.write_bytes(data)
-        with pytest.raises(ValueError) as caught:  # noqa: PT011 - the whole message is compared
-            load(path)
-        assert str(caught.value) == f"{path}: expected a saved model, got a file that is damaged or something else"
-    assert len(bad) == 8
-
-
-def test_a_model_can_be_built_by_hand() -> None:
-    model = LogisticModel(fitted().encoder, np.zeros(4), bias=0.0)
-    assert model.predict_probability(Table({name: np.ones(2) for name in model.schema})).tolist() == [0.5, 0.5]
-    assert (model.threshold, model.version) == (0.5, "unsaved")

@@ -2,7 +2,7 @@ import json
 import math
 import struct
 import unicodedata
-from collections import ChainMap, Counter, OrderedDict, UserDict, deque, namedtuple
+from collections import ChainMap, Counter, OrderedDict, UserDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -11,7 +11,7 @@ from enum import Enum, Flag, IntEnum, StrEnum
 from fractions import Fraction
 from pathlib import PurePosixPath
 from types import MappingProxyType
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 from unittest.mock import MagicMock, Mock
 from uuid import UUID
 
@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from sevenfold.values import MAX_DEPTH, MAX_INTEGER, clean, escape_json, plain, to_json
 
-EXAMPLES = settings(max_examples=150, deadline=None)
+EXAMPLES = settings(max_examples=100, deadline=None)
 
 
 def strict_json(text: str) -> Any:
@@ -112,7 +112,9 @@ class Unset:
         pass
 
 
-Point = namedtuple("Point", "x y")  # noqa: PYI024 - this is what users have
+class Point(NamedTuple):
+    x: int
+    y: int
 
 
 class AngryInt(int):
