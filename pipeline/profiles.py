@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from pipeline.significance import Floats, Ints, homogeneity, ks_distance, ks_p_value, pool_cells, share_p_value
+from pipeline.significance import (
+    Floats,
+    Ints,
+    homogeneity,
+    ks_distance,
+    ks_p_value,
+    places,
+    pool_cells,
+    rank_sum,
+    share_p_value,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -31,9 +41,6 @@ CHI2_QUANTILES = (
     0.98,
 )  # dense in the tails, where a variance shows
 DECILES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-# A feature's false alarms are shared out among its tests (Bonferroni's correction, weighted). Equal shares would find
-# fewer shifts; shares that depend on which tests could be made would let a single NaN change what the others find.
-FIRST, SECOND, THIRD = 0.75, 0.15, 0.1
 ATOM = 0.05  # a single number with at least this share of the reference is a cell of its own
 LISTED_LEVELS = 10  # a column of identifiers would list every row
 
@@ -93,7 +100,7 @@ def _read(name: str, array: NDArray[Any]) -> Column:
 
 
 class Finding(NamedTuple):
-    """One test's name and statistic, and its p-value divided by its share of the false alarms."""
+    """One test's name, statistic and p-value."""
 
     method: str
     statistic: float
@@ -112,6 +119,8 @@ class Comparison(NamedTuple):
 class Quantiles:
     """Numbers of the reference, with their counts between its quantiles."""
 
+    n_tests = 4  # kolmogorov_smirnov, rank_sum, chi_squared, missing_share
+
     def __init__(self, column: Column) -> None:
         self.column = column
         self._chi2_edges, self._psi_edges = (
@@ -123,11 +132,15 @@ class Quantiles:
 
     def compare(self, batch: NDArray[Any]) -> Comparison:
         """Compare with the sorted numbers of a batch."""
-        distance = ks_distance(self.column.values, batch)
-        p_value = ks_p_value(distance, self.column.values.size, batch.size)
+        m, (below, upto) = self.column.values.size, places(self.column.values, batch)
+        distance = ks_distance(below, upto, m)
         cells, rest = pool_cells(np.array([self._chi2_counts, _counts(batch, self._chi2_edges)]))
         cells[:, -1:] += rest[:, None]
-        findings = [Finding("kolmogorov_smirnov", distance, p_value / FIRST), *_chi_squared(SECOND, cells)]
+        findings = [
+            Finding("kolmogorov_smirnov", distance, ks_p_value(distance, m, batch.size)),
+            Finding("rank_sum", *rank_sum(below, upto, m)),
+            *_chi_squared(cells),
+        ]
         return Comparison("ok", findings, np.array([self._psi_counts, _counts(batch, self._psi_edges)]))
 
 
@@ -146,6 +159,8 @@ def _counts(ordered: NDArray[Any], edges: Floats) -> Ints:
 class Levels:
     """Levels of the reference with their counts: of text, or of numbers that don't vary."""
 
+    n_tests = 3  # chi_squared, rare_share, missing_share
+
     def __init__(self, column: Column) -> None:
         self.column = column
         self._counts = Counter[Any](column.values.tolist())
@@ -157,7 +172,7 @@ class Levels:
         names = sorted(self._counts | counts, key=lambda level: (-self._counts[level] - counts[level], _scatter(level)))
         table = np.array([[self._counts[level] for level in names], [counts[level] for level in names]])
         cells, rare = pool_cells(table)
-        findings = [*_chi_squared(FIRST, cells), *_share("rare_share", SECOND, rare, table.sum(axis=1))]
+        findings = [*_chi_squared(cells), *_share("rare_share", rare, table.sum(axis=1))]
         unseen = tuple(level for level, _ in counts.most_common() if level not in self._counts)
         status = "constant" if len(self._counts) == 1 else "ok"
         return Comparison(status, findings, np.column_stack([cells, rare]), unseen[:LISTED_LEVELS])
@@ -184,20 +199,17 @@ def compare(reference: Profile, batch: Column) -> Comparison:
     found = reference.compare(batch.values) if present.all() else Comparison("all_missing", [], present[:, None])
     if not missing.any():
         return found
-    findings = [*found.findings, *_share("missing_share", THIRD, missing, present + missing)]
+    findings = [*found.findings, *_share("missing_share", missing, present + missing)]
     return found._replace(findings=findings, cells=np.column_stack([found.cells, missing]))
 
 
-def _chi_squared(share: float, cells: Ints) -> list[Finding]:
-    if cells.shape[1] in (0, 1):
-        return []
-    statistic, p_value = homogeneity(cells)
-    return [Finding("chi_squared", statistic, p_value / share)]
+def _chi_squared(cells: Ints) -> list[Finding]:
+    return [Finding("chi_squared", *homogeneity(cells))] if cells.shape[1] > 1 else []
 
 
-def _share(method: str, share: float, hits: Ints, sizes: Ints) -> list[Finding]:
+def _share(method: str, hits: Ints, sizes: Ints) -> list[Finding]:
     """Return the test of two shares, or nothing where both are 0 or both are 1: that leaves nothing to test."""
     if hits.sum() in (0, sizes.sum()):
         return []
     (m, n), (a, b) = sizes.tolist(), hits.tolist()
-    return [Finding(method, b / n - a / m, share_p_value(a, m, b, n) / share)]
+    return [Finding(method, b / n - a / m, share_p_value(a, m, b, n))]

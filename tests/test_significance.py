@@ -11,8 +11,10 @@ from pipeline.significance import (
     kolmogorov_sf,
     ks_distance,
     ks_p_value,
+    places,
     pool_cells,
     population_stability_index,
+    rank_sum,
     share_p_value,
 )
 
@@ -28,11 +30,33 @@ def samples_with_ties_and_infinities(rng: np.random.Generator) -> tuple[np.ndarr
     return np.sort(samples[0]), np.sort(samples[1])
 
 
+def distance_between(reference: np.ndarray, batch: np.ndarray) -> float:
+    return ks_distance(*places(reference, batch), reference.size)
+
+
 def test_the_ks_distance_by_hand() -> None:
     reference, batch = np.array([1.0, 2.0, 2.0, 3.0]), np.array([2.0, 2.5])
-    assert ks_distance(reference, batch) == 0.25  # below 2: 1/4 and 0; at 2: 3/4 and 1/2; at 2.5: 3/4 and 1
-    assert ks_distance(batch, reference) == 0.25
-    assert ks_distance(reference, np.array([4.0])) == 1.0
+    assert [found.tolist() for found in places(reference, batch)] == [[1, 3], [3, 3]]
+    assert distance_between(reference, batch) == 0.25  # below 2: 1/4 and 0; at 2: 3/4 and 1/2; at 2.5: 3/4 and 1
+    assert distance_between(batch, reference) == 0.25
+    assert distance_between(reference, np.array([4.0])) == 1.0
+
+
+def test_the_rank_sum_by_hand() -> None:
+    # Of the 8 pairs the batch is greater in 1 + 3, and 2 tie: (4 + 1) / 8 - 1/2.
+    excess, p_value = rank_sum(*places(np.array([1.0, 2.0, 2.0, 3.0]), np.array([2.0, 2.5])), 4)
+    assert excess == 0.125
+    assert p_value == pytest.approx(math.erfc(0.125 / math.sqrt(2 * 7 / 96)))
+
+
+def test_the_rank_sum_is_that_of_scipy() -> None:
+    rng = np.random.default_rng(6)
+    for shift in (0.0, 0.1, 0.5):
+        reference, batch = np.sort(rng.normal(size=1000)), np.sort(rng.normal(shift, 1.0, 200))
+        expected = stats.mannwhitneyu(batch, reference, use_continuity=False, method="asymptotic")
+        excess, p_value = rank_sum(*places(reference, batch), 1000)
+        assert excess == pytest.approx(expected.statistic / 200_000 - 0.5)
+        assert p_value == pytest.approx(expected.pvalue)
 
 
 def test_ks_is_that_of_scipy_on_2000_cases_with_ties_infinities_and_tiny_samples() -> None:
@@ -40,7 +64,7 @@ def test_ks_is_that_of_scipy_on_2000_cases_with_ties_infinities_and_tiny_samples
     for _ in range(2000):
         reference, batch = samples_with_ties_and_infinities(rng)
         expected = stats.ks_2samp(reference, batch, method="asymp")
-        distance = ks_distance(reference, batch)
+        distance = distance_between(reference, batch)
         assert distance == pytest.approx(expected.statistic, abs=1e-15)
         assert ks_p_value(distance, reference.size, batch.size) == pytest.approx(expected.pvalue, abs=1e-5)
 
