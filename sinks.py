@@ -14,7 +14,7 @@ this module keeps one piece of global state: the handlers that the last call of 
 
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from types import TracebackType
@@ -22,20 +22,12 @@ from typing import Any, Final, Self, TypeAlias
 
 from loguru import logger
 
+from sevenfold.console import Console
 from sevenfold.files import RotatingFile
 from sevenfold.filters import ERRORS, INFO, Gate, OnChannel, OnConsole, OnErrors
-from sevenfold.handlers import (
-    AuditSink,
-    Console,
-    ErrorsSink,
-    Interceptor,
-    LineSink,
-    audit_format,
-    errors_format,
-    line_format,
-    nowhere,
-)
+from sevenfold.handlers import AuditFormat, AuditSink, ErrorsSink, Interceptor, LineFormat, LineSink, nowhere
 from sevenfold.lines import NO_CHANNEL
+from sevenfold.redaction import SECRETS, Redactor, Rule
 
 Filter: TypeAlias = Callable[[Mapping[str, Any]], bool]
 
@@ -112,6 +104,7 @@ def configure(
     compression: Any = "gz",
     console: str | int | None = "INFO",
     strict: bool = False,
+    redact: Iterable[Rule] = SECRETS,
 ) -> "Sinks":
     """Add the handlers of all channels to loguru's logger.
 
@@ -125,13 +118,21 @@ def configure(
         The table. One row more is one file more; the row ``errors`` must be there.
     level : str or int, optional
         The least level kept by every file, instead of the rows' own.
-    rotation, retention, compression
-        When a file is rotated, how long rotated files are kept and how they are compressed, as loguru's ``add`` takes
-        them; None switches each off.
+    rotation
+        When a file is rotated: a size ("10 MB", bytes), a time ("00:00", "monday at 12:00"), an interval ("1 day", a
+        timedelta), a tuple of these, or None; see `sevenfold.policies.parse_rotation`.
+    retention
+        Which rotated files are kept: so many, for so long ("30 days"), up to a total size ("1 GB"), a tuple of these,
+        or None for all; see `sevenfold.policies.parse_retention`.
+    compression : "gz" or None
+        Whether rotated files are gzipped.
     console : str or int, optional
         The least level shown on stderr; None shows nothing.
     strict : bool
         Raise ValueError in the caller for a channel that the table lacks, instead of a notice on stderr.
+    redact : iterable of str and re.Pattern
+        What is written as ``[redacted]``: values under such names, and texts that match such a pattern; see
+        `sevenfold.redaction.SECRETS`. ``()`` switches redaction off.
 
     Returns
     -------
@@ -147,13 +148,14 @@ def configure(
     """
     table = _checked(channels)
     console_level = None if console is None else _level_no(console)
+    line = LineFormat(Redactor(redact))
     if _capture is not None:
-        return _capture(table, level, Path(log_dir))
+        return _capture(table, level, line, Path(log_dir))
     routes = make_routes(table, level, console_level)
     defaults = {"rotation": rotation, "retention": retention, "compression": compression}
-    sinks = _open_sinks(Path(log_dir), table, defaults)
+    sinks = _open_sinks(Path(log_dir), table, defaults, line.redactor)
     _remove_replaced()
-    ids = _add_handlers(routes, sinks, console_level, strict=strict)
+    ids = _add_handlers(routes, sinks, line, console_level, strict=strict)
     return _activate(Sinks(Path(log_dir), sinks, ids))
 
 
@@ -237,6 +239,9 @@ def _make_route(row: Channel, kept: int, names: tuple[str, ...], console_level: 
 
 def _checked(channels: Iterable[Channel]) -> tuple[Channel, ...]:
     table = tuple(channels)
+    odd = next((row for row in table if not isinstance(row, Channel)), None)
+    if odd is not None:
+        raise ValueError(f"channels must be rows of class Channel, got {odd!r}")
     names = [row.name for row in table]
     for what, values in (("name", names), ("file", [row.file.casefold() for row in table])):
         twice = next((value for value in values if values.count(value) > 1), None)
@@ -256,39 +261,52 @@ def _level_no(level: str | int) -> int:
         raise ValueError(f"a level must be a name such as 'INFO' or a number from 0, got {level!r}") from None
 
 
-def _open_sinks(log_dir: Path, table: tuple[Channel, ...], defaults: Mapping[str, Any]) -> dict[str, LineSink]:
+def _open_sinks(
+    log_dir: Path, table: tuple[Channel, ...], defaults: Mapping[str, Any], redactor: Redactor
+) -> dict[str, LineSink]:
     sinks: dict[str, LineSink] = {}
     try:
         for row in table:
             own = {key: getattr(row, key) for key in defaults if getattr(row, key) is not INHERIT}
             file = RotatingFile(log_dir / row.file, **{**defaults, **own})
-            sinks[row.name] = {ERRORS: ErrorsSink, AUDIT: AuditSink}.get(row.name, LineSink)(file, row.name)
+            if row.name == ERRORS:
+                sinks[row.name] = ErrorsSink(file, row.name, redactor)
+            else:
+                sinks[row.name] = (AuditSink if row.name == AUDIT else LineSink)(file, row.name)
     except BaseException as error:
         for opened in sinks.values():
             opened.stop()
         if isinstance(error, OSError):
-            raise OSError(error.errno, f"the log folder can't be written: {error.strerror}", str(log_dir)) from error
+            why = "it is a file" if log_dir.is_file() else error.strerror
+            raise OSError(error.errno, f"the log folder can't be written: {why}", str(log_dir)) from error
         raise
     return sinks
 
 
 def _add_handlers(
-    routes: tuple[Route, ...], sinks: Mapping[str, LineSink], console_level: int | None, *, strict: bool
+    routes: tuple[Route, ...],
+    sinks: Mapping[str, LineSink],
+    line: LineFormat,
+    console_level: int | None,
+    *,
+    strict: bool,
 ) -> tuple[int, ...]:
     ids = []
     rows = [route.channel for route in routes]
     if strict:
-        ids.append(_add(nowhere, 0, Gate(tuple(row.name for row in rows)), catch=False))
+        ids.append(_add(nowhere, 0, Gate(tuple(row.name for row in rows)), format="", catch=False))
     if console_level is not None:
         shown = {row.name: max(console_level, _level_no(row.console_level)) for row in rows}
-        ids.append(_add(Console(), console_level, OnConsole(shown, console_level)))
+        ids.append(
+            _add(Console(tuple(row.name for row in rows)), console_level, OnConsole(shown, console_level), format=line)
+        )
     for route in routes:
         name = route.channel.name
-        options: dict[str, Any] = {}
+        options: dict[str, Any] = {"format": line}
         if name == ERRORS:
-            options = {"format": errors_format, "backtrace": True, "diagnose": True}
+            options = {"format": replace(line, template="{exception}"), "backtrace": True, "diagnose": True}
         elif name == AUDIT:
-            options = {"format": audit_format, "serialize": True, "catch": False}
+            options = {"format": AuditFormat(line), "serialize": True, "catch": False}
         ids.append(_add(sinks[name], route.level, route.filter, **options))
     return tuple(ids)
 
@@ -296,7 +314,7 @@ def _add_handlers(
 def _add(sink: Any, level: int, accepts: Filter, **options: Any) -> int:
     # All options are said, since loguru takes its defaults from environment variables.
     said = {"serialize": False, "backtrace": False, "diagnose": False, "colorize": False, "enqueue": False}
-    options = {"format": line_format, "catch": True, **said, **options}
+    options = {"catch": True, **said, **options}
     handler_id = logger.add(sink, level=level, filter=accepts, **options)
     if options["catch"]:
         handler = logger._core.handlers[handler_id]  # type: ignore[attr-defined]  # noqa: SLF001 - no public way
@@ -306,7 +324,7 @@ def _add(sink: Any, level: int, accepts: Filter, **options: Any) -> int:
 
 # The global state, and its only writers: the handlers in force, and what stands in for configure() under pytest.
 _active: Sinks | None = None
-_capture: Callable[[tuple[Channel, ...], str | int | None, Path], Sinks] | None = None
+_capture: Callable[[tuple[Channel, ...], str | int | None, LineFormat, Path], Sinks] | None = None
 
 
 def _activate(sinks: Sinks) -> Sinks:

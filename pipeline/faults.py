@@ -52,11 +52,11 @@ def provoke(folder: Path) -> int:
     try:
         error_rate(errors=0, requests=0)
     except ZeroDivisionError:
-        log.exception("error rate of an empty window", fault="division_by_zero")
+        log.exception("fault provoked on purpose", fault="division_by_zero")
         caught += 1
     try:
         read_thresholds(folder / "thresholds.txt")
     except FileNotFoundError:
-        log.exception("thresholds not found", fault="missing_file")
+        log.exception("fault provoked on purpose", fault="missing_file")
         caught += 1
     return caught

@@ -49,6 +49,8 @@ class LoadReport:
         Rows that were left out, since they have none.
     left_out : dict
         Columns that nothing can be learned from, and why: constant, all_missing or id_like.
+    mixed : dict
+        Columns read as text although most cells are numbers, and where the first other one stands.
     """
 
     target: str
@@ -57,6 +59,7 @@ class LoadReport:
     n_positive: int
     n_unlabelled: int
     left_out: dict[str, str]
+    mixed: dict[str, str]
 
 
 def log_load(report: LoadReport) -> None:
@@ -72,6 +75,8 @@ def log_load(report: LoadReport) -> None:
         log.warning("rows without target left out", column=report.target, n_rows=report.n_unlabelled)
     for column, reason in report.left_out.items():
         log.warning("column left out", column=column, reason=reason)
+    for column, cell in report.mixed.items():
+        log.warning("column of numbers read as text", column=column, first_text=cell)
 
 
 def load_dataset(
@@ -111,7 +116,9 @@ def load_dataset(
     names = [name for name in text.columns if name != target and name not in drop]
     table, left_out = _usable(labelled, names)
     n_rows = len(labels)
-    report = LoadReport(target, positive, n_rows, int(labels.sum()), len(text.lines) - n_rows, left_out)
+    report = LoadReport(
+        target, positive, n_rows, int(labels.sum()), len(text.lines) - n_rows, left_out, labelled.mixed(names)
+    )
     return Dataset(table, labels), report
 
 
@@ -175,6 +182,16 @@ class _Text:
         for i in np.flatnonzero(np.abs(values) > LARGEST)[:1]:
             raise DataError(self._bad(int(i), name, f"a number between -{LARGEST:g} and {LARGEST:g}"))
         return values
+
+    def mixed(self, names: list[str]) -> dict[str, str]:
+        """Find the columns that are numbers but for a few cells, and the first of these."""
+        found = {}
+        for name in names:
+            present = [i for i, cell in enumerate(self.columns[name]) if cell is not None]
+            texts = [i for i in present if not _is_number(self.columns[name][i])]
+            if texts and 2 * len(texts) < len(present):
+                found[name] = f"line {self.lines[texts[0]]}: {_shown(str(self.columns[name][texts[0]]))}"
+        return found
 
     def _bad(self, i: int, name: str, expected: str) -> str:
         where = f"{self.path}, line {self.lines[i]}, column {name!r}"

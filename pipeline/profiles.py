@@ -27,19 +27,8 @@ if TYPE_CHECKING:
 
     Level = str | float
 
-CHI2_QUANTILES = (
-    0.02,
-    0.05,
-    0.1,
-    0.2,
-    0.35,
-    0.5,
-    0.65,
-    0.8,
-    0.9,
-    0.95,
-    0.98,
-)  # dense in the tails, where a variance shows
+# Dense in the tails, where a variance shows.
+CHI2_QUANTILES = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95, 0.98)
 DECILES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 ATOM = 0.05  # a single number with at least this share of the reference is a cell of its own
 LISTED_LEVELS = 10  # a column of identifiers would list every row

@@ -118,7 +118,7 @@ class ScoringService:
         Logs one line on the channel ``api``. When the model fails, that line is an error with its traceback in
         errors.log, and the answer says nothing of it but the request_id.
         """
-        request_id = request.request_id or uuid4().hex
+        request_id = request.request_id or f"req-{uuid4().hex}"
         started = perf_counter()
         with logger.contextualize(request_id=request_id):
             answer = self._answer(request, request_id)

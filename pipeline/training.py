@@ -110,7 +110,7 @@ def train(
     summary = asdict(summarise(train))
     log.info("data", n_train=train.n_rows, n_val=val.n_rows, **summary, baseline_accuracy=baseline, seed=seed)
     passes = _passes(rows, val_rows, rng, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, l2=l2)
-    (best, parameters), stop_reason = _best(tqdm(passes, "training", epochs, leave=False, disable=None), patience)
+    (best, parameters), stop_reason = _best(passes, epochs, patience)
     report = TrainingReport(best.epoch, stop_reason, best.val_loss, best.val_accuracy, best.val_auc, baseline)
     log.info("training finished", **asdict(report))
     return LogisticModel(encoder, parameters[:-1], float(parameters[-1])), report
@@ -211,16 +211,18 @@ def _scores(parameters: NDArray[np.float64], rows: _Rows, val: _Rows) -> dict[st
 
 
 def _best(
-    passes: Iterable[tuple[EpochReport, NDArray[np.float64]]], patience: int
+    passes: Iterable[tuple[EpochReport, NDArray[np.float64]]], epochs: int, patience: int
 ) -> tuple[tuple[EpochReport, NDArray[np.float64]], str]:
     """Return the pass of least validation loss, and why there was none after the last."""
     history = []
-    for report, parameters in passes:
-        log.info("epoch", **asdict(report))
-        history.append((report, parameters))
-        best = min(history, key=lambda one: one[0].val_loss)
-        if report.epoch - best[0].epoch >= patience:
-            return best, "early_stopping"
+    with tqdm(total=epochs, desc="training", unit="epoch", leave=False, disable=None) as bar:
+        for report, parameters in passes:
+            bar.update()  # before the line: what is logged redraws the bar
+            log.info("epoch", **asdict(report))
+            history.append((report, parameters))
+            best = min(history, key=lambda one: one[0].val_loss)
+            if report.epoch - best[0].epoch >= patience:
+                return best, "early_stopping"
     return best, "max_epochs"
 
 

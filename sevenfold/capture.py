@@ -28,14 +28,13 @@ import pytest
 from loguru import logger
 
 from sevenfold.filters import INFO, Gate
-from sevenfold.handlers import line_format, nowhere
-from sevenfold.lines import LINE, has_exception
-from sevenfold.values import plain
+from sevenfold.handlers import LineFormat, nowhere
+from sevenfold.lines import CONTENTS, LINE, has_exception
+from sevenfold.redaction import Redactor
 
 if TYPE_CHECKING:
     from sinks import Channel, Sinks
 
-_FIELDS = "sevenfold_fields"
 _SWALLOWED = pytest.StashKey[list[str]]()
 # What a logger holds besides its handlers; loguru's handlers share the dict of the levels' colours.
 _CORE_STATE = ("min_level", "extra", "patcher", "activation_list", "activation_none", "enabled")
@@ -90,14 +89,14 @@ class ChannelLog:
         self._lines: list[str] = []
         self._unknown: list[str] = []
         self._least: int | None = None  # what `at_level` asks for, over all tables
-        self.use(table, None)
+        self.use(table, None, LineFormat(Redactor()))
 
-    def use(self, table: "tuple[Channel, ...]", level: str | int | None) -> None:
-        """Route from here on by this table; ``level`` overrides its rows'."""
+    def use(self, table: "tuple[Channel, ...]", level: str | int | None, line: LineFormat) -> None:
+        """Route from here on by this table; ``level`` overrides its rows', ``line`` renders."""
         import sinks  # noqa: PLC0415 - the table is the user's, in a module that imports this package
 
         self._routes = sinks.make_routes(table, level if self._least is None else self._least, None)
-        self._table, self._level = table, level
+        self._table, self._level, self._line = table, level, line
 
     @property
     def messages(self) -> list[str]:
@@ -133,7 +132,7 @@ class ChannelLog:
 
     def _capture_from(self, level: int | None) -> None:
         self._least = level
-        self.use(self._table, self._level)
+        self.use(self._table, self._level, self._line)
 
     def clear(self) -> None:
         """Forget what was captured, and that a channel was unknown: for a test that expects just that."""
@@ -159,12 +158,12 @@ class ChannelLog:
         return no >= (self._least or 0) and bool(self._channels(record))
 
     def _format(self, record: Any) -> str:
-        """Read the values here, outside of the handler's lock: somebody's ``repr`` may log, too."""
-        record[_FIELDS] = plain({key: value for key, value in record["extra"].items() if key != "channel"})
-        return line_format(record)
+        return self._line(record)  # outside of the handler's lock: somebody's ``repr`` may log, too
 
     def _write(self, message: Any) -> None:
         record = message.record
+        text, fields = record[CONTENTS]
+        told = ("exception_type", "exception_message") if has_exception(record) else ()
         self._lines.append(record[LINE])
         self.records.append(
             CapturedRecord(
@@ -172,15 +171,17 @@ class ChannelLog:
                 level=record["level"].name,
                 level_no=record["level"].no,
                 channel=record["extra"].get("channel"),
-                message=record["message"],
-                fields=record[_FIELDS],
+                message=text,
+                fields={key: value for key, value in fields.items() if key not in told},
                 exception=record["exception"].value if has_exception(record) else None,
                 channels=self._channels(record),
             )
         )
 
-    def _configure(self, table: "tuple[Channel, ...]", level: str | int | None, log_dir: Path) -> "Sinks":
-        self.use(table, level)
+    def _configure(
+        self, table: "tuple[Channel, ...]", level: str | int | None, line: LineFormat, log_dir: Path
+    ) -> "Sinks":
+        self.use(table, level, line)
         return _captured_sinks(self, table, log_dir)
 
 

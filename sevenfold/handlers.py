@@ -4,50 +4,67 @@ A format function puts the line on the record, and a sink takes it from there: w
 line, since ``opt(raw=True)`` bypasses formats. All of this pickles, so that a logger can be an argument of a process.
 """
 
-import contextlib
-import os
 import sys
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
 from types import SimpleNamespace
 from typing import Any
 
 from sevenfold.files import RotatingFile
-from sevenfold.lines import LINE, Record, escape, exception_fields, has_exception, indent, render, timestamp
+from sevenfold.lines import CONTENTS, LINE, Record, escape, has_exception, indent, render, timestamp
 from sevenfold.notices import describe, notice
+from sevenfold.redaction import Redactor
 from sevenfold.values import escape_json, plain
 
 NOTICE_S = 10.0  # between two notices about the same file
 _ORIGINAL = "sevenfold_original"
-_LEVEL_COLOURS = ((40, "\x1b[31m"), (30, "\x1b[33m"), (25, "\x1b[32m"), (20, ""), (0, "\x1b[2m"))
-_RESET = "\x1b[0m"
 
 
-def line_format(record: Record) -> str:
-    """Render the line once, for whichever handler comes first; loguru itself has nothing left to format."""
-    if LINE not in record:
-        record[LINE] = render(record)
-    return ""
+@dataclass(frozen=True, slots=True)
+class LineFormat:
+    """Render the line once, for whichever handler comes first.
+
+    Attributes
+    ----------
+    redactor : Redactor
+        Takes secrets out.
+    template : str
+        What loguru itself is left to format: nothing, or ``{exception}`` for the traceback, which it renders with its
+        backtrace and diagnose.
+    """
+
+    redactor: Redactor
+    template: str = ""
+
+    def __call__(self, record: Record) -> str:
+        """Put the line on the record."""
+        if LINE not in record:
+            record[CONTENTS] = self.redactor.contents_of(record)
+            record[LINE] = render(record, record[CONTENTS])
+        return self.template
 
 
-def errors_format(record: Record) -> str:
-    """Render the line, and have loguru render the traceback behind it, with its backtrace and diagnose."""
-    line_format(record)
-    return "{exception}"
-
-
-def audit_format(record: Record) -> str:
+@dataclass(frozen=True, slots=True)
+class AuditFormat:
     """Give the record plain values, which loguru's ``serialize=True`` then dumps as strict JSON.
 
     The record is every handler's, so its members are rebound, never changed, and the sink puts them back.
     """
-    line_format(record)
-    record[_ORIGINAL] = {key: record[key] for key in ("extra", "message", "exception")}
-    exception = _PlainException(record["exception"]) if has_exception(record) else None
-    record.update(extra=plain(record["extra"]), message=plain(str(record["message"])), exception=exception)
-    return "{" + LINE + "}"
+
+    line: LineFormat
+
+    def __call__(self, record: Record) -> str:
+        """Rebind extra, message and exception."""
+        self.line(record)
+        message, fields = record[CONTENTS]
+        record[_ORIGINAL] = {key: record[key] for key in ("extra", "message", "exception")}
+        exception = _PlainException(fields, record["exception"][2]) if has_exception(record) else None
+        extra = {"channel": plain(record["extra"].get("channel")), **fields}
+        record.update(extra=extra, message=message, exception=exception)
+        return "{" + LINE + "}"
 
 
 def nowhere(message: Any) -> None:
@@ -83,11 +100,10 @@ class Interceptor:
 class _PlainException:
     """An exception as loguru's serializer reads it; false, so that loguru renders no traceback of it."""
 
-    def __init__(self, exception: Any) -> None:
-        fields = exception_fields(exception)
-        self.type = SimpleNamespace(__name__=plain(fields["exception_type"]))
-        self.value = plain(fields["exception_message"])
-        self.traceback = exception[2] is not None
+    def __init__(self, fields: dict[str, Any], trace: Any) -> None:
+        self.type = SimpleNamespace(__name__=fields["exception_type"])
+        self.value = fields["exception_message"]
+        self.traceback = trace is not None
 
     def __bool__(self) -> bool:
         return False
@@ -140,8 +156,10 @@ class LineSink:
         return str(message.record[LINE]) + "\n"
 
     def stop(self) -> None:
-        """Close the file."""
+        """Close the file, and tell what it is missing for good."""
         self.file.stop()
+        if self._lost:
+            notice(f"{self.file.path}: closed with {self._lost} lines lost")
 
     def _append(self, text: str) -> None:
         self.file.append(text.encode("utf-8", "backslashreplace"))
@@ -153,7 +171,19 @@ class LineSink:
 
 
 class ErrorsSink(LineSink):
-    """Write the line, and the full traceback below it."""
+    """Write the line, and the full traceback below it, without the secrets in it.
+
+    Parameters
+    ----------
+    file, channel
+        As for `LineSink`.
+    redactor : Redactor
+        Takes secrets out of the traceback, which is rendered after the line.
+    """
+
+    def __init__(self, file: RotatingFile, channel: str, redactor: Redactor) -> None:
+        super().__init__(file, channel)
+        self._redactor = redactor
 
     def text(self, message: Any) -> str:
         """Give the line and the indented traceback."""
@@ -164,7 +194,7 @@ class ErrorsSink(LineSink):
         rendered = str(message)
         if rendered == record["message"]:  # opt(raw=True): loguru rendered no traceback
             rendered = "".join(traceback.format_exception(*record["exception"]))
-        return line + indent(rendered)
+        return line + indent(self._redactor.traceback(rendered, record["exception"][1]))
 
 
 class AuditSink(LineSink):
@@ -178,42 +208,3 @@ class AuditSink(LineSink):
     def text(self, message: Any) -> str:
         """Give the JSON line, with what loguru leaves raw escaped."""
         return escape_json(str(message))
-
-
-class Console:
-    """Show lines on stderr, which is looked up at each call, coloured when it is a terminal.
-
-    A tqdm bar that stands there is moved down. ``NO_COLOR`` (https://no-color.org) is respected.
-    """
-
-    def __init__(self) -> None:
-        if sys.platform == "win32":  # pragma: no cover
-            import colorama  # noqa: PLC0415 - loguru installs it on Windows, where a console must be told of colours
-
-            colorama.just_fix_windows_console()
-
-    def lose(self, error: BaseException) -> None:
-        """Say nothing: where the console fails, stderr is gone or busy."""
-
-    def write(self, message: Any) -> None:
-        """Show the line of a record; a terminal that is gone is none of the program's business."""
-        record, stream = message.record, sys.stderr
-        with contextlib.suppress(Exception), _beside_progress_bars(stream):
-            coloured = stream.isatty() and "NO_COLOR" not in os.environ
-            stream.write((_coloured(record) if coloured else record[LINE]) + "\n")
-            stream.flush()
-
-
-def _coloured(record: Record) -> str:
-    colour = next(code for least, code in _LEVEL_COLOURS if record["level"].no >= least)
-    time, level, rest = record[LINE].split(" | ", 2)
-    return f"\x1b[2m{time}{_RESET} | {colour}{level}{_RESET} | {rest}"
-
-
-def _beside_progress_bars(stream: Any) -> contextlib.AbstractContextManager[Any]:
-    bars = getattr(sys.modules.get("tqdm"), "tqdm", None)
-    # Without a bar on the screen, tqdm isn't asked: its first lock starts a helper process on some systems.
-    if bars is None or not getattr(bars, "_instances", None):
-        return contextlib.nullcontext()
-    mode: contextlib.AbstractContextManager[Any] = bars.external_write_mode(file=stream)
-    return mode

@@ -19,14 +19,15 @@ import json
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from sevenfold.values import clean, plain, to_json
 
 # Loguru types its records as a closed TypedDict, but ours carry one key more (`LINE`).
 Record: TypeAlias = Any
 
-# The rendered line travels on the record under this key: in `extra` it would leak into other people's sinks.
+# What was rendered travels on the record under these keys: in `extra` it would leak into other people's sinks.
+CONTENTS = "sevenfold_contents"
 LINE = "sevenfold_line"
 NO_CHANNEL = "-"
 INDENT = "    "
@@ -74,25 +75,44 @@ class Event:
     exception: str | None = None
 
 
-def render(record: Record) -> str:
+class Contents(NamedTuple):
+    """What a record says, as plain values: its message, and by key its extras but the channel.
+
+    A logged exception is among the fields as ``exception_type`` and ``exception_message``.
+    """
+
+    message: str
+    fields: dict[str, Any]
+
+
+def contents_of(record: Record) -> Contents:
+    """Turn what a loguru record says into plain values."""
+    fields = {key: value for key, value in record["extra"].items() if key != "channel"}
+    if has_exception(record):
+        fields |= exception_fields(record["exception"])
+    return Contents(plain(str(record["message"])), plain(fields))  # at once: keys alike only when plain stay apart
+
+
+def render(record: Record, contents: Contents | None = None) -> str:
     """Write a record as one line, without the line's end.
 
     Parameters
     ----------
     record : dict
-        A loguru record. Its extras but ``channel`` become the fields; an exception adds ``exception_type`` and
-        ``exception_message``.
+        A loguru record: its time, level and channel.
+    contents : Contents, optional
+        What else the line says, if not all that the record does.
 
     Returns
     -------
     str
         One line, by the grammar of this module.
     """
+    message, fields = contents or contents_of(record)
     head = (
         f"{timestamp(record['time'])} | {escape(record['level'].name):8} | {channel_text(record['extra'])}"
-        f" | {escape(record['message'])}"
+        f" | {escape(message)}"
     )
-    fields = plain(fields_of(record))  # as a whole: keys that are alike only when plain stay apart
     written = [f"{_key_text(key)}={value_text(value)}" for key, value in fields.items()]
     return f"{head} | {' '.join(written)}" if written else head
 
@@ -111,14 +131,6 @@ def channel_text(extra: dict[str, Any]) -> str:
         return escape(to_json(plain(channel)))
     name = escape(plain(channel))
     return r"\u002d" if name == NO_CHANNEL else name
-
-
-def fields_of(record: Record) -> dict[Any, Any]:
-    """Gather what a line writes as fields: the extras but the channel, and the exception's type and message."""
-    fields = {key: value for key, value in record["extra"].items() if key != "channel"}
-    if has_exception(record):
-        fields |= exception_fields(record["exception"])
-    return fields
 
 
 def has_exception(record: Record) -> bool:

@@ -121,7 +121,7 @@ def test_rows_without_a_target_are_left_out_and_counted(csv_file: WriteCsv) -> N
     path = csv_file(*loans(), "1,Rome,", "2,Rome,NA")
     dataset, report = load_dataset(path, "approved")
     assert dataset.n_rows == 20
-    assert report == LoadReport("approved", "yes", n_rows=20, n_positive=10, n_unlabelled=2, left_out={})
+    assert report == LoadReport("approved", "yes", n_rows=20, n_positive=10, n_unlabelled=2, left_out={}, mixed={})
 
 
 def test_columns_that_teach_nothing_are_left_out_and_the_report_says_why(csv_file: WriteCsv) -> None:
@@ -136,17 +136,34 @@ def test_columns_that_teach_nothing_are_left_out_and_the_report_says_why(csv_fil
     }
 
 
+def test_one_bad_cell_in_a_column_of_numbers_is_reported_with_its_line(csv_file: WriteCsv) -> None:
+    rows = [f"{'n/k' if i == 6 else i * i},{'x' if i % 2 else i % 5},{i % 2}" for i in range(20)]
+    _, report = load_dataset(csv_file("age,code,y", *rows), "y")
+    assert report.mixed == {"age": "line 8: 'n/k'"}
+
+
 def test_a_report_is_logged_with_a_warning_for_what_was_left_out(channel_log: ChannelLog) -> None:
-    log_load(LoadReport("y", "1", n_rows=20, n_positive=7, n_unlabelled=2, left_out={"id": "id_like"}))
+    log_load(
+        LoadReport(
+            "y",
+            "1",
+            n_rows=20,
+            n_positive=7,
+            n_unlabelled=2,
+            left_out={"id": "id_like"},
+            mixed={"age": "line 7: 'n/k'"},
+        )
+    )
     assert told(channel_log) == [
         ("INFO", "training", "target", {"column": "y", "positive": "1", "n_positive": 7, "n_rows": 20}),
         ("WARNING", "training", "rows without target left out", {"column": "y", "n_rows": 2}),
         ("WARNING", "training", "column left out", {"column": "id", "reason": "id_like"}),
+        ("WARNING", "training", "column of numbers read as text", {"column": "age", "first_text": "line 7: 'n/k'"}),
     ]
 
 
 def test_a_table_without_anything_to_leave_out_warns_of_nothing(channel_log: ChannelLog) -> None:
-    log_load(LoadReport("y", "1", n_rows=20, n_positive=7, n_unlabelled=0, left_out={}))
+    log_load(LoadReport("y", "1", n_rows=20, n_positive=7, n_unlabelled=0, left_out={}, mixed={}))
     assert [record.level for record in channel_log.records] == ["INFO"]
 
 

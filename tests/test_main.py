@@ -235,7 +235,7 @@ def test_a_log_folder_that_cannot_be_written_is_one_line(capsys: pytest.CaptureF
     Path("logs").write_text("a file")
     assert main.main([]) == main.WRONG_INPUT
     captured = capsys.readouterr()
-    assert captured.err == "main.py: logs: the log folder can't be written: File exists\n"
+    assert captured.err == "main.py: logs: the log folder can't be written: it is a file\n"
     assert Path("logs").read_text() == "a file"
 
 

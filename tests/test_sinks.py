@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 import threading
@@ -17,7 +18,8 @@ from log_files import read_events, read_json
 from loguru import logger
 
 import sinks
-from sevenfold.handlers import audit_format, errors_format, line_format
+from sevenfold.handlers import AuditFormat, LineFormat
+from sevenfold.redaction import Redactor
 from sinks import CHANNELS, Channel, configure
 
 pytestmark = pytest.mark.usefixtures("own_logger")
@@ -340,13 +342,33 @@ def test_the_console_is_coloured_on_a_terminal_alone_and_respects_no_color(
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.delenv("NO_COLOR", raising=False)
     with configure(tmp_path):
-        logger.bind(channel="training").warning("over \x1b[31mred")
+        logger.bind(channel="training").warning("over \x1b[31mred", loss=1 / 3)
         monkeypatch.setenv("NO_COLOR", "1")
         logger.bind(channel="training").warning("plain")
     coloured, plain = terminal.getvalue().splitlines()
-    assert coloured.count("\x1b[") == 4
-    assert r"over \u001b[31mred" in coloured
-    assert "\x1b" not in plain
+    assert re.sub(r"\d\d:\d\d:\d\d", "*", coloured) == (
+        "\x1b[2m*\x1b[0m \x1b[33mWARNING \x1b[0m training    \x1b[1mover \\u001b[31mred\x1b[0m"
+        " \x1b[2mloss=0.33333\x1b[0m"
+    )
+    assert plain.endswith(" WARNING  training    plain")
+
+
+def test_a_terminal_shows_a_long_value_whole_only_where_no_file_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("NO_COLOR", "1")
+    with configure(tmp_path):
+        logger.bind(channel="training").info("kept", value="x" * 100)
+        logger.info("shown alone", value="x" * 100)
+    kept, alone = terminal.getvalue().splitlines()
+    assert kept.endswith("value=" + "x" * 57 + "...")
+    assert alone.endswith("value=" + "x" * 100)
 
 
 def test_without_a_stderr_the_files_are_written_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -404,8 +426,9 @@ def test_nothing_that_loguru_offers_on_a_call_breaks_a_line(tmp_path: Path, caps
 def test_filters_and_formats_pickle() -> None:
     for route in sinks.make_routes(CHANNELS, None, 20):
         assert pickle.loads(pickle.dumps(route)) == route  # noqa: S301
-    for format_ in (line_format, errors_format, audit_format):
-        assert pickle.loads(pickle.dumps(format_)) is format_  # noqa: S301
+    for format_ in (LineFormat(Redactor(), "{exception}"), AuditFormat(LineFormat(Redactor(("password",))))):
+        again = pickle.loads(pickle.dumps(format_))  # noqa: S301
+        assert type(again) is type(format_)
 
 
 def test_the_json_of_the_audit_file_is_one_line_whatever_names_and_threads_hold(tmp_path: Path) -> None:
