@@ -162,7 +162,7 @@ class ChannelLog:
 
     def _write(self, message: Any) -> None:
         record = message.record
-        text, fields = record[CONTENTS]
+        _, text, fields = record[CONTENTS]
         told = ("exception_type", "exception_message") if has_exception(record) else ()
         self._lines.append(record[LINE])
         self.records.append(

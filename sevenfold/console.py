@@ -44,13 +44,12 @@ class Console:
         """Say nothing: where the console fails, stderr is gone or busy."""
 
     def _for_people(self, record: Record) -> str:
-        channel = record["extra"].get("channel")
-        width = WIDTH if isinstance(channel, str) and channel in self._channels else None
-        message, fields = record[CONTENTS]
+        channel, message, fields = record[CONTENTS]
+        width = WIDTH if channel in self._channels else None
         time = f"{record['time']:%H:%M:%S}"
         level = f"{escape(record['level'].name):8}"
         colour = next(code for least, code in _LEVEL_COLOURS if record["level"].no >= least)
-        parts = [(_DIM, time), (colour, level), ("", f"{channel_text(record['extra']):11}"), (_BOLD, escape(message))]
+        parts = [(_DIM, time), (colour, level), ("", f"{channel_text(channel):11}"), (_BOLD, escape(message))]
         parts += [(_DIM, f"{escape(key)}={_short(value, width)}") for key, value in fields.items()]
         if "NO_COLOR" in os.environ:
             return " ".join(text for _, text in parts)

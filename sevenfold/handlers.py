@@ -17,7 +17,7 @@ from sevenfold.files import RotatingFile
 from sevenfold.lines import CONTENTS, LINE, Record, escape, has_exception, indent, render, timestamp
 from sevenfold.notices import describe, notice
 from sevenfold.redaction import Redactor
-from sevenfold.values import escape_json, plain
+from sevenfold.values import escape_json
 
 NOTICE_S = 10.0  # between two notices about the same file
 _ORIGINAL = "sevenfold_original"
@@ -59,10 +59,10 @@ class AuditFormat:
     def __call__(self, record: Record) -> str:
         """Rebind extra, message and exception."""
         self.line(record)
-        message, fields = record[CONTENTS]
+        channel, message, fields = record[CONTENTS]
         record[_ORIGINAL] = {key: record[key] for key in ("extra", "message", "exception")}
         exception = _PlainException(fields, record["exception"][2]) if has_exception(record) else None
-        extra = {"channel": plain(record["extra"].get("channel")), **fields}
+        extra = {"channel": channel, **fields}
         record.update(extra=extra, message=message, exception=exception)
         return "{" + LINE + "}"
 

@@ -76,11 +76,13 @@ class Event:
 
 
 class Contents(NamedTuple):
-    """What a record says, as plain values: its message, and by key its extras but the channel.
+    """What a record says, as plain values: its channel, its message, and by key its other extras.
 
-    A logged exception is among the fields as ``exception_type`` and ``exception_message``.
+    A channel that isn't a string is its JSON text. A logged exception is among the fields as ``exception_type`` and
+    ``exception_message``.
     """
 
+    channel: str | None
     message: str
     fields: dict[str, Any]
 
@@ -90,7 +92,11 @@ def contents_of(record: Record) -> Contents:
     fields = {key: value for key, value in record["extra"].items() if key != "channel"}
     if has_exception(record):
         fields |= exception_fields(record["exception"])
-    return Contents(plain(str(record["message"])), plain(fields))  # at once: keys alike only when plain stay apart
+    channel = plain(record["extra"].get("channel"))
+    if channel is not None and not isinstance(channel, str):
+        channel = to_json(channel)
+    # The fields at once: keys that are alike only when plain stay apart.
+    return Contents(channel, plain(str(record["message"])), plain(fields))
 
 
 def render(record: Record, contents: Contents | None = None) -> str:
@@ -99,18 +105,18 @@ def render(record: Record, contents: Contents | None = None) -> str:
     Parameters
     ----------
     record : dict
-        A loguru record: its time, level and channel.
+        A loguru record.
     contents : Contents, optional
-        What else the line says, if not all that the record does.
+        What the line says besides time and level, if not what the record does.
 
     Returns
     -------
     str
         One line, by the grammar of this module.
     """
-    message, fields = contents or contents_of(record)
+    channel, message, fields = contents or contents_of(record)
     head = (
-        f"{timestamp(record['time'])} | {escape(record['level'].name):8} | {channel_text(record['extra'])}"
+        f"{timestamp(record['time'])} | {escape(record['level'].name):8} | {channel_text(channel)}"
         f" | {escape(message)}"
     )
     written = [f"{_key_text(key)}={value_text(value)}" for key, value in fields.items()]
@@ -122,15 +128,11 @@ def timestamp(time: datetime) -> str:
     return time.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
-def channel_text(extra: dict[str, Any]) -> str:
-    """Name a record's channel: its own text, the JSON text of what isn't a string, or ``-`` for none."""
-    channel = extra.get("channel")
+def channel_text(channel: str | None) -> str:
+    """Write a channel's name, or ``-`` for none."""
     if channel is None:
         return NO_CHANNEL
-    if not isinstance(channel, str):
-        return escape(to_json(plain(channel)))
-    name = escape(plain(channel))
-    return r"\u002d" if name == NO_CHANNEL else name
+    return r"\u002d" if channel == NO_CHANNEL else escape(channel)
 
 
 def has_exception(record: Record) -> bool:

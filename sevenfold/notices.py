@@ -4,9 +4,11 @@ import contextlib
 import sys
 
 from sevenfold.lines import escape
+from sevenfold.redaction import Redactor
 
 PREFIX = "sevenfold: "
 MAX_LENGTH = 500  # characters; a notice may quote what somebody logged
+_REDACTOR = Redactor()
 
 
 def notice(text: str) -> None:
@@ -18,7 +20,7 @@ def notice(text: str) -> None:
     with contextlib.suppress(Exception):
         if sys.stderr is not None:
             encoding = getattr(sys.stderr, "encoding", None) or "utf-8"  # a StringIO has none
-            line = PREFIX + escape(text)[:MAX_LENGTH] + "\n"
+            line = PREFIX + escape(_REDACTOR.text(text))[:MAX_LENGTH] + "\n"
             sys.stderr.write(line.encode(encoding, "backslashreplace").decode(encoding))
             sys.stderr.flush()
 

@@ -31,7 +31,7 @@ SECRETS: Final[tuple[Rule, ...]] = (
 )
 
 # Without one of these in it, a text matches none of the rules above: most texts are done with here.
-_HINT = re.compile(r"[:=]|eyJ|A[KS]IA|[Bb]earer|[Bb]asic|BEARER|BASIC|gh[pousr]_|xox|sk-|AIza")
+_HINT = re.compile(r"[:=]|eyJ|A[KS]IA|-----BEGIN|[Bb]earer|[Bb]asic|BEARER|BASIC|gh[pousr]_|xox|sk-|AIza")
 _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
 _FRAME_LINE = re.compile(r"[ |>+-]*File .*, line \d+")
 
@@ -67,11 +67,14 @@ class Redactor:
         contents = contents_of(record)
         if not self.rules:
             return contents
+        channel = contents.channel and self.text(contents.channel)
         message, fields = self.text(contents.message), self.value(contents.fields)
         known = set(self._secrets_in(contents.fields))
         if has_exception(record):
             known |= self.secrets_of(record["exception"][1])
-        return Contents(hide(message, known), hide_in(fields, known)) if known else Contents(message, fields)
+        if known:
+            message, fields = hide(message, known), hide_in(fields, known)
+        return Contents(channel, message, fields)
 
     def value(self, value: Any) -> Any:
         """Redact a plain value: texts by their looks, and what stands under a secret's name."""

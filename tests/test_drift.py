@@ -3,6 +3,7 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from pipeline.drift import DriftDetector, FeatureDrift, log_report
 from sevenfold.capture import ChannelLog
@@ -157,6 +158,18 @@ def test_the_method_is_the_test_that_found_most(detector: DriftDetector, batch: 
     found = {name: row(detector, batch, name) for name in "abc"}
     assert [found[name].method for name in "abc"] == ["rank_sum", "chi_squared", "kolmogorov_smirnov"]
     assert found["a"].statistic == pytest.approx(0.07, abs=0.04)  # Phi(0.25 / sqrt 2) - 1/2
+
+
+def test_a_p_value_is_multiplied_by_the_number_of_tests_and_then_adjusted_for_the_number_of_features() -> None:
+    rng = np.random.default_rng(19)
+    reference = {"x": rng.standard_normal(1000), "y": np.repeat(words(["a", "b"]), [500, 500])}
+    batch = {"x": rng.standard_normal(100) + 0.3, "y": np.repeat(words(["a", "b"]), [60, 40])}
+    x, y = DriftDetector(reference).check(batch, batch_id="b").features
+    ks = stats.ks_2samp(reference["x"], batch["x"], method="asymp").pvalue
+    chi_squared = stats.chi2_contingency([[500, 500], [60, 40]], correction=False).pvalue
+    assert (x.method, y.method) == ("kolmogorov_smirnov", "chi_squared")
+    assert [x.p_value, y.p_value] == pytest.approx([4 * ks, 3 * chi_squared])
+    assert [x.p_value_adjusted, y.p_value_adjusted] == pytest.approx([2 * 4 * ks, 3 * chi_squared])
 
 
 def test_severity_is_named_by_psi(detector: DriftDetector, batch: Columns) -> None:

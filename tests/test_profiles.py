@@ -1,18 +1,17 @@
 import numpy as np
 import pytest
+from scipy import stats
 
-from pipeline.profiles import compare, profile, read_columns
+from pipeline.profiles import Comparison, compare, profile, read_columns
 
 
 def text(*values: str | None) -> np.ndarray:
     return np.array(values, dtype=object)
 
 
-def counts(reference: np.ndarray, batch: np.ndarray) -> list[list[int]]:
-    """Return the counts by cell that PSI is made of."""
+def compared(reference: np.ndarray, batch: np.ndarray) -> Comparison:
     columns = [read_columns({"x": values}, ["x"])["x"] for values in (reference, batch)]
-    cells: list[list[int]] = compare(profile(columns[0]), columns[1]).cells.tolist()
-    return cells
+    return compare(profile(columns[0]), columns[1])
 
 
 @pytest.mark.parametrize(
@@ -56,17 +55,40 @@ def test_a_table_that_cannot_be_read_says_which_column_and_why(table: dict[str, 
 def test_numbers_are_counted_between_the_deciles_of_the_reference_and_missing_ones_behind_them() -> None:
     reference = np.arange(100.0)
     batch = np.array([-5.0, 9.0, 10.0, 95.0, np.inf, np.nan])
-    assert counts(reference, batch) == [[10] * 10 + [0], [2, 1, 0, 0, 0, 0, 0, 0, 0, 2, 1]]
+    assert compared(reference, batch).cells.tolist() == [[10] * 10 + [0], [2, 1, 0, 0, 0, 0, 0, 0, 0, 2, 1]]
 
 
 def test_a_number_with_a_large_share_is_a_cell_of_its_own() -> None:
     reference = np.repeat([0.0, 1.0], [60, 40])
     batch = np.array([-1.0, 0.0, 0.0, 0.5, 1.0, 2.0])
-    assert counts(reference, batch) == [[0, 60, 0, 40, 0], [1, 2, 1, 1, 1]]
+    assert compared(reference, batch).cells.tolist() == [[0, 60, 0, 40, 0], [1, 2, 1, 1, 1]]
 
 
 def test_levels_too_rare_for_chi_squared_are_one_cell_with_the_new_ones() -> None:
     reference = np.repeat(text("a", "b", "c"), [600, 390, 10])
     batch = np.repeat(text("b", "a", "new", "c"), [60, 30, 9, 1])
     # Ordered by both counts together; c and new are 20 of 1100 rows: too few for one of 100 rows to expect 5.
-    assert counts(reference, batch) == [[600, 390, 10], [30, 60, 10]]
+    assert compared(reference, batch).cells.tolist() == [[600, 390, 10], [30, 60, 10]]
+
+
+def test_the_tests_of_numbers_are_those_of_scipy() -> None:
+    reference, batch = np.arange(1000.0), np.append(np.arange(0.0, 750.0, 25.0), np.full(10, 990.0))
+    # A cell needs 130 rows of both tables, for one of 40 rows to expect 5; the last takes what is left of the tail.
+    cells = [[200, 150, 150, 150, 150, 200], [8, 6, 6, 6, 4, 10]]
+    ks = stats.ks_2samp(reference, batch, method="asymp")
+    chi2 = stats.chi2_contingency(cells, correction=False)
+    findings = {finding.method: finding for finding in compared(reference, batch).findings}
+    assert list(findings) == ["kolmogorov_smirnov", "rank_sum", "chi_squared"]
+    assert findings["kolmogorov_smirnov"][1:] == pytest.approx((ks.statistic, ks.pvalue))
+    assert findings["chi_squared"][1:] == pytest.approx((chi2.statistic, chi2.pvalue))
+
+
+def test_the_tests_of_levels_are_those_of_scipy() -> None:
+    reference = np.repeat(text("a", "b", "c", None), [600, 300, 5, 95])
+    batch = np.repeat(text("b", "a", "new", None), [40, 45, 5, 10])
+    chi2 = stats.chi2_contingency([[600, 300], [45, 40]], correction=False)
+    # Of the rows with a level, 10 are rare: 5 of 90 in the batch; of all rows, 105 are missing: 10 of 100 in the batch.
+    rare, missing = stats.hypergeom(995, 10, 90), stats.hypergeom(1100, 105, 100)
+    assert [finding.p_value for finding in compared(reference, batch).findings] == pytest.approx(
+        [chi2.pvalue, 2 * rare.sf(4), min(1.0, 2 * missing.sf(9))]
+    )
