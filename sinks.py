@@ -22,6 +22,7 @@ from typing import Any, Final, Self, TypeAlias
 
 from loguru import logger
 
+from sevenfold.audit import read_key
 from sevenfold.console import Console
 from sevenfold.files import RotatingFile
 from sevenfold.filters import ERRORS, INFO, Gate, OnChannel, OnConsole, OnErrors
@@ -105,6 +106,7 @@ def configure(
     console: str | int | None = "INFO",
     strict: bool = False,
     redact: Iterable[Rule] = SECRETS,
+    audit_key: str | Path | None = None,
 ) -> "Sinks":
     """Add the handlers of all channels to loguru's logger.
 
@@ -133,6 +135,9 @@ def configure(
     redact : iterable of str and re.Pattern
         What is written as ``[redacted]``: values under such names, and texts that match such a pattern; see
         `sevenfold.redaction.SECRETS`. ``()`` switches redaction off.
+    audit_key : str or Path, optional
+        A key file, which seals the audit chain; see `sevenfold.audit`. It must lie outside the log folder, and others
+        must not be able to read it.
 
     Returns
     -------
@@ -153,7 +158,8 @@ def configure(
         return _capture(table, level, line, Path(log_dir))
     routes = make_routes(table, level, console_level)
     defaults = {"rotation": rotation, "retention": retention, "compression": compression}
-    sinks = _open_sinks(Path(log_dir), table, defaults, line.redactor)
+    key = None if audit_key is None else read_key(Path(audit_key), Path(log_dir))
+    sinks = _open_sinks(Path(log_dir), table, defaults, line.redactor, key)
     _remove_replaced()
     ids = _add_handlers(routes, sinks, line, console_level, strict=strict)
     return _activate(Sinks(Path(log_dir), sinks, ids))
@@ -262,7 +268,7 @@ def _level_no(level: str | int) -> int:
 
 
 def _open_sinks(
-    log_dir: Path, table: tuple[Channel, ...], defaults: Mapping[str, Any], redactor: Redactor
+    log_dir: Path, table: tuple[Channel, ...], defaults: Mapping[str, Any], redactor: Redactor, key: bytes | None
 ) -> dict[str, LineSink]:
     sinks: dict[str, LineSink] = {}
     try:
@@ -271,8 +277,10 @@ def _open_sinks(
             file = RotatingFile(log_dir / row.file, **{**defaults, **own})
             if row.name == ERRORS:
                 sinks[row.name] = ErrorsSink(file, row.name, redactor)
+            elif row.name == AUDIT:
+                sinks[row.name] = AuditSink(file, row.name, key)
             else:
-                sinks[row.name] = (AuditSink if row.name == AUDIT else LineSink)(file, row.name)
+                sinks[row.name] = LineSink(file, row.name)
     except BaseException as error:
         for opened in sinks.values():
             opened.stop()

@@ -5,11 +5,12 @@ import gzip
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from io import FileIO
 from itertools import groupby
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from sevenfold.locks import is_same_file, lock
 from sevenfold.notices import describe, notice
@@ -53,6 +54,7 @@ class Archives:
         self._asked = threading.Event()
         self._thread: threading.Thread | None = None
         self._finishing = False
+        self._told: set[Rotated] = set()
 
     def tidy_soon(self) -> None:
         """Have the thread look at the rotated files, if there are any."""
@@ -79,10 +81,20 @@ class Archives:
 
     def tidy(self) -> int:
         """Compress and delete what can be; how many files were left since a writer still has them open."""
+        plain = [rotated for rotated in self._names.rotated() if not rotated.compressed] if self._compress else []
+        return self._each(_compress, plain) + self._each(_delete, self._surplus())
+
+    def _each(self, handle: "Callable[[Rotated], bool]", files: "list[Rotated]") -> int:
+        """Handle each file, whatever befalls the others: a full disk mustn't keep old ones from being deleted."""
         in_use = 0
-        if self._compress:
-            in_use += sum(not _compress(rotated) for rotated in self._names.rotated() if not rotated.compressed)
-        return in_use + sum(not _delete(rotated) for rotated in self._surplus())
+        for rotated in files:
+            try:
+                in_use += not handle(rotated)
+            except OSError as error:
+                if rotated not in self._told:
+                    self._told.add(rotated)
+                    notice(f"{rotated.path}: left as it is: {describe(error)}")
+        return in_use
 
     def _run(self) -> None:
         left = PATIENCE
@@ -139,7 +151,7 @@ def _compress(rotated: "Rotated") -> bool:
             if file is None:
                 return False
             # Whoever was killed over this file left its unfinished one behind: it is written over.
-            with os.fdopen(os.open(unfinished, _NEW, 0o600), "wb") as raw:
+            with os.fdopen(os.open(unfinished, _NEW, 0o600), "wb") as raw, _closed_in_children(raw.raw):
                 with gzip.GzipFile(source.name, "wb", 6, raw, mtime=rotated.time.timestamp()) as stream:
                     shutil.copyfileobj(file, stream, CHUNK_BYTES)
                 raw.flush()
@@ -168,7 +180,7 @@ def _delete(rotated: "Rotated") -> bool:
 
 
 @contextlib.contextmanager
-def _alone(path: Path) -> Iterator[IO[bytes] | None]:
+def _alone(path: Path) -> Iterator[FileIO | None]:
     """Open a file that no writer has open; None if one has.
 
     Raises
@@ -176,7 +188,7 @@ def _alone(path: Path) -> Iterator[IO[bytes] | None]:
     FileNotFoundError
         If it is gone, perhaps just now.
     """
-    with path.open("rb") as file:
+    with path.open("rb", buffering=0) as file, _closed_in_children(file):
         if not lock(file.fileno(), exclusive=True):
             yield None
         elif not is_same_file(file.fileno(), path):
@@ -185,8 +197,31 @@ def _alone(path: Path) -> Iterator[IO[bytes] | None]:
             yield file
 
 
+@contextlib.contextmanager
+def _closed_in_children(file: Any) -> Iterator[None]:
+    """Don't let a child, where this thread doesn't go on, keep a raw file and its lock until it ends."""
+    _open_files.add(file)
+    try:
+        yield
+    finally:
+        _open_files.discard(file)
+
+
 def _size(path: Path) -> int:
     try:
         return path.stat().st_size
     except FileNotFoundError:
         return 0
+
+
+_open_files: set[Any] = set()
+
+
+def _after_fork() -> None:
+    for file in _open_files:
+        file.close()
+    _open_files.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

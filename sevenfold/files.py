@@ -13,6 +13,7 @@ Without ``fcntl`` (Windows) there are no locks, and a folder is for one process.
 
 import contextlib
 import errno
+import mmap
 import os
 import re
 import time
@@ -32,7 +33,7 @@ LOOK_S = 1.0  # how often a writer looks whether its file is still the one at th
 RETRY_S = 10.0  # how long it leaves off after a rotation that failed
 OPEN_TRIES = 1000
 MODE = 0o600
-_FLAGS = os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+OPEN_FLAGS = os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _STAMP = "%Y-%m-%d_%H-%M-%S_%f"  # sorts by time, and has no colon, which Windows refuses
 _STAMP_PATTERN = r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_\d{6}"
 _FIRST_TIME = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
@@ -77,6 +78,11 @@ class Names:
         """The file that a rotation locks."""
         return self.path.with_name(f".{self.path.stem}.lock")
 
+    @property
+    def head(self) -> Path:
+        """The head of an audit chain."""
+        return self.path.with_suffix(".head")
+
     def next(self, now: datetime) -> Path:
         """Name the file that is rotated now: later than all there are, even if the clock was set back."""
         stamp = now.strftime(_STAMP)
@@ -119,9 +125,9 @@ class RotatingFile:
 
     def __init__(self, path: Path, *, rotation: Any = None, retention: Any = None, compression: Any = None) -> None:
         self.path = Path(path)
-        self._names = Names(self.path)
+        self.names = Names(self.path)
         self._rotation = parse_rotation(rotation)
-        self._archives = Archives(self._names, parse_retention(retention), compress=parse_compression(compression))
+        self._archives = Archives(self.names, parse_retention(retention), compress=parse_compression(compression))
         self._forget()
         self._open()
         _files.add(self)
@@ -141,6 +147,22 @@ class RotatingFile:
         if self._is_full(len(data)):
             self._rotate(now)
         self._write(data)
+
+    def follow(self) -> None:
+        """See to it now, not only once a second, that the open file is the one at the path.
+
+        Raises
+        ------
+        OSError
+            If there is none, and none can be made.
+        """
+        self._look(time.monotonic())
+
+    @property
+    def position(self) -> tuple[int, int]:
+        """The open file's inode and its size in bytes."""
+        found = os.fstat(self._fd)
+        return found.st_ino, found.st_size
 
     def stop(self) -> None:
         """Close the file, and wait until what is being compressed is done."""
@@ -163,7 +185,7 @@ class RotatingFile:
     def _is_current(self) -> bool:
         try:
             found = self.path.lstat()
-        except FileNotFoundError:
+        except OSError:  # gone, or the folder is
             return False
         return (found.st_dev, found.st_ino) == self._identity
 
@@ -172,12 +194,12 @@ class RotatingFile:
         try:
             self._open()
         except OSError:
-            self._fd = old  # rather the file that was moved away than none
-            if old < 0:
-                raise
-        else:
-            if old >= 0:
-                os.close(old)
+            if old >= 0 and os.fstat(old).st_nlink:
+                self._fd = old  # rather the file that was moved away than none; but one that was deleted is none
+                return
+            _close(old)
+            raise
+        _close(old)
 
     def _open(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -186,12 +208,9 @@ class RotatingFile:
         self._fd, self._identity = fd, (found.st_dev, found.st_ino)
         self._look_at = time.monotonic() + LOOK_S
         self._due = float("inf")
-        if self._rotation.schedule is not None and found.st_size:
-            self._due = self._rotation.schedule.after(_begun(self.path, found.st_mtime))
 
     def _close(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
+        _close(self._fd)
         self._forget()
 
     def _is_full(self, n_bytes: int) -> bool:
@@ -203,10 +222,9 @@ class RotatingFile:
                 return True
         if rotation.schedule is None:
             return False
-        now = time.time()
-        if self._due == float("inf"):  # the first line of the file
-            self._due = rotation.schedule.after(now)
-        return now >= self._due
+        if self._due == float("inf"):  # only now, since an empty file is begun by whoever writes first
+            self._due = rotation.schedule.after(_begun(self._fd))
+        return time.time() >= self._due
 
     def _rotate(self, now: float) -> None:
         if now < self._rotate_from:
@@ -234,14 +252,14 @@ class RotatingFile:
             yield True
             return
         # Opened afresh each time: a lock belongs to the open file, which a fork would share.
-        fd = os.open(self._names.lock, _FLAGS | os.O_RDWR, MODE)
+        fd = os.open(self.names.lock, OPEN_FLAGS | os.O_RDWR, MODE)
         try:
-            yield lock(fd, exclusive=True) and is_same_file(fd, self._names.lock)
+            yield lock(fd, exclusive=True) and is_same_file(fd, self.names.lock)
         finally:
             os.close(fd)
 
     def _rename(self) -> None:
-        target = self._names.next(datetime.now(UTC))
+        target = self.names.next(datetime.now(UTC))
         if not LOCKS:
             self._close()  # Windows renames no open file
         self.path.rename(target)
@@ -255,6 +273,9 @@ class RotatingFile:
             end = os.lseek(self._fd, 0, os.SEEK_CUR)
             if os.lseek(self._fd, 0, os.SEEK_END) == end:  # nobody wrote behind it
                 os.ftruncate(self._fd, end - written)
+            else:  # what can't be cut off becomes empty lines
+                with mmap.mmap(self._fd, end) as content:
+                    content[end - written :] = b"\n" * written
             raise
 
     def _after_fork(self) -> None:
@@ -263,7 +284,7 @@ class RotatingFile:
         self._close()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "_names": self._names, "_rotation": self._rotation, "_archives": self._archives}
+        return {"path": self.path, "names": self.names, "_rotation": self._rotation, "_archives": self._archives}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -274,7 +295,7 @@ class RotatingFile:
 def _open_shared(path: Path) -> int:
     """Open a file for appending, and lock it as one of its writers."""
     for _ in range(OPEN_TRIES):
-        fd = os.open(path, _FLAGS | os.O_WRONLY | os.O_APPEND, MODE)
+        fd = os.open(path, OPEN_FLAGS | os.O_RDWR | os.O_APPEND, MODE)
         try:
             # Between the two calls the file may have been rotated, and even be in the hands of who compresses it.
             if lock(fd, exclusive=False) and is_same_file(fd, path):
@@ -287,11 +308,19 @@ def _open_shared(path: Path) -> int:
     raise OSError(errno.EAGAIN, "the file is locked by another program", str(path))
 
 
-def _begun(path: Path, otherwise: float) -> float:
-    """Give the time of a file's first line, in seconds since the epoch."""
-    with path.open("rb") as file:
-        found = _FIRST_TIME.search(file.read(256))
-    return otherwise if found is None else datetime.fromisoformat(found[0].decode()).timestamp()
+def _close(fd: int) -> None:
+    if fd >= 0:
+        os.close(fd)
+
+
+def _begun(fd: int) -> float:
+    """Give the time of a file's first line, in seconds since the epoch; the present if it has none yet."""
+    os.lseek(fd, 0, os.SEEK_SET)
+    head = os.read(fd, 256)
+    if found := _FIRST_TIME.search(head):
+        with contextlib.suppress(ValueError):  # somebody else's idea of a date
+            return datetime.fromisoformat(found[0].decode()).timestamp()
+    return os.fstat(fd).st_mtime if head else time.time()
 
 
 _files: weakref.WeakSet[RotatingFile] = weakref.WeakSet()

@@ -13,6 +13,7 @@ from time import monotonic
 from types import SimpleNamespace
 from typing import Any
 
+from sevenfold.audit import Chain
 from sevenfold.files import RotatingFile
 from sevenfold.lines import CONTENTS, LINE, Record, escape, has_exception, indent, render, timestamp
 from sevenfold.notices import describe, notice
@@ -198,13 +199,27 @@ class ErrorsSink(LineSink):
 
 
 class AuditSink(LineSink):
-    """Write loguru's JSON; an event that can't be written raises in the caller: it must not go on unseen."""
+    """Write loguru's JSON, sealed; an event that can't be written raises in the caller: it must not go on unseen.
+
+    Parameters
+    ----------
+    file, channel
+        As for `LineSink`.
+    key : bytes, optional
+        Seals the chain.
+    """
+
+    def __init__(self, file: RotatingFile, channel: str, key: bytes | None = None) -> None:
+        super().__init__(file, channel)
+        self._chain = Chain(file, key)
 
     def write(self, message: Any) -> None:
         """Append the JSON line, and give the record its own members back."""
         message.record.update(message.record.pop(_ORIGINAL))
-        self._append(self.text(message))
+        self._chain.append(escape_json(str(message)))
+        self.events += 1
 
-    def text(self, message: Any) -> str:
-        """Give the JSON line, with what loguru leaves raw escaped."""
-        return escape_json(str(message))
+    def stop(self) -> None:
+        """Close the file and the head."""
+        self._chain.close()
+        super().stop()

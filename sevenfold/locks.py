@@ -1,6 +1,8 @@
 """File locks that go with an open file, and none where the system has none."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -30,6 +32,19 @@ def lock(fd: int, *, exclusive: bool) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+@contextmanager
+def locked(fd: int) -> Iterator[None]:
+    """Hold the exclusive lock on an open file, and wait for it if need be."""
+    if fcntl is None:
+        yield
+        return
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        fcntl.flock(fd, fcntl.LOCK_UN)
 
 
 def is_same_file(fd: int, path: Path) -> bool:

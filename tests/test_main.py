@@ -64,7 +64,7 @@ def test_the_main_job_fills_seven_files_and_tells_how_many_events_are_in_each(
 ) -> None:
     assert main.main([]) == main.OK
     captured = capsys.readouterr()
-    assert sorted(path.name for path in Path("logs").iterdir()) == sorted(FILES)
+    assert sorted(path.name for path in Path("logs").iterdir()) == sorted([*FILES, "app_json.head"])
     events = {file: read_events(Path("logs", file)) for file in TEXT_FILES}
     audit = read_json(Path("logs", "app_json.log"))
     counts = {file: len(found) for file, found in events.items()} | {"app_json.log": len(audit)}
