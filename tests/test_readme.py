@@ -1,14 +1,19 @@
 """What the README says is so."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from log_files import read_events
 
 import main
 from sinks import CHANNELS
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def blocks(language: str) -> list[str]:
@@ -30,8 +35,9 @@ def masked(text: str) -> str:
 
 
 def test_the_table_of_channels_is_the_one_in_the_code() -> None:
-    rows = re.findall(r"^\| (\w+) \| ([\w.]+) \|", README, flags=re.MULTILINE)
-    assert rows[1:] == [(row.name, row.file) for row in CHANNELS]
+    table = README.partition("| channel | file | what is in it |\n|---|---|---|\n")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| (\w+) \| ([\w.]+) \|", table, flags=re.MULTILINE)
+    assert rows == [(row.name, row.file) for row in CHANNELS]
 
 
 @pytest.mark.usefixtures("own_logger")
@@ -49,11 +55,23 @@ def test_the_code_runs_and_writes_the_line_that_is_shown(tmp_path: Path, monkeyp
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, object] = {}
     for code in blocks("python"):
-        if "pytest_plugins" not in code and "def test_" not in code:
+        if not any(word in code for word in ("pytest_plugins", "def test_", "__main__")):
             exec(code, namespace)  # noqa: S102 - the README's own
     written = Path("logs/predictions.log").read_text(encoding="utf-8").strip()
     assert masked(written) == masked(after("`logs/predictions.log` then holds"))
     assert "index built" in Path("logs/embeddings.log").read_text(encoding="utf-8")
+
+
+def test_the_workers_of_a_pool_write_the_same_folder(tmp_path: Path) -> None:
+    (code,) = (code for code in blocks("python") if "__main__" in code)
+    (tmp_path / "service.py").write_text(code, encoding="utf-8")
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "service.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    numbers = [event.fields["batch_number"] for event in read_events(tmp_path / "logs" / "predictions.log")]
+    assert sorted(numbers) == list(range(8))
 
 
 def test_the_test_runs(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,5 +81,5 @@ def test_the_test_runs(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatc
     imports = "".join(line for line in first.splitlines(keepends=True) if "import" in line)
     pytester.makeconftest(conftest)
     pytester.makepyfile(imports + test)
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent.parent))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     pytester.runpytest_subprocess().assert_outcomes(passed=1)
