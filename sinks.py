@@ -29,6 +29,7 @@ from sevenfold.filters import ERRORS, INFO, Gate, OnChannel, OnConsole, OnErrors
 from sevenfold.handlers import AuditFormat, AuditSink, ErrorsSink, Interceptor, LineFormat, LineSink, nowhere
 from sevenfold.lines import NO_CHANNEL
 from sevenfold.redaction import SECRETS, Redactor, Rule
+from sevenfold.rendering import Renderer
 
 Filter: TypeAlias = Callable[[Mapping[str, Any]], bool]
 
@@ -153,13 +154,13 @@ def configure(
     """
     table = _checked(channels)
     console_level = None if console is None else _level_no(console)
-    line = LineFormat(Redactor(redact))
+    line = LineFormat(Renderer(Redactor(redact)))
     if _capture is not None:
         return _capture(table, level, line, Path(log_dir))
     routes = make_routes(table, level, console_level)
     defaults = {"rotation": rotation, "retention": retention, "compression": compression}
     key = None if audit_key is None else read_key(Path(audit_key), Path(log_dir))
-    sinks = _open_sinks(Path(log_dir), table, defaults, line.redactor, key)
+    sinks = _open_sinks(Path(log_dir), table, defaults, line.renderer.redactor, key)
     _remove_replaced()
     ids = _add_handlers(routes, sinks, line, console_level, strict=strict)
     return _activate(Sinks(Path(log_dir), sinks, ids))
@@ -306,7 +307,12 @@ def _add_handlers(
     if console_level is not None:
         shown = {row.name: max(console_level, _level_no(row.console_level)) for row in rows}
         ids.append(
-            _add(Console(tuple(row.name for row in rows)), console_level, OnConsole(shown, console_level), format=line)
+            _add(
+                Console(tuple(row.name for row in rows), line.renderer.redactor),
+                console_level,
+                OnConsole(shown, console_level),
+                format=line,
+            )
         )
     for route in routes:
         name = route.channel.name

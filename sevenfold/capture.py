@@ -29,12 +29,14 @@ from loguru import logger
 
 from sevenfold.filters import INFO, Gate
 from sevenfold.handlers import LineFormat, nowhere
-from sevenfold.lines import CONTENTS, LINE, has_exception
+from sevenfold.lines import LINE, has_exception, render
 from sevenfold.redaction import Redactor
+from sevenfold.rendering import Renderer
 
 if TYPE_CHECKING:
     from sinks import Channel, Sinks
 
+_CONTENTS = "sevenfold_contents"
 _SWALLOWED = pytest.StashKey[list[str]]()
 # What a logger holds besides its handlers; loguru's handlers share the dict of the levels' colours.
 _CORE_STATE = ("min_level", "extra", "patcher", "activation_list", "activation_none", "enabled")
@@ -89,7 +91,7 @@ class ChannelLog:
         self._lines: list[str] = []
         self._unknown: list[str] = []
         self._least: int | None = None  # what `at_level` asks for, over all tables
-        self.use(table, None, LineFormat(Redactor()))
+        self.use(table, None, LineFormat(Renderer(Redactor())))
 
     def use(self, table: "tuple[Channel, ...]", level: str | int | None, line: LineFormat) -> None:
         """Route from here on by this table; ``level`` overrides its rows', ``line`` renders."""
@@ -158,11 +160,14 @@ class ChannelLog:
         return no >= (self._least or 0) and bool(self._channels(record))
 
     def _format(self, record: Any) -> str:
-        return self._line(record)  # outside of the handler's lock: somebody's ``repr`` may log, too
+        # Here, outside of the handler's lock: somebody's ``repr`` may log, too.
+        record[_CONTENTS] = self._line.renderer.redactor.contents_of(record)
+        record[LINE] = render(record, record[_CONTENTS])
+        return ""
 
     def _write(self, message: Any) -> None:
         record = message.record
-        _, text, fields = record[CONTENTS]
+        _, text, fields = record[_CONTENTS]
         told = ("exception_type", "exception_message") if has_exception(record) else ()
         self._lines.append(record[LINE])
         self.records.append(

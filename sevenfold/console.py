@@ -5,7 +5,8 @@ import os
 import sys
 from typing import Any
 
-from sevenfold.lines import CONTENTS, LINE, Record, channel_text, escape, value_text
+from sevenfold.lines import LINE, Record, channel_text, escape, value_text
+from sevenfold.redaction import Redactor
 
 WIDTH = 60  # characters of a value on a terminal; the file has it whole
 DIGITS = 5  # significant ones of a number there
@@ -24,10 +25,13 @@ class Console:
     ----------
     channels : tuple of str
         Those that have a file.
+    redactor : Redactor
+        Takes secrets out.
     """
 
-    def __init__(self, channels: tuple[str, ...]) -> None:
+    def __init__(self, channels: tuple[str, ...], redactor: Redactor) -> None:
         self._channels = channels
+        self._redactor = redactor
         if sys.platform == "win32":  # pragma: no cover
             import colorama  # noqa: PLC0415 - loguru installs it on Windows, where a console must be told of colours
 
@@ -44,7 +48,7 @@ class Console:
         """Say nothing: where the console fails, stderr is gone or busy."""
 
     def _for_people(self, record: Record) -> str:
-        channel, message, fields = record[CONTENTS]
+        channel, message, fields = self._redactor.contents_of(record)
         width = WIDTH if channel in self._channels else None
         time = f"{record['time']:%H:%M:%S}"
         level = f"{escape(record['level'].name):8}"

@@ -15,9 +15,10 @@ from typing import Any
 
 from sevenfold.audit import Chain
 from sevenfold.files import RotatingFile
-from sevenfold.lines import CONTENTS, LINE, Record, escape, has_exception, indent, render, timestamp
+from sevenfold.lines import LINE, Record, escape, has_exception, indent, timestamp
 from sevenfold.notices import describe, notice
 from sevenfold.redaction import Redactor
+from sevenfold.rendering import Renderer
 from sevenfold.values import escape_json
 
 NOTICE_S = 10.0  # between two notices about the same file
@@ -30,21 +31,20 @@ class LineFormat:
 
     Attributes
     ----------
-    redactor : Redactor
-        Takes secrets out.
+    renderer : Renderer
+        Writes it.
     template : str
         What loguru itself is left to format: nothing, or ``{exception}`` for the traceback, which it renders with its
         backtrace and diagnose.
     """
 
-    redactor: Redactor
+    renderer: Renderer
     template: str = ""
 
     def __call__(self, record: Record) -> str:
         """Put the line on the record."""
         if LINE not in record:
-            record[CONTENTS] = self.redactor.contents_of(record)
-            record[LINE] = render(record, record[CONTENTS])
+            record[LINE] = self.renderer(record)
         return self.template
 
 
@@ -60,7 +60,7 @@ class AuditFormat:
     def __call__(self, record: Record) -> str:
         """Rebind extra, message and exception."""
         self.line(record)
-        channel, message, fields = record[CONTENTS]
+        channel, message, fields = self.line.renderer.redactor.contents_of(record)
         record[_ORIGINAL] = {key: record[key] for key in ("extra", "message", "exception")}
         exception = _PlainException(fields, record["exception"][2]) if has_exception(record) else None
         extra = {"channel": channel, **fields}

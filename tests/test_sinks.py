@@ -20,6 +20,7 @@ from loguru import logger
 import sinks
 from sevenfold.handlers import AuditFormat, LineFormat
 from sevenfold.redaction import Redactor
+from sevenfold.rendering import Renderer
 from sinks import CHANNELS, Channel, configure
 
 pytestmark = pytest.mark.usefixtures("own_logger")
@@ -426,7 +427,7 @@ def test_nothing_that_loguru_offers_on_a_call_breaks_a_line(tmp_path: Path, caps
 def test_filters_and_formats_pickle() -> None:
     for route in sinks.make_routes(CHANNELS, None, 20):
         assert pickle.loads(pickle.dumps(route)) == route  # noqa: S301
-    for format_ in (LineFormat(Redactor(), "{exception}"), AuditFormat(LineFormat(Redactor(("password",))))):
+    for format_ in (LineFormat(Renderer(Redactor()), "{exception}"), AuditFormat(LineFormat(Renderer(Redactor(("password",)))))):
         again = pickle.loads(pickle.dumps(format_))  # noqa: S301
         assert type(again) is type(format_)
 
