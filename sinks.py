@@ -25,8 +25,9 @@ from loguru import logger
 from sevenfold.audit import read_key
 from sevenfold.console import Console
 from sevenfold.files import RotatingFile
-from sevenfold.filters import ERRORS, INFO, Gate, OnChannel, OnConsole, OnErrors
+from sevenfold.filters import ERRORS, INFO, Gate, OnChannel, OnConsole, OnErrors, is_known, unknown_channel
 from sevenfold.handlers import AuditFormat, AuditSink, ErrorsSink, Interceptor, LineFormat, LineSink, nowhere
+from sevenfold.intercept import LOGGERS, Interception, install
 from sevenfold.lines import NO_CHANNEL
 from sevenfold.redaction import SECRETS, Redactor, Rule
 from sevenfold.rendering import Renderer
@@ -106,6 +107,7 @@ def configure(
     compression: Any = "gz",
     console: str | int | None = "INFO",
     strict: bool = False,
+    intercept: bool | Mapping[str, str | None] = False,
     redact: Iterable[Rule] = SECRETS,
     audit_key: str | Path | None = None,
 ) -> "Sinks":
@@ -133,6 +135,10 @@ def configure(
         The least level shown on stderr; None shows nothing.
     strict : bool
         Raise ValueError in the caller for a channel that the table lacks, instead of a notice on stderr.
+    intercept : bool or mapping
+        Whether what the standard library logs, warnings and uncaught exceptions are logged here, too; see
+        `sevenfold.intercept`. A mapping is its table: channels by name of a stdlib logger, instead of
+        ``sevenfold.intercept.LOGGERS``. Under the fixture ``channel_log`` nothing is intercepted.
     redact : iterable of str and re.Pattern
         What is written as ``[redacted]``: values under such names, and texts that match such a pattern; see
         `sevenfold.redaction.SECRETS`. ``()`` switches redaction off.
@@ -154,6 +160,7 @@ def configure(
     """
     table = _checked(channels)
     console_level = None if console is None else _level_no(console)
+    loggers = _loggers(intercept, table)
     line = LineFormat(Renderer(Redactor(redact)))
     if _capture is not None:
         return _capture(table, level, line, Path(log_dir))
@@ -163,7 +170,8 @@ def configure(
     sinks = _open_sinks(Path(log_dir), table, defaults, line.renderer.redactor, key)
     _remove_replaced()
     ids = _add_handlers(routes, sinks, line, console_level, strict=strict)
-    return _activate(Sinks(Path(log_dir), sinks, ids))
+    interception = None if loggers is None else _intercept(loggers, routes, console_level)
+    return _activate(Sinks(Path(log_dir), sinks, ids, interception))
 
 
 class Sinks:
@@ -175,8 +183,15 @@ class Sinks:
         The folder of the files.
     """
 
-    def __init__(self, log_dir: Path, sinks: Mapping[str, LineSink], handler_ids: tuple[int, ...]) -> None:
+    def __init__(
+        self,
+        log_dir: Path,
+        sinks: Mapping[str, LineSink],
+        handler_ids: tuple[int, ...],
+        interception: Interception | None = None,
+    ) -> None:
         self.log_dir = log_dir
+        self._interception = interception
         self._sinks = sinks
         self._handler_ids = handler_ids
 
@@ -187,6 +202,8 @@ class Sinks:
 
     def close(self) -> None:
         """Remove these handlers and close their files; what was removed already doesn't matter."""
+        if self._interception is not None:
+            self._interception.close()
         for handler_id in self._handler_ids:
             with contextlib.suppress(ValueError):
                 logger.remove(handler_id)
@@ -198,6 +215,8 @@ class Sinks:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._interception is not None:
+            self._interception.__exit__(kind, error, trace)  # logs an error that leaves the block
         self.close()
 
 
@@ -266,6 +285,24 @@ def _level_no(level: str | int) -> int:
         return logger.level(str(level)).no
     except ValueError:
         raise ValueError(f"a level must be a name such as 'INFO' or a number from 0, got {level!r}") from None
+
+
+def _loggers(intercept: bool | Mapping[str, str | None], table: tuple[Channel, ...]) -> Mapping[str, str | None] | None:
+    known = tuple(row.name for row in table)
+    if intercept is False:
+        return None
+    if intercept is True:
+        return {name: channel if channel in known else None for name, channel in LOGGERS.items()}
+    for channel in intercept.values():
+        if not is_known(channel, known):
+            raise ValueError(f"intercept: {unknown_channel(channel, known)}")
+    return intercept
+
+
+def _intercept(loggers: Mapping[str, str | None], routes: tuple[Route, ...], console_level: int | None) -> Interception:
+    levels = [route.level for route in routes if route.channel.name in {ERRORS, *loggers.values()}]
+    levels += [] if console_level is None else [console_level]
+    return install(loggers, level=min(levels), console=console_level is not None)
 
 
 def _open_sinks(

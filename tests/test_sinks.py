@@ -3,6 +3,7 @@
 import io
 import itertools
 import json
+import logging
 import os
 import pickle
 import re
@@ -427,7 +428,10 @@ def test_nothing_that_loguru_offers_on_a_call_breaks_a_line(tmp_path: Path, caps
 def test_filters_and_formats_pickle() -> None:
     for route in sinks.make_routes(CHANNELS, None, 20):
         assert pickle.loads(pickle.dumps(route)) == route  # noqa: S301
-    for format_ in (LineFormat(Renderer(Redactor()), "{exception}"), AuditFormat(LineFormat(Renderer(Redactor(("password",)))))):
+    for format_ in (
+        LineFormat(Renderer(Redactor()), "{exception}"),
+        AuditFormat(LineFormat(Renderer(Redactor(("password",))))),
+    ):
         again = pickle.loads(pickle.dumps(format_))  # noqa: S301
         assert type(again) is type(format_)
 
@@ -440,3 +444,22 @@ def test_the_json_of_the_audit_file_is_one_line_whatever_names_and_threads_hold(
     text = (tmp_path / "app_json.log").read_text(encoding="utf-8")
     assert len(text.splitlines()) == 1
     assert json.loads(text)["record"]["thread"]["name"] == "odd\u2028\\ud800\x85"
+
+
+def test_what_the_standard_library_logs_lands_in_the_channel_that_is_asked_for(tmp_path: Path) -> None:
+    with configure(tmp_path, console=None, intercept={"some.library": "training"}):
+        logging.getLogger("some.library.part").warning("told %s", "once", extra={"n": 2})
+        logging.getLogger("other").error("no channel")
+    logging.getLogger("some.library.part").warning("after the end")
+    (event,) = read_events(tmp_path / "ml_pipeline.log")
+    assert (event.level, event.message) == ("WARNING", "told once")
+    assert event.fields == {"logger": "some.library.part", "n": 2}
+    assert [event.message for event in read_events(tmp_path / "errors.log")] == ["no channel"]
+
+
+def test_an_unknown_channel_for_a_library_is_named_and_the_handlers_in_force_stay(tmp_path: Path) -> None:
+    with configure(tmp_path / "good", console=None):
+        with pytest.raises(ValueError, match=r"^intercept: unknown channel 'trainig'; known: training, "):
+            configure(tmp_path / "bad", intercept={"some.library": "trainig"})
+        logger.bind(channel="training").info("still logged")
+    assert len(read_events(tmp_path / "good" / "ml_pipeline.log")) == 1
