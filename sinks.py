@@ -13,29 +13,35 @@ this module keeps one piece of global state: the handlers that the last call of 
 """
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, TypeAlias
+from typing import Any, Final, Self
 
 from loguru import logger
 
 from sevenfold.audit import read_key
 from sevenfold.console import Console
 from sevenfold.files import RotatingFile
-from sevenfold.filters import ERRORS, INFO, Gate, OnChannel, OnConsole, OnErrors, is_known, unknown_channel
+from sevenfold.filters import (
+    AUDIT,
+    ERRORS,
+    Filter,
+    Gate,
+    OnConsole,
+    Route,
+    is_known,
+    level_no,
+    make_routes,
+    unknown_channel,
+)
 from sevenfold.handlers import AuditFormat, AuditSink, ErrorsSink, Interceptor, LineFormat, LineSink, nowhere
 from sevenfold.intercept import LOGGERS, Interception, install
 from sevenfold.lines import NO_CHANNEL
 from sevenfold.redaction import SECRETS, Redactor, Rule
 from sevenfold.rendering import Renderer
-
-Filter: TypeAlias = Callable[[Mapping[str, Any]], bool]
-
-AUDIT = "audit"
-_NEVER = 10**9  # above any level
 
 
 class _Inherit(Enum):
@@ -159,7 +165,7 @@ def configure(
         If an argument can't be understood; the handlers are as they were.
     """
     table = _checked(channels)
-    console_level = None if console is None else _level_no(console)
+    console_level = None if console is None else level_no(console)
     loggers = _loggers(intercept, table)
     line = LineFormat(Renderer(Redactor(redact)))
     if _capture is not None:
@@ -220,49 +226,6 @@ class Sinks:
         self.close()
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
-    """Which records reach the file of one channel.
-
-    Attributes
-    ----------
-    channel : Channel
-        The row of the table.
-    level : int
-        The least level that the file's handler is called for.
-    filter : callable
-        Takes a record; whether the file keeps it.
-    """
-
-    channel: Channel
-    level: int
-    filter: Filter
-
-    def accepts(self, record: Mapping[str, Any]) -> bool:
-        """Whether a record reaches the file."""
-        return bool(record["level"].no >= self.level and self.filter(record))
-
-
-def make_routes(channels: tuple[Channel, ...], level: str | int | None, console_level: int | None) -> tuple[Route, ...]:
-    """Say for each file which records reach it, in the order of their handlers.
-
-    The audit trail comes last, since it raises in the caller when an event can't be written, and a raise ends the
-    fan-out.
-    """
-    rows = sorted(channels, key=lambda row: (row.name == AUDIT, row.name == ERRORS))
-    names = tuple(row.name for row in channels)
-    return tuple(
-        _make_route(row, _level_no(row.level if level is None else level), names, console_level) for row in rows
-    )
-
-
-def _make_route(row: Channel, kept: int, names: tuple[str, ...], console_level: int | None) -> Route:
-    if row.name != ERRORS:
-        return Route(row, kept, OnChannel(row.name))
-    shown = _NEVER if console_level is None else console_level
-    return Route(row, min(kept, INFO), OnErrors(names, kept, shown))
-
-
 def _checked(channels: Iterable[Channel]) -> tuple[Channel, ...]:
     table = tuple(channels)
     odd = next((row for row in table if not isinstance(row, Channel)), None)
@@ -276,15 +239,6 @@ def _checked(channels: Iterable[Channel]) -> tuple[Channel, ...]:
     if ERRORS not in names:
         raise ValueError(f"channels must have a row named {ERRORS!r}, got {', '.join(names) or 'none at all'}")
     return table
-
-
-def _level_no(level: str | int) -> int:
-    if isinstance(level, int) and level >= 0:
-        return int(level)
-    try:
-        return logger.level(str(level)).no
-    except ValueError:
-        raise ValueError(f"a level must be a name such as 'INFO' or a number from 0, got {level!r}") from None
 
 
 def _loggers(intercept: bool | Mapping[str, str | None], table: tuple[Channel, ...]) -> Mapping[str, str | None] | None:
@@ -309,24 +263,29 @@ def _open_sinks(
     log_dir: Path, table: tuple[Channel, ...], defaults: Mapping[str, Any], redactor: Redactor, key: bytes | None
 ) -> dict[str, LineSink]:
     sinks: dict[str, LineSink] = {}
-    try:
+    with contextlib.ExitStack() as opened, _naming(log_dir):
         for row in table:
             own = {key: getattr(row, key) for key in defaults if getattr(row, key) is not INHERIT}
             file = RotatingFile(log_dir / row.file, **{**defaults, **own})
+            opened.callback(file.stop)
             if row.name == ERRORS:
                 sinks[row.name] = ErrorsSink(file, row.name, redactor)
             elif row.name == AUDIT:
                 sinks[row.name] = AuditSink(file, row.name, key)
             else:
                 sinks[row.name] = LineSink(file, row.name)
-    except BaseException as error:
-        for opened in sinks.values():
-            opened.stop()
-        if isinstance(error, OSError):
-            why = "it is a file" if log_dir.is_file() else error.strerror
-            raise OSError(error.errno, f"the log folder can't be written: {why}", str(log_dir)) from error
-        raise
+        opened.pop_all()  # all are well: they stay open
     return sinks
+
+
+@contextlib.contextmanager
+def _naming(log_dir: Path) -> Iterator[None]:
+    """Name the folder in the error of a file that can't be opened."""
+    try:
+        yield
+    except OSError as error:
+        why = "it is a file" if log_dir.is_file() else error.strerror
+        raise OSError(error.errno, f"the log folder can't be written: {why}", str(log_dir)) from error
 
 
 def _add_handlers(
@@ -342,15 +301,9 @@ def _add_handlers(
     if strict:
         ids.append(_add(nowhere, 0, Gate(tuple(row.name for row in rows)), format="", catch=False))
     if console_level is not None:
-        shown = {row.name: max(console_level, _level_no(row.console_level)) for row in rows}
-        ids.append(
-            _add(
-                Console(tuple(row.name for row in rows), line.renderer.redactor),
-                console_level,
-                OnConsole(shown, console_level),
-                format=line,
-            )
-        )
+        shown = {row.name: max(console_level, level_no(row.console_level)) for row in rows}
+        console = Console(tuple(row.name for row in rows), line.renderer.redactor)
+        ids.append(_add(console, console_level, OnConsole(shown, console_level), format=line))
     for route in routes:
         name = route.channel.name
         options: dict[str, Any] = {"format": line}

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 from loguru import logger
 
-from sevenfold.filters import INFO, Gate
+from sevenfold.filters import INFO, Gate, make_routes
 from sevenfold.handlers import LineFormat, nowhere
 from sevenfold.lines import LINE, has_exception, render
 from sevenfold.redaction import Redactor
@@ -95,9 +95,7 @@ class ChannelLog:
 
     def use(self, table: "tuple[Channel, ...]", level: str | int | None, line: LineFormat) -> None:
         """Route from here on by this table; ``level`` overrides its rows', ``line`` renders."""
-        import sinks  # noqa: PLC0415 - the table is the user's, in a module that imports this package
-
-        self._routes = sinks.make_routes(table, level if self._least is None else self._least, None)
+        self._routes = make_routes(table, level if self._least is None else self._least, None)
         self._table, self._level, self._line = table, level, line
 
     @property

@@ -3,9 +3,9 @@
 Filters pickle, as handlers must when a logger is an argument of a process.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 from loguru import logger
 
@@ -13,10 +13,31 @@ from sevenfold.lines import has_exception
 from sevenfold.notices import notice
 from sevenfold.values import plain
 
+AUDIT = "audit"
 ERRORS = "errors"  # the channel whose file gets the errors of all others
 ERROR = logger.level("ERROR").no
 INFO = logger.level("INFO").no
+_NEVER = 10**9  # above any level
 _MAX_NOTICES = 50  # names; they may come from outside
+
+
+Filter: TypeAlias = Callable[[Mapping[str, Any]], bool]
+
+
+class Row(Protocol):
+    """What a row of the channel table says of levels."""
+
+    @property
+    def name(self) -> str:
+        """The channel's name."""
+
+    @property
+    def level(self) -> str | int:
+        """The least level that its file keeps."""
+
+    @property
+    def console_level(self) -> str | int:
+        """The least level that the console shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,3 +137,62 @@ def is_known(channel: object, names: tuple[str, ...]) -> bool:
 def unknown_channel(channel: object, names: tuple[str, ...]) -> str:
     """Say that a channel is unknown, and which ones are known."""
     return f"unknown channel {repr(plain(channel))[:80]}; known: {', '.join(names)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Which records reach the file of one channel.
+
+    Attributes
+    ----------
+    channel : Row
+        The row of the channel table.
+    level : int
+        The least level that the file's handler is called for.
+    filter : callable
+        Takes a record; whether the file keeps it.
+    """
+
+    channel: Row
+    level: int
+    filter: Filter
+
+    def accepts(self, record: Mapping[str, Any]) -> bool:
+        """Whether a record reaches the file."""
+        return bool(record["level"].no >= self.level and self.filter(record))
+
+
+def make_routes(channels: Sequence[Row], level: str | int | None, console_level: int | None) -> tuple[Route, ...]:
+    """Say for each file which records reach it, in the order of their handlers.
+
+    The audit trail comes last, since it raises in the caller when an event can't be written, and a raise ends the
+    fan-out.
+    """
+    rows = sorted(channels, key=lambda row: (row.name == AUDIT, row.name == ERRORS))
+    names = tuple(row.name for row in channels)
+    return tuple(
+        _make_route(row, level_no(row.level if level is None else level), names, console_level) for row in rows
+    )
+
+
+def _make_route(row: Row, kept: int, names: tuple[str, ...], console_level: int | None) -> Route:
+    if row.name != ERRORS:
+        return Route(row, kept, OnChannel(row.name))
+    shown = _NEVER if console_level is None else console_level
+    return Route(row, min(kept, INFO), OnErrors(names, kept, shown))
+
+
+def level_no(level: str | int) -> int:
+    """Give the number of a level.
+
+    Raises
+    ------
+    ValueError
+        If it is neither a level's name nor a number from 0.
+    """
+    if isinstance(level, int) and level >= 0:
+        return int(level)
+    try:
+        return logger.level(str(level)).no
+    except ValueError:
+        raise ValueError(f"a level must be a name such as 'INFO' or a number from 0, got {level!r}") from None

@@ -67,7 +67,7 @@ def test_the_workers_of_a_pool_write_the_same_folder(tmp_path: Path) -> None:
     (tmp_path / "service.py").write_text(code, encoding="utf-8")
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [sys.executable, "service.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60
+        [sys.executable, "service.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
     numbers = [event.fields["batch_number"] for event in read_events(tmp_path / "logs" / "predictions.log")]

@@ -19,6 +19,7 @@ from log_files import read_events, read_json
 from loguru import logger
 
 import sinks
+from sevenfold.filters import make_routes
 from sevenfold.handlers import AuditFormat, LineFormat
 from sevenfold.redaction import Redactor
 from sevenfold.rendering import Renderer
@@ -426,7 +427,7 @@ def test_nothing_that_loguru_offers_on_a_call_breaks_a_line(tmp_path: Path, caps
 
 
 def test_filters_and_formats_pickle() -> None:
-    for route in sinks.make_routes(CHANNELS, None, 20):
+    for route in make_routes(CHANNELS, None, 20):
         assert pickle.loads(pickle.dumps(route)) == route  # noqa: S301
     for format_ in (
         LineFormat(Renderer(Redactor()), "{exception}"),
