@@ -1,4 +1,7 @@
-"""The command line: ``python main.py`` runs the reference pipeline and fills the seven log files."""
+"""The command line: ``python main.py`` runs the reference pipeline and fills the seven log files.
+
+A first argument that is no option names another command; `COMMANDS` has them.
+"""
 
 import argparse
 import sys
@@ -13,6 +16,7 @@ import sinks
 from pipeline.data import DataError, Dataset, Table, make_synthetic
 from pipeline.loading import LoadReport, load_dataset, load_score_table
 from pipeline.run import RunReport, Settings, run
+from sevenfold import logs_command
 
 OK, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -31,7 +35,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status: 0 when all went well, 1 when the pipeline failed, 2 when the user's input was wrong, 130
         after Ctrl-C.
     """
-    options = _parse(argv)
+    arguments = sys.argv[1:] if argv is None else argv
+    if arguments and not arguments[0].startswith("-"):
+        return _command(*arguments)
+    options = _parse(arguments)
     try:
         source = _read(options)
         handle = sinks.configure(options.log_dir)
@@ -40,6 +47,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         return WRONG_INPUT
     with handle:
         return _run(options, source, handle)
+
+
+def _logs(arguments: Sequence[str]) -> int:
+    description = (
+        "Print the events of all log files, merged by time: as they stand there, each error with its traceback."
+    )
+    parser = _Parser(prog="main.py logs", description=description)
+    files = {row.name: row.file for row in sinks.CHANNELS}
+    logs_command.add_arguments(parser, list(files))
+    return logs_command.show(parser.parse_args(arguments), files)
+
+
+# What each is called by, what it does, and a line on it for --help.
+COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
+    "logs": (_logs, "print what was logged: one channel, one request, one level, as it comes"),
+}
+
+
+def _command(name: str, *arguments: str) -> int:
+    if name not in COMMANDS:
+        _parser().error(f"unknown command {name!r}; known: {', '.join(COMMANDS)}")
+    return COMMANDS[name][0](arguments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +158,12 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _parser() -> argparse.ArgumentParser:
+    commands = "\n".join(f"  {name:9} {line}" for name, (_, line) in COMMANDS.items())
     parser = _Parser(
-        prog="main.py", description="Train a model, score and serve with it; log all of it to seven files."
+        prog="main.py",
+        description="Train a model, score and serve with it; log all of it to seven files.",
+        epilog=f"other commands, each with a --help of its own, as in 'main.py logs --help':\n{commands}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     path: dict[str, Any] = {"type": Path, "metavar": "PATH"}
     number: dict[str, Any] = {"metavar": "N"}

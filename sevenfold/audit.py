@@ -4,23 +4,20 @@ An event is appended under one lock: read the head, append the line, move the he
 line more than the head says, or a torn one: the next writer takes the former over and ends the latter.
 """
 
-import gzip
 import os
 import secrets
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
-from sevenfold.files import MODE, OPEN_FLAGS, RotatingFile
+from sevenfold.files import LOOK_S, MODE, OPEN_FLAGS, RotatingFile
 from sevenfold.locks import is_same_file, locked
-from sevenfold.seals import NO_MAC, Head, mac_of, parse_head, read_seal, seal_line
+from sevenfold.seals import HEAD_BYTES, NO_MAC, Head, fits, id_in_head, new_id, parse_head, seal_line
+from sevenfold.tails import last_id, last_line, last_line_of_all, read_tail
 
 KEY_BYTES = 32
-_HEAD_BYTES = 256  # a head is shorter
-_TAIL_BYTES = 65_536  # read from the end of a file to find its last line; more where that is longer
 
 
 class AuditError(ValueError):
@@ -28,36 +25,41 @@ class AuditError(ValueError):
 
 
 class Chain:
-    """Append sealed lines to an audit file; any number of processes may.
+    """Append sealed lines to an audit file; any number of processes may, and one thread of each at a time.
 
     Parameters
     ----------
     file : RotatingFile
-        The audit file.
+        The audit file, which nobody else writes. It is closed if the chain can't begin.
     key : bytes, optional
         Seals with HMAC; without it anybody who can write the files can seal, too.
 
     Raises
     ------
     AuditError
-        If the chain that is there was begun with a key and none is given, or the other way round.
+        If the chain that is there was begun with a key and none is given, or the other way round, or with another key.
     OSError
         If the head can't be opened.
     """
 
+    _file: RotatingFile
+    _key: bytes | None
+    _fd: int
+    _known: Head | None  # the last head that this process wrote
+    _text: bytes  # and its bytes
+    _look_at: float
+    _path: str
+    _log_path: str
+
     def __init__(self, file: RotatingFile, key: bytes | None = None) -> None:
-        self._file = file
-        self._key = key
-        self._fd = -1
-        self._known: Head | None = None
-        _chains.add(self)
-        with self._locked() as head:
-            if head.id.startswith("k") != (key is not None):
+        self.__setstate__({"_file": file, "_key": key})
+        try:
+            while not self._begin():
                 self.close()
-                raise AuditError(
-                    f"{file.path} was begun {'with' if key is None else 'without'} a key: give the same again, or move"
-                    " the audit files and their head elsewhere to begin anew"
-                )
+        except BaseException:
+            self.close()
+            file.stop()
+            raise
 
     def append(self, text: str) -> None:
         """Seal a line of JSON that ends with ``}`` and a newline, and append it.
@@ -67,84 +69,125 @@ class Chain:
         OSError
             If it can't be written; the chain goes on with the next.
         """
-        with self._locked() as head:
-            line, seal = seal_line(text.encode("utf-8", "backslashreplace"), head, self._key)
-            self._file.append(line)
-            inode, end = self._file.position
-            self._write(Head(seal.id, seal.seq, seal.mac, inode, end))
+        line = text.encode("utf-8", "backslashreplace")
+        while not self._append(line):
+            self.close()  # somebody deleted or replaced the head file: open the new one
 
     def close(self) -> None:
         """Close the head."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+        self._look_at = 0.0
 
-    @contextmanager
-    def _locked(self) -> Iterator[Head]:
-        """Hold the lock on the head, and give it as it is, with the log file's end looked after."""
-        path = self._file.names.head
-        while True:
-            if self._fd < 0:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                self._fd = os.open(path, OPEN_FLAGS | os.O_RDWR, MODE)
-            with locked(self._fd):
-                if is_same_file(self._fd, path):
-                    self._file.follow()
-                    yield self._current()
-                    return
-            self.close()  # somebody deleted or replaced it: what we know is written anew
+    def _begin(self) -> bool:
+        """Begin a chain, or mend what a crash has left."""
+        with locked(self._opened()):
+            return self._looked_after() is not None
 
-    def _current(self) -> Head:
-        head = self._read() or self._found_again() or Head(self._new_id(), 0, NO_MAC)
-        if (head.inode, head.end) != self._file.position:
-            head = self._mended(head)
-        self._known = head
-        return head
+    def _append(self, line: bytes) -> bool:
+        with locked(self._opened()):
+            head = self._undisturbed() or self._looked_after()
+            if head is None:
+                return False
+            sealed, mac = seal_line(line, head, self._key)
+            self._file.append(sealed)
+            self._write(Head(head.id, head.seq + 1, mac, *self._file.position))
+            return True
+
+    def _opened(self) -> int:
+        if self._fd < 0:
+            Path(self._path).parent.mkdir(parents=True, exist_ok=True)
+            self._fd = os.open(self._path, OPEN_FLAGS | os.O_RDWR, MODE)
+        return self._fd
+
+    def _undisturbed(self) -> Head | None:
+        """Give the head, if both files are there and end as they should; else, and once a second, look closely.
+
+        A stat would tell at once when one was replaced, but makes the next write to the file half as slow again.
+        """
+        if monotonic() >= self._look_at or not (os.access(self._log_path, os.F_OK) and os.access(self._path, os.F_OK)):
+            return None
+        head = self._read()
+        return head if head and (head.inode, head.end) == self._file.position and not self._is_older(head) else None
+
+    def _looked_after(self) -> Head | None:
+        """Give the head, with the log file's end mended; None if somebody deleted or replaced the head."""
+        if not is_same_file(self._fd, self._file.names.head):
+            return None
+        self._look_at = monotonic() + LOOK_S
+        self._file.follow()
+        head = self._recognized()
+        return head if (head.inode, head.end) == self._file.position else self._mended(head)
+
+    def _read(self) -> Head | None:
+        text = self._head_text()
+        return self._known if text == self._text else parse_head(text, self._key)
+
+    def _head_text(self) -> bytes:
+        os.lseek(self._fd, 0, os.SEEK_SET)
+        return os.read(self._fd, HEAD_BYTES)
+
+    def _is_older(self, head: Head) -> bool:
+        """Whether this process wrote a later one: numbers only rise, so somebody put an old head there."""
+        known = self._known
+        return head is not known and known is not None and known.id == head.id and known.seq > head.seq
+
+    def _recognized(self) -> Head:
+        if self._known is None:
+            self._refuse_other_key()
+        head = self._read()
+        if head is None:
+            return self._after_lost_head()
+        return self._known if self._known and self._is_older(head) else head
+
+    def _refuse_other_key(self) -> None:
+        id_ = id_in_head(self._head_text()) or last_id(self._file.names)
+        if id_ and not fits(id_, self._key):
+            begun = ("with another key" if self._key else "with a key") if id_[0] == "k" else "without a key"
+            raise AuditError(
+                f"{self._file.path} was begun {begun}: give the same again, or move the audit files and their head"
+                f" {self._file.names.head.name} elsewhere to begin anew"
+            )
+
+    def _after_lost_head(self) -> Head:
+        """Go on behind the last line that is known, and leave out a number.
+
+        Nobody can tell any more whether lines at the end were cut: the number that is missing keeps a trace of that.
+        """
+        last = last_line_of_all(self._file.names, self._key) or self._known
+        if last is None:
+            return Head(new_id(self._key), 0, NO_MAC)
+        if self._known and self._is_older(last):
+            last = self._known
+        return Head(last.id, last.seq + 1, last.mac)
 
     def _mended(self, head: Head) -> Head:
         """End a torn line, and take over the one that a killed writer could not acknowledge."""
-        tail = _tail(self._file.path)
+        tail = read_tail(self._file.path)
         if tail and not tail.endswith(b"\n"):
             self._file.append(b"\n")
-        last = tail.splitlines()[-1] if tail else b""
-        seal = read_seal(last)
-        follows = seal is not None and (seal.id, seal.seq, seal.prev) == (head.id, head.seq + 1, head.mac)
-        if seal is not None and follows and mac_of(last, self._key) == seal.mac:
-            head = Head(seal.id, seal.seq, seal.mac)
+        last = last_line(tail, self._key)
+        if last and last.id == head.id and last.seq > head.seq:
+            head = last
         inode, end = self._file.position
-        head = replace(head, inode=inode, end=end)
-        self._write(head)
-        return head
+        return self._write(replace(head, inode=inode, end=end))
 
-    def _found_again(self) -> Head | None:
-        """Where the head is gone: the last line that we know of, or that the files hold."""
-        paths = [self._file.path, *(rotated.path for rotated in reversed(self._file.names.rotated()))]
-        seals = (read_seal(line) for path in paths for line in reversed(_tail(path).splitlines()))
-        seal = next(filter(None, seals), None)
-        last = None if seal is None else Head(seal.id, seal.seq, seal.mac)
-        return max((head for head in (self._known, last) if head), key=lambda head: head.seq, default=None)
-
-    def _new_id(self) -> str:
-        return ("s" if self._key is None else "k") + secrets.token_hex(8)
-
-    def _read(self) -> Head | None:
-        os.lseek(self._fd, 0, os.SEEK_SET)
-        return parse_head(os.read(self._fd, _HEAD_BYTES))
-
-    def _write(self, head: Head) -> None:
+    def _write(self, head: Head) -> Head:
         # One small write in place: whoever is killed leaves the old head or the new one.
+        text = head.to_bytes(self._key)
         os.lseek(self._fd, 0, os.SEEK_SET)
-        os.write(self._fd, head.to_bytes())
-        self._known = head
-
-    def _after_fork(self) -> None:
-        self.close()  # the lock goes with the open file, which the parent shares
+        os.write(self._fd, text)
+        self._known, self._text = head, text
+        return head
 
     def __getstate__(self) -> dict[str, Any]:
         return {"_file": self._file, "_key": self._key}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _fd=-1, _known=None)
+        file = state["_file"]
+        paths = {"_log_path": str(file.path), "_path": str(file.names.head)}
+        self.__dict__.update(state, **paths, _fd=-1, _known=None, _text=b"-", _look_at=0.0)
         _chains.add(self)
 
 
@@ -183,28 +226,12 @@ def make_key(path: Path) -> None:
         file.write(secrets.token_bytes(KEY_BYTES))
 
 
-def _tail(path: Path) -> bytes:
-    """Read the end of a file, with its last line whole."""
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            length = _TAIL_BYTES
-            while True:
-                file.seek(max(0, size - length))
-                tail: bytes = file.read()
-                if length >= size or b"\n" in tail.rstrip():
-                    return tail
-                length *= 8
-    except FileNotFoundError:
-        return b""
-
-
 _chains: weakref.WeakSet[Chain] = weakref.WeakSet()
 
 
 def _after_fork() -> None:
     for chain in _chains:
-        chain._after_fork()  # noqa: SLF001 - the class's own
+        chain.close()  # the lock goes with the open file, which the parent shares
 
 
 if hasattr(os, "register_at_fork"):

@@ -50,11 +50,11 @@ class At:
 
     def after(self, moment: float) -> float:
         """Give the next such time."""
-        start = datetime.fromtimestamp(moment, tz=self.time.tzinfo)
-        date = start.date()
+        date = datetime.fromtimestamp(moment, tz=self.time.tzinfo).date()
         while True:
             found = datetime.combine(date, self.time)  # made anew each day, for the days when clocks change
-            if found > start and self.weekday in (None, found.weekday()):
+            # Not by the clock: in the hour that a clock shows twice, what is later on it may be over.
+            if found.timestamp() > moment and self.weekday in (None, found.weekday()):
                 return found.timestamp()
             date += timedelta(days=1)
 
@@ -123,7 +123,7 @@ def parse_retention(value: Any) -> Retention:
             found["max_count"] = one
         elif (age := _span(one)) is not None:
             found["max_age_s"] = age
-        elif (size := _size(one)) is not None:
+        elif isinstance(one, str) and (size := _size(one)) is not None:  # a number would be too easily a few bytes
             found["max_bytes"] = size
         else:
             expected = "a count, an age such as '30 days', a total size such as '1 GB'"

@@ -8,22 +8,32 @@ A sealed line is loguru's JSON object with one more member, in exactly this form
 it is their HMAC-SHA-256 (RFC 2104), which nobody makes without the key. ``seq`` counts from 1, ``prev`` is the mac of
 the line before, 64 zeros at first.
 
-The head file beside the log holds the last line that was acknowledged; without it a cut tail would verify clean.
+The head file beside the log holds the last line that was acknowledged, sealed as a line is; without it a cut tail would
+verify clean.
 """
 
-import hashlib
-import hmac
 import re
+import secrets
 from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
 NO_MAC = "0" * 64
-_OPENING = b', "chain": {"id": "'
+HEAD_BYTES = 251
+_BLOCK_BYTES = 64  # of SHA-256
 _CLOSING = b'"}}'
+_MAC = slice(-len(NO_MAC) - len(_CLOSING), -len(_CLOSING))
+_OPENING = b', "chain": {"id": "'
 _SEAL = re.compile(
     rb', "chain": \{"id": "([ks][0-9a-f]{16})", "seq": (\d{1,18}), '
     rb'"prev": "([0-9a-f]{64})", "mac": "([0-9a-f]{64})"\}\}'
 )
-_HEAD = re.compile(rb"([ks][0-9a-f]{16}) (\d{20}) ([0-9a-f]{64}) (\d{20}) (\d{20})\n")
+_HEAD = re.compile(rb"([ks][0-9a-f]{16}) (\d{20}) ([0-9a-f]{64}) (\d{40}) (\d{40}) ([0-9a-f]{64})\n")
+_CHECKPOINT = re.compile(r"([ks][0-9a-f]{16}):([0-9]{1,18}):([0-9a-f]{64})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +43,7 @@ class Seal:
     Attributes
     ----------
     id : str
-        Of the chain: 16 random hexadecimal digits behind ``k`` (sealed with a key) or ``s`` (SHA-256 alone).
+        Of the chain, see `new_id`.
     seq : int
         Number of the line, from 1.
     prev, mac : str
@@ -44,11 +54,6 @@ class Seal:
     seq: int
     prev: str
     mac: str
-
-    @property
-    def keyed(self) -> bool:
-        """Whether the chain is sealed with a key."""
-        return self.id.startswith("k")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,23 +78,36 @@ class Head:
         """Give the checkpoint, to be kept elsewhere."""
         return f"{self.id}:{self.seq}:{self.mac}"
 
-    def to_bytes(self) -> bytes:
-        """Write the head file; its length never changes, so that it can be written in place."""
-        return f"{self.id} {self.seq:020} {self.mac} {self.inode:020} {self.end:020}\n".encode()
+    def to_bytes(self, key: bytes | None) -> bytes:
+        """Write the head file, `HEAD_BYTES` long, so that it can be written in place."""
+        text = f"{self.id} {self.seq:020} {self.mac} {self.inode:040} {self.end:040} ".encode()
+        return text + _digest(text, key).encode() + b"\n"
 
 
-def seal_line(line: bytes, head: Head, key: bytes | None) -> tuple[bytes, Seal]:
-    """Seal a line that ends with ``}`` and a newline over the last one."""
-    seq = head.seq + 1
-    front = (
-        line.rstrip()[:-1] + f', "chain": {{"id": "{head.id}", "seq": {seq}, "prev": "{head.mac}", "mac": "'.encode()
-    )
+def new_id(key: bytes | None) -> str:
+    """Name a chain: ``k`` (sealed with a key) or ``s`` (SHA-256 alone), 8 random digits, and 8 that fit the key."""
+    return _id(secrets.token_hex(4), key)
+
+
+def fits(id_: str, key: bytes | None) -> bool:
+    """Whether a chain of this name was begun with this key."""
+    return id_ == _id(id_[1:9], key)
+
+
+def opening(id_: str, seq: int, prev: str) -> bytes:
+    """Write a seal as far as it is known before its line is, up to the mac."""
+    return f', "chain": {{"id": "{id_}", "seq": {seq}, "prev": "{prev}", "mac": "'.encode()
+
+
+def seal_line(line: bytes, head: Head, key: bytes | None) -> tuple[bytes, str]:
+    """Seal a line that ends with ``}`` and a newline over the last one; the sealed line, and its mac."""
+    front = line.rstrip()[:-1] + opening(head.id, head.seq + 1, head.mac)
     mac = _digest(front, key)
-    return front + mac.encode() + _CLOSING + b"\n", Seal(head.id, seq, head.mac, mac)
+    return front + mac.encode() + _CLOSING + b"\n", mac
 
 
 def read_seal(line: bytes) -> Seal | None:
-    """Read the seal at the end of a line; None if there is none."""
+    """Read the seal at the end of a line that has lost its newline; None if there is none."""
     found = _SEAL.fullmatch(line, max(0, line.rfind(_OPENING)))
     if found is None:
         return None
@@ -98,18 +116,67 @@ def read_seal(line: bytes) -> Seal | None:
 
 
 def mac_of(line: bytes, key: bytes | None) -> str:
-    """Compute the mac that a sealed line, without its line's end, should have."""
-    return _digest(line[: -len(NO_MAC) - len(_CLOSING)], key)
+    """Compute the mac that a sealed line, without its newline, should have."""
+    return _digest(line[: _MAC.start], key)
 
 
-def parse_head(text: bytes) -> Head | None:
-    """Read a head file; None if it is empty or damaged."""
-    found = _HEAD.fullmatch(text)
-    if found is None:
+def mac_if_sealed(line: bytes, opened: bytes, key: bytes | None) -> str | None:
+    """Give the mac of a line, without its newline, whose seal opens just so and is right; else None.
+
+    It says what `read_seal` and `mac_of` would, in half the time.
+    """
+    front = line[: _MAC.start]
+    if not front.endswith(opened) or not line.endswith(_CLOSING):
         return None
-    id_, seq, mac, inode, end = found.groups()
+    mac = _digest(front, key)
+    return mac if line[_MAC] == mac.encode() else None
+
+
+def parse_head(text: bytes, key: bytes | None) -> Head | None:
+    """Read a head file; None if it is empty or damaged, or was sealed with another key."""
+    found = _HEAD.fullmatch(text)
+    if found is None or _digest(text[: found.start(6)], key).encode() != found[6]:
+        return None
+    id_, seq, mac, inode, end, _ = found.groups()
     return Head(id_.decode(), int(seq), mac.decode(), int(inode), int(end))
 
 
+def id_in_head(text: bytes) -> str | None:
+    """Read of which chain a head file says its last line is, whatever the key; None if there is no line yet."""
+    found = _HEAD.fullmatch(text)
+    return found[1].decode() if found and int(found[2]) else None
+
+
+def parse_checkpoint(text: str) -> Head:
+    """Read a checkpoint as `Head` writes it, ``id:seq:mac``.
+
+    Raises
+    ------
+    ValueError
+        If it isn't one.
+    """
+    found = _CHECKPOINT.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(f"a checkpoint must be id:seq:mac as verify printed it, got {text!r}")
+    return Head(found[1], int(found[2]), found[3])
+
+
+def _id(nonce: str, key: bytes | None) -> str:
+    return ("s" if key is None else "k") + nonce + _digest(nonce.encode(), key)[:8]
+
+
 def _digest(data: bytes, key: bytes | None) -> str:
-    return hashlib.sha256(data).hexdigest() if key is None else hmac.digest(key, data, "sha256").hex()
+    if key is None:
+        return sha256(data).hexdigest()
+    # HMAC as RFC 2104 defines it, of hashes that have read the key: hmac.digest takes three times as long.
+    begun = _begun_with(key)
+    inner, outer = begun[0].copy(), begun[1].copy()
+    inner.update(data)
+    outer.update(inner.digest())
+    return outer.hexdigest()
+
+
+@lru_cache(maxsize=2)
+def _begun_with(key: bytes) -> tuple["_Hash", "_Hash"]:
+    block = (key if len(key) <= _BLOCK_BYTES else sha256(key).digest()).ljust(_BLOCK_BYTES, b"\0")
+    return sha256(bytes(byte ^ 0x36 for byte in block)), sha256(bytes(byte ^ 0x5C for byte in block))

@@ -260,7 +260,7 @@ def test_a_pipeline_that_fails_is_audited_with_its_traceback_in_errors_log(capsy
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
 def test_ctrl_c_ends_the_run_cleanly_and_audited(tmp_path: Path) -> None:
-    process = start("--rows", "1000000", cwd=tmp_path)
+    process = start("--rows", "300000", "--epochs", "2", cwd=tmp_path)
     try:
         predictions = tmp_path / "logs" / "predictions.log"
         _wait_for(lambda: process.poll() is not None or (predictions.exists() and predictions.stat().st_size > 10_000))
