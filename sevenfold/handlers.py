@@ -141,8 +141,9 @@ class LineSink:
     def write(self, message: Any) -> None:
         """Append what the message's record says."""
         text = self.text(message)
-        self._append(self._lost_line() + text if self._lost else text)
-        self._lost = 0
+        lost = self._lost
+        self._append(self._lost_line(lost) + text if lost else text)
+        self._lost -= lost  # not 0: a call from inside this one may have been lost meanwhile
 
     def lose(self, error: BaseException) -> None:
         """Count a line that couldn't be written, and tell it unless that was done just now."""
@@ -166,9 +167,9 @@ class LineSink:
         self.file.append(text.encode("utf-8", "backslashreplace"))
         self.events += 1
 
-    def _lost_line(self) -> str:
+    def _lost_line(self, lost: int) -> str:
         now = timestamp(datetime.now(UTC))
-        return f"{now} | WARNING  | {escape(self.channel)} | lines could not be written | n_lost={self._lost}\n"
+        return f"{now} | WARNING  | {escape(self.channel)} | lines could not be written | n_lost={lost}\n"
 
 
 class ErrorsSink(LineSink):

@@ -1,0 +1,1 @@
+"""What Sevenfold costs and keeps, measured beside its peers."""
