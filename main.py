@@ -16,7 +16,7 @@ import sinks
 from pipeline.data import DataError, Dataset, Table, make_synthetic
 from pipeline.loading import LoadReport, load_dataset, load_score_table
 from pipeline.run import RunReport, Settings, run
-from sevenfold import logs_command
+from sevenfold import logs_command, verify_command
 
 OK, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -59,9 +59,26 @@ def _logs(arguments: Sequence[str]) -> int:
     return logs_command.show(parser.parse_args(arguments), files)
 
 
+def _verify(arguments: Sequence[str]) -> int:
+    description = "Prove that no audit event was edited, cut, removed, added or moved; the last line is a checkpoint."
+    parser = _Parser(prog="main.py verify", description=description)
+    verify_command.add_arguments(parser)
+    file = next(row.file for row in sinks.CHANNELS if row.name == "audit")
+    return verify_command.run(parser.parse_args(arguments), file)
+
+
+def _audit_key(arguments: Sequence[str]) -> int:
+    description = "Make a key file for configure(audit_key=PATH): 32 random bytes that only you can read."
+    parser = _Parser(prog="main.py audit-key", description=description)
+    parser.add_argument("path", type=Path, metavar="PATH", help="a file that isn't there yet, outside the log folder")
+    return verify_command.make(parser.parse_args(arguments))
+
+
 # What each is called by, what it does, and a line on it for --help.
 COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
     "logs": (_logs, "print what was logged: one channel, one request, one level, as it comes"),
+    "verify": (_verify, "prove the audit trail"),
+    "audit-key": (_audit_key, "make a key that seals the audit trail"),
 }
 
 

@@ -81,7 +81,9 @@ def _mask(text: str) -> str:
         if "\\ " in text or "\\=" in text:  # no escapes, but they would become some
             raise ValueError("expected escapes as JSON has them")
     parts = text.split('"')
-    parts[1::2] = [part.replace(" ", "\\u0020").replace("=", "\\u003d") for part in parts[1::2]]
+    if len(parts) > 1:
+        strings = '"'.join(parts[1::2]).replace(" ", "\\u0020").replace("=", "\\u003d")
+        parts[1::2] = strings.split('"')
     return '"'.join(parts)
 
 

@@ -116,8 +116,7 @@ def render(record: Record, contents: Contents | None = None) -> str:
     """
     channel, message, fields = contents or contents_of(record)
     head = (
-        f"{timestamp(record['time'])} | {escape(record['level'].name):8} | {channel_text(channel)}"
-        f" | {escape(message)}"
+        f"{timestamp(record['time'])} | {escape(record['level'].name):8} | {channel_text(channel)} | {escape(message)}"
     )
     written = [f"{key_text(key)}={value_text(value)}" for key, value in fields.items()]
     return f"{head} | {' '.join(written)}" if written else head

@@ -66,8 +66,9 @@ def test_the_workers_of_a_pool_write_the_same_folder(tmp_path: Path) -> None:
     (code,) = (code for code in blocks("python") if "__main__" in code)
     (tmp_path / "service.py").write_text(code, encoding="utf-8")
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "service.py"]
     done = subprocess.run(
-        [sys.executable, "service.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
     numbers = [event.fields["batch_number"] for event in read_events(tmp_path / "logs" / "predictions.log")]

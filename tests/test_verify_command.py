@@ -1,0 +1,102 @@
+"""The commands that prove an audit trail, as a user calls them."""
+
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+from loguru import logger
+
+import main
+import sinks
+
+
+@pytest.fixture
+def folder(tmp_path: Path, own_logger: None, monkeypatch: pytest.MonkeyPatch) -> Path:  # noqa: ARG001 - it is in force
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def log_events(count: int, key: Path | None = None) -> None:
+    with sinks.configure("logs", console=None, rotation="5 kB", audit_key=key):
+        for number in range(count):
+            logger.bind(channel="audit").info("event", number=number)
+
+
+def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list[str], str]:
+    status = main.main(["verify", *arguments])
+    captured = capsys.readouterr()
+    return status, captured.out.splitlines(), captured.err
+
+
+def test_a_trail_is_proved_and_its_head_proves_the_next_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log_events(20)
+    status, out, err = call(capsys)
+    assert (status, err, len(out)) == (0, "", 2)
+    assert out[0].startswith("20 events in ")
+    assert out[0].endswith(" files: proved")
+    log_events(5)
+    assert call(capsys, "--against", out[1])[0] == 0
+    assert call(capsys, "--log-dir", str(folder / "logs"))[1][0].startswith("25 events in ")
+
+
+def test_what_was_done_to_a_trail_is_told_with_file_and_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log_events(3)
+    path = folder / "logs" / "app_json.log"
+    path.write_bytes(path.read_bytes().replace(b'"number": 1', b'"number": 7'))
+    status, out, _ = call(capsys)
+    assert status == 1
+    assert out[0] == f"{Path('logs', 'app_json.log')}:2: edited: event 2"
+    assert out[1].endswith(": NOT proved")
+
+
+def test_a_restored_old_copy_is_found_by_the_checkpoint_alone(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log_events(3)
+    old = {path: path.read_bytes() for path in (folder / "logs").iterdir()}
+    log_events(3)
+    checkpoint = call(capsys)[1][-1]
+    for path in (folder / "logs").iterdir():
+        path.unlink()
+    for path, data in old.items():
+        path.write_bytes(data)
+    assert call(capsys)[0] == 0
+    assert call(capsys, "--against", checkpoint)[0] == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes are those of POSIX")
+def test_a_key_is_made_once_and_needed_to_verify(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(["audit-key", "key"]) == 0
+    made = (folder / "key").read_bytes()
+    assert (len(made), stat.S_IMODE((folder / "key").stat().st_mode)) == (32, 0o600)
+    assert main.main(["audit-key", "key"]) == 2
+    assert (folder / "key").read_bytes() == made
+    log_events(3, Path("key"))
+    capsys.readouterr()
+    assert call(capsys, "--key", "key")[0] == 0
+    status, out, err = call(capsys)
+    assert (status, out) == (2, [])
+    assert "--key PATH" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--log-dir", "none"], f"main.py verify: {Path('none', 'app_json.log')}: no audit file\n"),
+        (["--against", "abc"], "main.py verify: a checkpoint must be id:seq:mac as verify printed it, got 'abc'\n"),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_what_cannot_be_read_is_one_line(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    assert call(capsys, *arguments) == (2, [], message)
+
+
+def test_events_removed_on_purpose_are_accepted_if_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log_events(40)
+    oldest = min((folder / "logs").glob("app_json.*.log*"))
+    oldest.unlink()
+    status, out, _ = call(capsys)
+    first = int(out[0].rsplit(" ", 1)[1]) + 1
+    assert (status, ": missing: events 1 to " in out[0]) == (1, True)
+    assert call(capsys, "--from", str(first))[0] == 0
