@@ -9,7 +9,7 @@ import secrets
 import weakref
 from dataclasses import replace
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 from sevenfold.files import LOOK_S, MODE, OPEN_FLAGS, RotatingFile
@@ -18,6 +18,7 @@ from sevenfold.seals import HEAD_BYTES, NO_MAC, Head, fits, id_in_head, new_id, 
 from sevenfold.tails import last_id, last_line, last_line_of_all, read_tail
 
 KEY_BYTES = 32
+GRACE_S = 1.2 * LOOK_S  # after which nobody writes who hasn't looked whether the head is still there
 
 
 class AuditError(ValueError):
@@ -102,11 +103,13 @@ class Chain:
         return self._fd
 
     def _undisturbed(self) -> Head | None:
-        """Give the head, if both files are there and end as they should; else, and once a second, look closely.
+        """Give the head, if the log file is there and ends where the head says; None if a closer look is due.
 
-        A stat would tell at once when one was replaced, but makes the next write to the file half as slow again.
+        So who deletes or moves the log file is noticed at once; who replaces it, or touches the head file alone, once
+        another process has written or a second has passed. (A stat of a file makes the next write to it half as slow
+        again: the system then has to stamp it to the nanosecond.)
         """
-        if monotonic() >= self._look_at or not (os.access(self._log_path, os.F_OK) and os.access(self._path, os.F_OK)):
+        if monotonic() >= self._look_at or not os.access(self._log_path, os.F_OK):
             return None
         head = self._read()
         return head if head and (head.inode, head.end) == self._file.position and not self._is_older(head) else None
@@ -155,6 +158,8 @@ class Chain:
 
         Nobody can tell any more whether lines at the end were cut: the number that is missing keeps a trace of that.
         """
+        if last_id(self._file.names):
+            sleep(GRACE_S)  # until the other writers are waiting for the new head that this one has locked
         last = last_line_of_all(self._file.names, self._key) or self._known
         if last is None:
             return Head(new_id(self._key), 0, NO_MAC)

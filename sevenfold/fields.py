@@ -50,16 +50,20 @@ def decode(texts: list[str]) -> list[dict[str, Any]]:
         decoded = iter(decode([text for text in texts if text]))
         return [next(decoded) if text else {} for text in texts]
     text = "\n".join(texts)
-    if text.count("=") == text.count(" ") + len(texts):  # so perhaps no string holds either
-        with contextlib.suppress(ValueError):
-            return _decode(text, len(texts))
-    return _decode(_mask(text), len(texts))
-
-
-def _decode(text: str, n_lines: int) -> list[dict[str, Any]]:
     n_fields = text.count("=")
-    if n_fields != text.count(" ") + n_lines or "\t" in text or "\r" in text:
+    if n_fields == text.count(" ") + len(texts):  # so perhaps no string holds either
+        with contextlib.suppress(ValueError):
+            return _decode(text, len(texts), n_fields)
+    text = _mask(text)
+    n_fields = text.count("=")
+    if n_fields != text.count(" ") + len(texts):
         raise ValueError("expected key=value, separated by single spaces")
+    return _decode(text, len(texts), n_fields)
+
+
+def _decode(text: str, n_lines: int, n_fields: int) -> list[dict[str, Any]]:
+    if "\t" in text or "\r" in text:
+        raise ValueError("expected no space but ' '")
     if _LONG_INTEGER in text.encode().translate(_DIGITS):
         raise ValueError("expected integers of 64 bits")
     parts = _split_at_words(text)

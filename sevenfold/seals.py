@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from hashlib import _Hash
 
 NO_MAC = "0" * 64
-HEAD_BYTES = 251
+_HEAD_FRONT_BYTES = 186
+HEAD_BYTES = _HEAD_FRONT_BYTES + 65
 _BLOCK_BYTES = 64  # of SHA-256
 _CLOSING = b'"}}'
 _MAC = slice(-len(NO_MAC) - len(_CLOSING), -len(_CLOSING))
@@ -32,7 +33,7 @@ _SEAL = re.compile(
     rb', "chain": \{"id": "([ks][0-9a-f]{16})", "seq": (\d{1,18}), '
     rb'"prev": "([0-9a-f]{64})", "mac": "([0-9a-f]{64})"\}\}'
 )
-_HEAD = re.compile(rb"([ks][0-9a-f]{16}) (\d{20}) ([0-9a-f]{64}) (\d{40}) (\d{40}) ([0-9a-f]{64})\n")
+_HEAD = re.compile(rb"([ks][0-9a-f]{16}) (\d{1,19}) ([0-9a-f]{64}) (\d{1,40}) (\d{1,40}) +([0-9a-f]{64})\n")
 _CHECKPOINT = re.compile(r"([ks][0-9a-f]{16}):([0-9]{1,18}):([0-9a-f]{64})")
 
 
@@ -80,7 +81,7 @@ class Head:
 
     def to_bytes(self, key: bytes | None) -> bytes:
         """Write the head file, `HEAD_BYTES` long, so that it can be written in place."""
-        text = f"{self.id} {self.seq:020} {self.mac} {self.inode:040} {self.end:040} ".encode()
+        text = f"{self.id} {self.seq} {self.mac} {self.inode} {self.end} ".encode().ljust(_HEAD_FRONT_BYTES)
         return text + _digest(text, key).encode() + b"\n"
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import re
 import shutil
 import signal
@@ -71,9 +72,10 @@ def messages(out: str) -> list[str]:
     return [line.split(" | ")[3] for line in out.splitlines() if not line.startswith("    ")]
 
 
-def start(*arguments: str, cwd: Path, **options: Any) -> "subprocess.Popen[str]":
+def start(*arguments: str, cwd: Path, **variables: str) -> "subprocess.Popen[str]":
     command = [sys.executable, str(ROOT / "main.py"), "logs", *arguments]
-    return subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+    env = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"} | variables
+    return subprocess.Popen(command, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def test_the_events_of_all_files_are_shown_as_they_stand_there_by_time(shown: Any, folder: Path) -> None:
@@ -259,7 +261,9 @@ def test_a_reader_of_stdout_may_leave(folder: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C can't be sent to another process there")
 def test_following_shows_what_comes_through_a_rotation_until_ctrl_c(folder: Path) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a program in the background ignores it
     process = start("--follow", "--channel", "api", "--since", "1 h", cwd=folder.parent)
+    signal.signal(signal.SIGINT, before)
     assert process.stdout is not None
     found = [process.stdout.readline()]
     with sinks.configure(folder, console=None, rotation="300 B"):
@@ -276,9 +280,9 @@ def test_following_shows_what_comes_through_a_rotation_until_ctrl_c(folder: Path
     assert [int(line.split(" n=")[1]) for line in found if " n=" in line] == list(range(10))
 
 
-def test_text_that_a_terminal_cannot_show_is_escaped(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
-    out, err = start("--where", "request_id=98", cwd=folder.parent).communicate(timeout=20)
+def test_text_that_a_terminal_cannot_show_is_escaped(folder: Path) -> None:
+    process = start("--where", "request_id=98", cwd=folder.parent, PYTHONIOENCODING="ascii")
+    out, err = process.communicate(timeout=20)
     assert err == ""
     assert r'"home.town":"K\xf6ln"' in out
 

@@ -1,5 +1,6 @@
 """What was logged comes back, from live, rotated and compressed files, while they are written and rotated."""
 
+import contextlib
 import gc
 import gzip
 import json
@@ -23,6 +24,7 @@ import sinks
 from sevenfold.files import Names
 from sevenfold.lines import Event, parse
 from sevenfold.reading import read
+from sevenfold.scanning import Scanner
 from sevenfold.values import plain
 
 pytestmark = pytest.mark.usefixtures("own_logger")
@@ -270,6 +272,20 @@ def test_an_error_whose_traceback_is_deleted_meanwhile_is_shown_from_its_channel
     assert [event.fields["n"] for event in found if event.exception] == [0, 10, 30]
 
 
+def test_an_error_that_comes_to_a_rotated_file_meanwhile_is_shown_once(tmp_path: Path) -> None:
+    errors = tmp_path / "errors.log"
+    for minute, n in enumerate((0, 10)):
+        rotated(errors, minute).write_text(line(n, "m", "ERROR") + "    Traceback\n")
+    (tmp_path / "api.log").write_text("".join(line(n, "m", "ERROR" if n % 10 == 0 else "INFO") for n in range(31)))
+    events = read(tmp_path)
+    found = [next(events)]
+    with rotated(errors, 1).open("a") as late:
+        late.write(line(20, "m", "ERROR") + "    Traceback\n")
+    found += events
+    assert [event.fields["n"] for event in found] == list(range(31))
+    assert [event.fields["n"] for event in found if event.exception] == [0, 10]
+
+
 def test_the_audit_file_is_read_as_its_lines_would_be(tmp_path: Path) -> None:
     log = logger.bind(channel="audit", run_id="r-1")
     with sinks.configure(tmp_path, console=None):
@@ -507,7 +523,6 @@ def test_a_follower_goes_on_through_rotations(tmp_path: Path, api: Path, through
     assert found == list(range(400))
 
 
-@pytest.mark.usefixtures("quick")
 def test_a_follower_shows_errors_once_and_finds_new_files(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "errors.log").write_text(line(1, "before", "ERROR") + "    Traceback\n")
     (tmp_path / "api_requests.log").write_text(line(1, "before", "ERROR"))
@@ -537,6 +552,35 @@ def test_a_follower_shows_an_error_without_a_twin_a_moment_later_and_a_late_twin
     with (tmp_path / "errors.log").open("a") as file:
         file.write(line(1, "m", "ERROR") + "    late\n" + line(2, "stop"))
     assert numbers(iter(follower.join())) == [0, 1]
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_follower_remembers_what_it_has_shown_from_the_start(tmp_path: Path) -> None:
+    write(tmp_path / "errors.log")
+    (tmp_path / "api.log").write_text(line(1, "m", "ERROR") + line(2))
+    follower = Follower(tmp_path)
+    follower.until(bool)
+    (tmp_path / "errors.log").write_text(line(1, "m", "ERROR") + "    late\n" + line(3, "stop"))
+    assert numbers(iter(follower.join())) == [1, 2]
+
+
+def test_a_traceback_in_the_writing_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "errors.log"
+    path.write_text(line(1) + line(2))
+    with contextlib.closing(Scanner(path, path.open("rb"))) as scanner:
+
+        def more(text: str = "") -> list[tuple[int, str | None]]:
+            with path.open("a") as file:
+                file.write(text)
+            return [(event.fields["n"], event.exception) for batch in scanner.more() for event in batch]
+
+        assert more() == [(1, None)]
+        assert more("    Traceback\n") == []
+        assert more("    Value") == []
+        assert more() == []
+        assert more("Error\n") == []
+        assert more() == [(2, "Traceback\nValueError")]
+        assert more() == []
 
 
 @pytest.mark.usefixtures("quick")
