@@ -5,8 +5,8 @@
 Events of four kinds are logged through `sinks.configure`, and what is read of them is written as JSON lines, too. Then
 take turns, in an order that moves on from round to round: `sevenfold.reading.read` of the text files; the standard
 library's json on the JSON lines, to dicts; the same with times and Events made of them, which is what read gives; and
-orjson to dicts. Rates are medians over rounds, in events per second and process; the ratio to json is the median of
-the rounds' ratios. Last, the same events of all kinds from one folder, merged by time, and from gzipped files.
+orjson to dicts. Rates are medians over rounds, in events per second of processor time; the ratio to json is the median
+of the rounds' ratios. Last, the same events of all kinds from one folder, merged by time, and from gzipped files.
 """
 
 import argparse
@@ -91,15 +91,15 @@ def from_orjson(path: Path) -> Iterable[object]:
 
 
 def in_turn(readers: dict[str, Reader], n_rounds: int) -> dict[str, list[float]]:
-    """Time each reader in each round, in seconds."""
+    """Time each reader in each round, in seconds of the processor."""
     seconds: dict[str, list[float]] = {name: [] for name in readers}
     names = list(readers)
     for number in range(n_rounds):
         shift = number % len(names)
         for name in (*names[shift:], *names[:shift]):
-            started = time.perf_counter()
+            started = time.process_time()  # others may be at work on the machine
             deque(readers[name](), maxlen=0)
-            seconds[name].append(time.perf_counter() - started)
+            seconds[name].append(time.process_time() - started)
     return seconds
 
 

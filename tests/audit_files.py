@@ -48,7 +48,9 @@ class Trail:
     @property
     def files(self) -> list[Path]:
         """The rotated files, the oldest first, and the live one."""
-        return [*(one.path for one in Names(self.path).rotated()), *([self.path] if self.path.exists() else [])]
+        # A compression that was killed at its end leaves both files: the one that isn't compressed counts.
+        rotated = {one.stamp: one.path for one in reversed(Names(self.path).rotated())}
+        return [*(rotated[stamp] for stamp in sorted(rotated)), *([self.path] if self.path.exists() else [])]
 
     def log(self, numbers: Sequence[int], *, per_file: int | None = None) -> None:
         """Append events, so many to a file."""

@@ -15,7 +15,7 @@ from sevenfold import capture
 from sevenfold.lines import Event, LineError, escape, indent, parse, render, timestamp, unescape
 from sevenfold.values import plain, to_json
 
-EXAMPLES = settings(max_examples=200, deadline=None)
+EXAMPLES = settings(max_examples=100, deadline=None)
 TIME = datetime(2026, 11, 23, 8, 36, 11, 96123, tzinfo=UTC)
 TIME_TEXT = "2026-11-23T08:36:11.096123Z"
 
@@ -451,7 +451,7 @@ def test_arbitrary_text_is_parsed_or_raises_a_line_error(text: str) -> None:
 
 
 @given(message=TEXT, fields=st.dictionaries(KEYS, VALUES, max_size=3), data=st.data())
-@settings(EXAMPLES, max_examples=100)
+@settings(EXAMPLES, max_examples=50)
 def test_a_line_torn_or_changed_is_parsed_or_raises_a_line_error(
     logged: Logged, message: str, fields: dict[str, Any], data: st.DataObject
 ) -> None:

@@ -127,7 +127,7 @@ TREES = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.text(max_size=20), st.dictionaries(st.text(max_size=8), TREES, max_size=5))
 def test_any_record_is_written_alike(message: str, extra: dict[str, Any]) -> None:
     record = {**RECORD, "message": message, "extra": extra}

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from sevenfold.values import MAX_DEPTH, MAX_INTEGER, clean, escape_json, plain, to_json
 
-EXAMPLES = settings(max_examples=100, deadline=None)
+EXAMPLES = settings(max_examples=60, deadline=None)
 
 
 def strict_json(text: str) -> Any:
