@@ -112,7 +112,9 @@ class Chain:
         if monotonic() >= self._look_at or not os.access(self._log_path, os.F_OK):
             return None
         head = self._read()
-        return head if head and (head.inode, head.end) == self._file.position and not self._is_older(head) else None
+        if head is None or (head.inode, head.end) != self._file.position or self._is_older(head):
+            return None
+        return head
 
     def _looked_after(self) -> Head | None:
         """Give the head, with the log file's end mended; None if somebody deleted or replaced the head."""

@@ -550,6 +550,7 @@ def test_not_swallowed(channel_log):
     ]
 
 
+@pytest.mark.slow
 def test_a_project_loads_the_plugin_in_its_conftest_and_runs_it_in_parallel(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:

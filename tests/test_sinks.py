@@ -1,5 +1,6 @@
 """Where each record goes, seen in real files and on the real stderr."""
 
+import contextvars
 import io
 import itertools
 import json
@@ -10,6 +11,7 @@ import re
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -464,3 +466,13 @@ def test_an_unknown_channel_for_a_library_is_named_and_the_handlers_in_force_sta
             configure(tmp_path / "bad", intercept={"some.library": "trainig"})
         logger.bind(channel="training").info("still logged")
     assert len(read_events(tmp_path / "good" / "ml_pipeline.log")) == 1
+
+
+def test_a_context_reaches_the_lines_of_a_pool_through_a_copy_of_it(tmp_path: Path) -> None:
+    log = logger.bind(channel="training")
+    with configure(tmp_path, console=None), ThreadPoolExecutor(2) as pool, logger.contextualize(run_id="run-1"):
+        for item in range(3):
+            pool.submit(contextvars.copy_context().run, log.info, "item", item=item).result()
+        pool.submit(log.info, "without", item=3).result()
+    events = read_events(tmp_path / "ml_pipeline.log")
+    assert [event.fields for event in events] == [*({"run_id": "run-1", "item": n} for n in range(3)), {"item": 3}]
