@@ -12,7 +12,7 @@ from sevenfold.fields import decode
 from sevenfold.lines import Event, LineError, _parse_by_character, key_text, parse, parse_all, value_text
 from sevenfold.values import plain
 
-FEW = settings(max_examples=30, deadline=None)
+FEW = settings(max_examples=20, deadline=None)
 FIELDS = st.dictionaries(KEYS, VALUES | SCALARS, max_size=4)
 BARE = st.dictionaries(st.from_regex(r"[A-Za-z_][\w./:@+-]{0,5}", fullmatch=True).filter(str.isascii), SCALARS)
 
@@ -134,7 +134,7 @@ def test_ordinary_fields_are_never_refused(lines: list[dict[str, Any]]) -> None:
     st.integers(0, 3),
     st.text(st.sampled_from('"=,:{}[] \\a1\t.-n\n'), max_size=4) | st.sampled_from(ALARMING),
 )
-@settings(FEW, max_examples=50)
+@settings(FEW, max_examples=30)
 def test_changed_text_is_read_as_the_slow_way_does_or_refused(text: str, at: int, cut: int, inserted: str) -> None:
     changed = (text[:at] + inserted + text[at + cut :]).split("\n")
     decoded = quickly(changed)

@@ -623,7 +623,7 @@ def test_a_follower_reads_what_a_late_writer_adds_to_a_rotated_file(api: Path) -
 
 
 @given(message=TEXT | WORDS, fields=st.dictionaries(KEYS, VALUES, max_size=3), error=st.booleans(), data=st.data())
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_reading_gives_back_whatever_was_logged(
     tmp_path_factory: pytest.TempPathFactory, message: str, fields: dict[str, Any], error: bool, data: st.DataObject
 ) -> None:

@@ -86,7 +86,7 @@ def lines(tmp_path: Path) -> list[bytes]:
 
 
 @pytest.mark.parametrize("key", [None, KEY], ids=["without a key", "with a key"])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.sampled_from(LINES * 2 + FILES + HEADS), min_size=1, max_size=4), st.data())
 def test_nothing_is_proved_that_isnt_so(key: bytes | None, kinds: list[str], data: st.DataObject) -> None:
     def below(n: int) -> int:
