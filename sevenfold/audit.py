@@ -49,8 +49,7 @@ class Chain:
     _known: Head | None  # the last head that this process wrote
     _text: bytes  # and its bytes
     _look_at: float
-    _path: str
-    _log_path: str
+    _path: Path
 
     def __init__(self, file: RotatingFile, key: bytes | None = None) -> None:
         self.__setstate__({"_file": file, "_key": key})
@@ -98,19 +97,18 @@ class Chain:
 
     def _opened(self) -> int:
         if self._fd < 0:
-            Path(self._path).parent.mkdir(parents=True, exist_ok=True)
+            self._path.parent.mkdir(parents=True, exist_ok=True)
             self._fd = os.open(self._path, OPEN_FLAGS | os.O_RDWR, MODE)
         return self._fd
 
     def _undisturbed(self) -> Head | None:
-        """Give the head, if the log file is there and ends where the head says; None if a closer look is due.
+        """Give the head, if it is there and the log file ends where it says; None if a closer look is due.
 
-        So who deletes or moves the log file is noticed at once; who replaces it, or touches the head file alone, once
-        another process has written or a second has passed. (A stat of a file makes the next write to it half as slow
-        again: the system then has to stamp it to the nanosecond.)
+        Who replaces the head file is noticed once another process has written, or a second has passed.
         """
-        if monotonic() >= self._look_at or not os.access(self._log_path, os.F_OK):
+        if monotonic() >= self._look_at or not os.access(self._path, os.F_OK):
             return None
+        self._file.follow()
         head = self._read()
         if head is None or (head.inode, head.end) != self._file.position or self._is_older(head):
             return None
@@ -118,7 +116,7 @@ class Chain:
 
     def _looked_after(self) -> Head | None:
         """Give the head, with the log file's end mended; None if somebody deleted or replaced the head."""
-        if not is_same_file(self._fd, self._file.names.head):
+        if not is_same_file(self._fd, self._path):
             return None
         self._look_at = monotonic() + LOOK_S
         self._file.follow()
@@ -152,7 +150,7 @@ class Chain:
             begun = ("with another key" if self._key else "with a key") if id_[0] == "k" else "without a key"
             raise AuditError(
                 f"{self._file.path} was begun {begun}: give the same again, or move the audit files and their head"
-                f" {self._file.names.head.name} elsewhere to begin anew"
+                f" {self._path.name} elsewhere to begin anew"
             )
 
     def _after_lost_head(self) -> Head:
@@ -193,8 +191,7 @@ class Chain:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         file = state["_file"]
-        paths = {"_log_path": str(file.path), "_path": str(file.names.head)}
-        self.__dict__.update(state, **paths, _fd=-1, _known=None, _text=b"-", _look_at=0.0)
+        self.__dict__.update(state, _path=file.names.head, _fd=-1, _known=None, _text=b"-", _look_at=0.0)
         _chains.add(self)
 
 
