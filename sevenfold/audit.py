@@ -13,8 +13,8 @@ from time import monotonic, sleep
 from typing import Any
 
 from sevenfold.files import LOOK_S, MODE, OPEN_FLAGS, RotatingFile
-from sevenfold.locks import is_same_file, locked
-from sevenfold.seals import HEAD_BYTES, NO_MAC, Head, fits, id_in_head, new_id, parse_head, seal_line
+from sevenfold.locks import Locked, is_same_file
+from sevenfold.seals import HEAD_BYTES, NO_MAC, SEAL_BYTES, Head, fits, id_in_head, new_id, parse_head, seal_line
 from sevenfold.tails import last_id, last_line, last_line_of_all, read_tail
 
 KEY_BYTES = 32
@@ -50,6 +50,7 @@ class Chain:
     _text: bytes  # and its bytes
     _look_at: float
     _path: Path
+    _log_path: str
 
     def __init__(self, file: RotatingFile, key: bytes | None = None) -> None:
         self.__setstate__({"_file": file, "_key": key})
@@ -82,17 +83,20 @@ class Chain:
 
     def _begin(self) -> bool:
         """Begin a chain, or mend what a crash has left."""
-        with locked(self._opened()):
+        with Locked(self._opened()):
             return self._looked_after() is not None
 
     def _append(self, line: bytes) -> bool:
-        with locked(self._opened()):
+        with Locked(self._opened()):
+            # Rotated before the head is read, and noted there before the line is written: who is killed then leaves no
+            # head that another, who still has the rotated file open, would take for up to date.
+            self._file.make_room(len(line) + SEAL_BYTES)
             head = self._undisturbed() or self._looked_after()
             if head is None:
                 return False
             sealed, mac = seal_line(line, head, self._key)
-            self._file.append(sealed)
-            self._write(Head(head.id, head.seq + 1, mac, *self._file.position))
+            self._file.write(sealed)
+            self._write(Head(head.id, head.seq + 1, mac, head.inode, head.end + len(sealed)))
             return True
 
     def _opened(self) -> int:
@@ -102,13 +106,13 @@ class Chain:
         return self._fd
 
     def _undisturbed(self) -> Head | None:
-        """Give the head, if it is there and the log file ends where it says; None if a closer look is due.
+        """Give the head, if the log file is there and ends where the head says; None if a closer look is due.
 
-        Who replaces the head file is noticed once another process has written, or a second has passed.
+        Who deletes or moves the log file is noticed at once; who replaces it, or touches the head file alone, once
+        another process has written or a second has passed.
         """
-        if monotonic() >= self._look_at or not os.access(self._path, os.F_OK):
+        if monotonic() >= self._look_at or not os.access(self._log_path, os.F_OK):
             return None
-        self._file.follow()
         head = self._read()
         if head is None or (head.inode, head.end) != self._file.position or self._is_older(head):
             return None
@@ -128,8 +132,7 @@ class Chain:
         return self._known if text == self._text else parse_head(text, self._key)
 
     def _head_text(self) -> bytes:
-        os.lseek(self._fd, 0, os.SEEK_SET)
-        return os.read(self._fd, HEAD_BYTES)
+        return _read_at_start(self._fd, HEAD_BYTES)
 
     def _is_older(self, head: Head) -> bool:
         """Whether this process wrote a later one: numbers only rise, so somebody put an old head there."""
@@ -181,8 +184,7 @@ class Chain:
     def _write(self, head: Head) -> Head:
         # One small write in place: whoever is killed leaves the old head or the new one.
         text = head.to_bytes(self._key)
-        os.lseek(self._fd, 0, os.SEEK_SET)
-        os.write(self._fd, text)
+        _write_at_start(self._fd, text)
         self._known, self._text = head, text
         return head
 
@@ -191,7 +193,8 @@ class Chain:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         file = state["_file"]
-        self.__dict__.update(state, _path=file.names.head, _fd=-1, _known=None, _text=b"-", _look_at=0.0)
+        self.__dict__.update(state, _path=file.names.head, _log_path=str(file.path))
+        self.__dict__.update(_fd=-1, _known=None, _text=b"-", _look_at=0.0)
         _chains.add(self)
 
 
@@ -228,6 +231,21 @@ def make_key(path: Path) -> None:
     fd = os.open(path, OPEN_FLAGS | os.O_EXCL | os.O_WRONLY, MODE)
     with os.fdopen(fd, "wb") as file:
         file.write(secrets.token_bytes(KEY_BYTES))
+
+
+def _read_at_start(fd: int, n_bytes: int) -> bytes:
+    if hasattr(os, "pread"):  # Windows has none
+        return os.pread(fd, n_bytes, 0)
+    os.lseek(fd, 0, os.SEEK_SET)
+    return os.read(fd, n_bytes)
+
+
+def _write_at_start(fd: int, data: bytes) -> None:
+    if hasattr(os, "pwrite"):
+        os.pwrite(fd, data, 0)
+    else:
+        os.lseek(fd, 0, os.SEEK_SET)
+        os.write(fd, data)
 
 
 _chains: weakref.WeakSet[Chain] = weakref.WeakSet()

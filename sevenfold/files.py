@@ -141,12 +141,43 @@ class RotatingFile:
         OSError
             If they can't be written; then nothing of them is in the file.
         """
+        self.make_room(len(data))
+        self.write(data)
+
+    def make_room(self, n_bytes: int) -> None:
+        """Rotate the file if so many bytes don't fit, as `append` does of itself.
+
+        Raises
+        ------
+        OSError
+            If there is no file, and none can be made.
+        """
         now = time.monotonic()
         if now >= self._look_at:
             self._look(now)
-        if self._is_full(len(data)):
+        if self._is_full(n_bytes):
             self._rotate(now)
-        self._write(data)
+
+    def write(self, data: bytes) -> None:
+        """Write whole lines to the file as it is, full or not.
+
+        Raises
+        ------
+        OSError
+            If they can't be written; then nothing of them is in the file.
+        """
+        written = os.write(self._fd, data)
+        try:
+            while written < len(data):  # the disk is full, or will be with the next byte
+                written += os.write(self._fd, data[written:])
+        except OSError:
+            end = os.lseek(self._fd, 0, os.SEEK_CUR)
+            if os.lseek(self._fd, 0, os.SEEK_END) == end:  # nobody wrote behind it
+                os.ftruncate(self._fd, end - written)
+            else:  # what can't be cut off becomes empty lines
+                with mmap.mmap(self._fd, end) as content:
+                    content[end - written :] = b"\n" * written
+            raise
 
     def follow(self) -> None:
         """See to it now, not only once a second, that the open file is the one at the path.
@@ -161,8 +192,8 @@ class RotatingFile:
     @property
     def position(self) -> tuple[int, int]:
         """The open file's inode and its size in bytes."""
-        found = os.fstat(self._fd)
-        return found.st_ino, found.st_size
+        # No fstat, which would make the next write half as slow again: the system then stamps it to the nanosecond.
+        return self._identity[1], os.lseek(self._fd, 0, os.SEEK_END)
 
     def stop(self) -> None:
         """Close the file, and wait until what is being compressed is done."""
@@ -263,20 +294,6 @@ class RotatingFile:
         if not LOCKS:
             self._close()  # Windows renames no open file
         self.path.rename(target)
-
-    def _write(self, data: bytes) -> None:
-        written = os.write(self._fd, data)
-        try:
-            while written < len(data):  # the disk is full, or will be with the next byte
-                written += os.write(self._fd, data[written:])
-        except OSError:
-            end = os.lseek(self._fd, 0, os.SEEK_CUR)
-            if os.lseek(self._fd, 0, os.SEEK_END) == end:  # nobody wrote behind it
-                os.ftruncate(self._fd, end - written)
-            else:  # what can't be cut off becomes empty lines
-                with mmap.mmap(self._fd, end) as content:
-                    content[end - written :] = b"\n" * written
-            raise
 
     def _after_fork(self) -> None:
         """Close what a child inherited, without unlocking it, and open it anew at the first line."""

@@ -1,8 +1,6 @@
 """File locks that go with an open file, and none where the system has none."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -34,17 +32,28 @@ def lock(fd: int, *, exclusive: bool) -> bool:
     return True
 
 
-@contextmanager
-def locked(fd: int) -> Iterator[None]:
-    """Hold the exclusive lock on an open file, and wait for it if need be."""
-    if fcntl is None:
-        yield
-        return
-    fcntl.flock(fd, fcntl.LOCK_EX)
-    try:
-        yield
-    finally:
-        fcntl.flock(fd, fcntl.LOCK_UN)
+class Locked:
+    """Hold the exclusive lock on an open file, and wait for it if need be: a context manager.
+
+    Parameters
+    ----------
+    fd : int
+        Its descriptor.
+    """
+
+    # A class, since a generator costs twice the time of the two calls themselves.
+    __slots__ = ("_fd",)
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def __enter__(self) -> None:
+        if fcntl is not None:
+            fcntl.flock(self._fd, fcntl.LOCK_EX)
+
+    def __exit__(self, *_: object) -> None:
+        if fcntl is not None:
+            fcntl.flock(self._fd, fcntl.LOCK_UN)
 
 
 def is_same_file(fd: int, path: Path) -> bool:

@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import io
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -14,6 +13,7 @@ from typing import Any, TypeAlias
 from loguru import logger
 
 from sevenfold.lines import Contents, Event, indent, render, timestamp, value_text
+from sevenfold.pipes import reader_may_leave
 from sevenfold.policies import parse_retention
 from sevenfold.reading import read
 from sevenfold.values import to_json
@@ -71,9 +71,8 @@ def show(options: argparse.Namespace, files: Mapping[str, str]) -> int:
     try:
         tests = tuple(_tests(options))
         wanted = (event for event in events if all(test(event) for test in tests))
-        _print(wanted, as_json if options.json else as_text, at_once=options.follow)
-    except BrokenPipeError:
-        _forget_stdout()
+        with reader_may_leave():
+            _print(wanted, as_json if options.json else as_text, at_once=options.follow)
     except OSError as error:
         sys.stderr.write(f"main.py logs: {error.filename or options.log_dir}: {error.strerror}\n")
         return FAILED
@@ -112,13 +111,6 @@ def _print(events: Iterable[Event], write: Callable[[Event], str], *, at_once: b
         sys.stdout.write(write(event) + "\n")
         if at_once:
             sys.stdout.flush()
-    sys.stdout.flush()
-
-
-def _forget_stdout() -> None:
-    """Point stdout elsewhere: the interpreter would flush it at its end, and complain."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _tests(options: argparse.Namespace) -> Iterator[Test]:

@@ -11,7 +11,7 @@ from typing import IO
 
 from sevenfold.files import Names
 from sevenfold.findings import TORN, Finding, joined
-from sevenfold.locks import is_same_file, locked
+from sevenfold.locks import Locked, is_same_file
 from sevenfold.seals import HEAD_BYTES, Head, parse_head
 from sevenfold.trail import Trail
 
@@ -127,7 +127,7 @@ def _snapshot(names: Names, stack: ExitStack) -> tuple[list[_File], bytes | None
             head = stack.enter_context(names.head.open("rb"))
         except FileNotFoundError:
             return _files(names, stack), None
-        with locked(head.fileno()):
+        with Locked(head.fileno()):
             if is_same_file(head.fileno(), names.head):
                 return _files(names, stack), head.read(HEAD_BYTES)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from sevenfold.audit import AuditError, make_key, read_key
+from sevenfold.pipes import reader_may_leave
 from sevenfold.seals import parse_checkpoint
 from sevenfold.verification import Verdict, verify
 
@@ -45,7 +46,8 @@ def run(options: argparse.Namespace, file: str) -> int:
     except (OSError, ValueError) as error:
         print(f"main.py verify: {_one_line(error)}", file=sys.stderr)
         return UNREADABLE
-    _show(verdict)
+    with reader_may_leave():
+        _show(verdict)
     return PROVED if verdict.proved else NOT_PROVED
 
 

@@ -323,7 +323,7 @@ def test_who_dies_between_a_rotation_and_the_line_leaves_no_trace(
     chain = Chain(RotatingFile(trail.path, rotation=300), trail.key)
     other = begin(trail)
     with monkeypatch.context() as patch:
-        patch.setattr(RotatingFile, "_write", crash)
+        patch.setattr(RotatingFile, "write", crash)
         with pytest.raises(Crash):
             extend(chain, 3)
     extend(other, 4)

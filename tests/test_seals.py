@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sevenfold.seals import (
     HEAD_BYTES,
     NO_MAC,
+    SEAL_BYTES,
     Head,
     Seal,
     fits,
@@ -38,6 +39,8 @@ def test_a_sealed_line_is_the_object_with_one_more_member(key: bytes | None) -> 
     assert found == json.loads(event(1))
     assert line.endswith(b'"}}\n')
     assert line.count(b"\n") == 1
+    longest, _ = seal_line(event(1).encode(), Head(ID, 10**18 - 2, NO_MAC), key)
+    assert len(longest) == len(event(1)) + SEAL_BYTES
 
 
 @pytest.mark.parametrize("key", [None, b"", b"short", KEY, bytes(64), bytes(65), bytes(range(200))])
