@@ -5,17 +5,16 @@ from __future__ import annotations
 import math
 import uuid
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from loguru import logger
 from tqdm import tqdm
 
+from pipeline.data import plain_values
 from pipeline.features import require_finite
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from pipeline.data import Table
     from pipeline.model import LogisticModel
 
@@ -87,8 +86,13 @@ def predict(model: LogisticModel, table: Table, *, prefix: str | None = None) ->
     FloatingPointError
         If the model overflows on a row; then no row is logged.
     """
-    predictions = _decide(model, table, prefix or uuid.uuid4().hex, 0)
-    _log(predictions)
+    columns = _decide(model, table, prefix or uuid.uuid4().hex, 0)
+    predictions = [Prediction(*row) for row in zip(*map(_rows, columns.values()), strict=True)]
+    if len(predictions) == 1:
+        # dataclasses.asdict would copy the features deeply, at several times the cost.
+        log.info("prediction", **{name: getattr(predictions[0], name) for name in _FIELDS})
+    elif predictions:
+        _log(columns)
     return predictions
 
 
@@ -110,35 +114,42 @@ def score(
     disable = None if progress is None else not progress
     with tqdm(total=table.n_rows, desc="scoring", unit="row", leave=False, disable=disable) as bar:
         for start in range(0, table.n_rows, CHUNK_ROWS):
-            predictions = _decide(model, table.take(slice(start, start + CHUNK_ROWS)), prefix, start)
-            _log(predictions)
-            n_approved += sum(one.decision == "approve" for one in predictions)
-            confidence += sum(one.confidence for one in predictions)
-            bar.update(len(predictions))
+            columns = _decide(model, table.take(slice(start, start + CHUNK_ROWS)), prefix, start)
+            _log(columns)
+            n_approved += columns["decision"].count("approve")
+            confidence += float(columns["confidence"].sum())
+            bar.update(len(columns["decision"]))
     n = table.n_rows
     return ScoreSummary(n, n_approved, n_approved / n if n else math.nan, confidence / n if n else math.nan)
 
 
-def _decide(model: LogisticModel, table: Table, prefix: str, first: int) -> list[Prediction]:
+def _decide(model: LogisticModel, table: Table, prefix: str, first: int) -> dict[str, Any]:
+    """Return the fields of `Prediction` by name, as columns; ``features`` are columns by name."""
     probability = model.predict_probability(table)
     approved = probability >= model.threshold
-    confidence = np.where(approved, probability, 1 - probability)
-    columns = zip(table.rows(), probability.tolist(), approved.tolist(), confidence.tolist(), strict=True)
-    return [
-        Prediction(
-            prediction_id=f"{prefix}-{i:07d}",
-            model_version=model.version,
-            features=features,
-            probability=p,
-            decision="approve" if approve else "deny",
-            threshold=model.threshold,
-            confidence=sure,
-        )
-        for i, (features, p, approve, sure) in enumerate(columns, first)
-    ]
+    n = table.n_rows
+    return {
+        "prediction_id": [f"{prefix}-{i:07d}" for i in range(first, first + n)],
+        "model_version": [model.version] * n,
+        "features": {name: _with_gaps(column) for name, column in table.columns.items()},
+        "probability": probability,
+        "decision": ["approve" if one else "deny" for one in approved.tolist()],
+        "threshold": [model.threshold] * n,
+        "confidence": np.where(approved, probability, 1 - probability),
+    }
 
 
-def _log(predictions: Sequence[Prediction]) -> None:
-    for prediction in predictions:
-        # dataclasses.asdict would copy the features deeply, at several times the cost.
-        log.info("prediction", **{name: getattr(prediction, name) for name in _FIELDS})
+def _with_gaps(column: np.ndarray[Any, Any]) -> np.ndarray[Any, Any] | list[Any]:
+    """Return a column as it is, or as a list with None where a value is missing."""
+    return plain_values(column) if column.dtype.kind != "f" or np.isnan(column).any() else column
+
+
+def _rows(column: Any) -> list[Any]:
+    if isinstance(column, dict):
+        return [dict(zip(column, row, strict=True)) for row in zip(*map(_rows, column.values()), strict=True)]
+    return list(column.tolist() if isinstance(column, np.ndarray) else column)
+
+
+def _log(columns: dict[str, Any]) -> None:
+    """Log all rows in one call, a line each: some twenty times as fast as a call for each."""
+    log.info("prediction", batch=columns)

@@ -17,7 +17,7 @@ table lacks raises ValueError in the call, and if the code under test swallows t
 
 import contextlib
 import copy
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -27,9 +27,10 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 from loguru import logger
 
-from sevenfold.filters import INFO, Gate, make_routes
+from sevenfold.batches import BATCH, rows_of
+from sevenfold.filters import AUDIT, ERRORS, INFO, Gate, make_routes
 from sevenfold.handlers import LineFormat, nowhere
-from sevenfold.lines import LINE, has_exception, render
+from sevenfold.lines import LINE, Record, has_exception, render
 from sevenfold.redaction import Redactor
 from sevenfold.rendering import Renderer
 
@@ -83,7 +84,7 @@ class ChannelLog:
     Attributes
     ----------
     records : list of CapturedRecord
-        Every call that a file or, without a channel, the console would get, in order.
+        Every call that a file or, without a channel, the console would get, in order; of a batch every row.
     """
 
     def __init__(self, table: "tuple[Channel, ...]") -> None:
@@ -159,16 +160,23 @@ class ChannelLog:
 
     def _format(self, record: Any) -> str:
         # Here, outside of the handler's lock: somebody's ``repr`` may log, too.
-        record[_CONTENTS] = self._line.renderer.redactor.contents_of(record)
-        record[LINE] = render(record, record[_CONTENTS])
+        record[_CONTENTS] = [self._line.renderer.redactor.contents_of(one) for one in self._rows(record)]
+        record[LINE] = [render(record, contents) for contents in record[_CONTENTS]]
         return ""
+
+    def _rows(self, record: Record) -> Iterable[Record]:
+        """Give the records that the lines of a channel's file come from: more than one of a batch."""
+        rows = rows_of(self._line.renderer, record) if BATCH in record["extra"] else None
+        if rows is None or AUDIT in self._channels(record):
+            return [record]
+        in_file = set(self._channels(record)) - {ERRORS}
+        return rows.records() if in_file else [rows.summary]
 
     def _write(self, message: Any) -> None:
         record = message.record
-        _, text, fields = record[_CONTENTS]
         told = ("exception_type", "exception_message") if has_exception(record) else ()
-        self._lines.append(record[LINE])
-        self.records.append(
+        self._lines += record[LINE]
+        self.records += [
             CapturedRecord(
                 time=record["time"],
                 level=record["level"].name,
@@ -179,7 +187,8 @@ class ChannelLog:
                 exception=record["exception"].value if has_exception(record) else None,
                 channels=self._channels(record),
             )
-        )
+            for _, text, fields in record[_CONTENTS]
+        ]
 
     def _configure(
         self, table: "tuple[Channel, ...]", level: str | int | None, line: LineFormat, log_dir: Path

@@ -5,6 +5,7 @@ import os
 import sys
 from typing import Any
 
+from sevenfold.batches import ROWS
 from sevenfold.lines import LINE, Record, channel_text, escape, value_text
 from sevenfold.redaction import Redactor
 
@@ -48,7 +49,8 @@ class Console:
         """Say nothing: where the console fails, stderr is gone or busy."""
 
     def _for_people(self, record: Record) -> str:
-        channel, message, fields = self._redactor.contents_of(record)
+        rows = record[ROWS]
+        channel, message, fields = self._redactor.contents_of(record if rows is None else rows.summary)
         width = WIDTH if channel in self._channels else None
         time = f"{record['time']:%H:%M:%S}"
         level = f"{escape(record['level'].name):8}"

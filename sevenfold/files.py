@@ -144,6 +144,19 @@ class RotatingFile:
         self.make_room(len(data))
         self.write(data)
 
+    def append_some(self, lines: bytes) -> bytes:
+        """Write as many whole lines as the file has room for, at least one, and give the rest.
+
+        Raises
+        ------
+        OSError
+            If they can't be written; then nothing of them is in the file.
+        """
+        self.make_room(lines.index(b"\n") + 1)
+        end = self._end_of_what_fits(lines)
+        self.write(lines[:end])
+        return lines[end:]
+
     def make_room(self, n_bytes: int) -> None:
         """Rotate the file if so many bytes don't fit, as `append` does of itself.
 
@@ -256,6 +269,14 @@ class RotatingFile:
         if self._due == float("inf"):  # only now, since an empty file is begun by whoever writes first
             self._due = rotation.schedule.after(_begun(self._fd))
         return time.time() >= self._due
+
+    def _end_of_what_fits(self, lines: bytes) -> int:
+        end = len(lines)
+        if self._rotation.max_bytes is not None:
+            room = self._rotation.max_bytes - os.lseek(self._fd, 0, os.SEEK_END)
+            if room < end:
+                end = lines.rfind(b"\n", 0, max(room, 0)) + 1
+        return end or lines.index(b"\n") + 1  # a line longer than any file, or another writer is rotating
 
     def _rotate(self, now: float) -> None:
         if now < self._rotate_from:

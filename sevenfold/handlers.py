@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from sevenfold.audit import Chain
+from sevenfold.batches import BATCH, ROWS, rows_of
 from sevenfold.files import RotatingFile
 from sevenfold.lines import LINE, Record, escape, has_exception, indent, timestamp
 from sevenfold.notices import describe, notice
@@ -42,9 +43,11 @@ class LineFormat:
     template: str = ""
 
     def __call__(self, record: Record) -> str:
-        """Put the line on the record."""
+        """Put the line on the record, and its rows where it is a batch."""
         if LINE not in record:
-            record[LINE] = self.renderer(record)
+            rows = rows_of(self.renderer, record) if BATCH in record["extra"] else None
+            record[ROWS] = rows
+            record[LINE] = self.renderer(record if rows is None else rows.summary)
         return self.template
 
 
@@ -139,15 +142,17 @@ class LineSink:
         self._notice_from = 0.0
 
     def write(self, message: Any) -> None:
-        """Append what the message's record says."""
-        text = self.text(message)
-        lost = self._lost
-        self._append(self._lost_line(lost) + text if lost else text)
-        self._lost -= lost  # not 0: a call from inside this one may have been lost meanwhile
+        """Append what the message's record says: a line, or the lines of a batch."""
+        rows = message.record[ROWS]
+        if rows is None:
+            self._write_line(self.text(message))
+            return
+        for text, n_lines in rows.texts():
+            self._write_lines(text, n_lines)
 
-    def lose(self, error: BaseException) -> None:
-        """Count a line that couldn't be written, and tell it unless that was done just now."""
-        self._lost += 1
+    def lose(self, error: BaseException, n_lines: int = 1) -> None:
+        """Count lines that couldn't be written, and tell it unless that was done just now."""
+        self._lost += n_lines
         now = monotonic()
         if now >= self._notice_from:
             self._notice_from = now + NOTICE_S
@@ -163,9 +168,25 @@ class LineSink:
         if self._lost:
             notice(f"{self.file.path}: closed with {self._lost} lines lost")
 
-    def _append(self, text: str) -> None:
+    def _write_line(self, text: str) -> None:
+        lost = self._lost
+        text = self._lost_line(lost) + text if lost else text
         self.file.append(text.encode("utf-8", "backslashreplace"))
         self.events += 1
+        self._lost -= lost  # not 0: a call from inside this one may have been lost meanwhile
+
+    def _write_lines(self, text: str, n_lines: int) -> None:
+        lost = self._lost
+        lines = (self._lost_line(lost) + text if lost else text).encode("utf-8", "backslashreplace")
+        try:
+            while lines:
+                lines = self.file.append_some(lines)
+                n_left = min(n_lines, lines.count(b"\n"))
+                self.events += n_lines - n_left
+                self._lost -= lost
+                n_lines, lost = n_left, 0
+        except OSError as error:
+            self.lose(error, n_lines)
 
     def _lost_line(self, lost: int) -> str:
         now = timestamp(datetime.now(UTC))
@@ -186,6 +207,10 @@ class ErrorsSink(LineSink):
     def __init__(self, file: RotatingFile, channel: str, redactor: Redactor) -> None:
         super().__init__(file, channel)
         self._redactor = redactor
+
+    def write(self, message: Any) -> None:
+        """Append the line, of a batch the one that stands for its rows, and the traceback."""
+        self._write_line(self.text(message))
 
     def text(self, message: Any) -> str:
         """Give the line and the indented traceback."""

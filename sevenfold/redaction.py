@@ -31,7 +31,11 @@ SECRETS: Final[tuple[Rule, ...]] = (
 )
 
 # Without one of these in it, a text matches none of the rules above: most texts are done with here.
-_HINT = re.compile(r"[:=]|eyJ|A[KS]IA|-----BEGIN|[Bb]earer|[Bb]asic|BEARER|BASIC|gh[pousr]_|xox|sk-|AIza")
+# Looked for one by one, in lower case: a regular expression of them takes 2.5 times as long.
+_HINTS: Final[tuple[str, ...]] = (
+    *(":", "=", "eyj", "akia", "asia", "-----begin", "bearer", "basic", "xox", "sk-", "aiza"),
+    *("ghp_", "gho_", "ghu_", "ghs_", "ghr_"),
+)
 _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
 _FRAME_LINE = re.compile(r"[ |>+-]*File .*, line \d+")
 
@@ -59,7 +63,7 @@ class Redactor:
         self._name = _name_pattern(names)
         self._patterns = patterns
         self._assignment = _assignment_pattern(names)
-        self._hint = _HINT if set(self.rules) <= set(SECRETS) else None
+        self._knows_hints = set(self.rules) <= set(SECRETS)
         self.is_secret = lru_cache(maxsize=4096)(self._is_secret)
 
     def contents_of(self, record: Record) -> Contents:
@@ -92,11 +96,21 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Redact what looks like a secret in a text."""
-        if self._hint is not None and not self._hint.search(text):
+        if self.is_harmless(text):
             return text
         for pattern in self._patterns:
             text = pattern.sub(_redact, text)
         return text if self._assignment is None else self._assignment.sub(_redact, text)
+
+    def is_harmless(self, text: str) -> bool:
+        """Whether it can be seen at a glance that no rule matches in a text, nor in any line of it alone."""
+        if not self._knows_hints:
+            return False
+        lower = text.lower()
+        for hint in _HINTS:  # noqa: SIM110 - any() takes twice the time
+            if hint in lower:
+                return False
+        return True
 
     def traceback(self, text: str, exception: BaseException | None) -> str:
         """Redact a rendered traceback, with the values of variables that loguru's diagnose shows in it.
