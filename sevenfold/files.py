@@ -180,8 +180,13 @@ class RotatingFile:
             If they can't be written; then nothing of them is in the file.
         """
         written = os.write(self._fd, data)
+        if written < len(data):
+            self._write_rest(data, written)
+
+    def _write_rest(self, data: bytes, written: int) -> None:
+        """Write what is left, or take back what is there: the disk is full, or will be with the next byte."""
         try:
-            while written < len(data):  # the disk is full, or will be with the next byte
+            while written < len(data):
                 written += os.write(self._fd, data[written:])
         except OSError:
             end = os.lseek(self._fd, 0, os.SEEK_CUR)

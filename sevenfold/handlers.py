@@ -13,6 +13,8 @@ from time import monotonic
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+
 from sevenfold.audit import Chain
 from sevenfold.batches import BATCH, ROWS, rows_of
 from sevenfold.files import RotatingFile
@@ -24,6 +26,7 @@ from sevenfold.values import escape_json
 
 NOTICE_S = 10.0  # between two notices about the same file
 _ORIGINAL = "sevenfold_original"
+_NOT_PLAIN = frozenset({np.ndarray, np.float64})  # what is written the quick way all the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +64,25 @@ class AuditFormat:
     line: LineFormat
 
     def __call__(self, record: Record) -> str:
-        """Rebind extra, message and exception."""
-        self.line(record)
-        channel, message, fields = self.line.renderer.redactor.contents_of(record)
-        record[_ORIGINAL] = {key: record[key] for key in ("extra", "message", "exception")}
-        exception = _PlainException(fields, record["exception"][2]) if has_exception(record) else None
-        extra = {"channel": channel, **fields}
-        record.update(extra=extra, message=message, exception=exception)
+        """Rebind extra, message and exception, unless they are plain already."""
+        if not self._is_plain(record):
+            self.line(record)
+            channel, message, fields = self.line.renderer.redactor.contents_of(record)
+            record[_ORIGINAL] = {key: record[key] for key in ("extra", "message", "exception")}
+            exception = _PlainException(fields, record["exception"][2]) if has_exception(record) else None
+            extra = {"channel": channel, **fields}
+            record.update(extra=extra, message=message, exception=exception)
         return "{" + LINE + "}"
+
+    def _is_plain(self, record: Record) -> bool:
+        """Put the line on the record, if it says all and nothing else than what loguru would dump."""
+        extra = record["extra"]
+        if BATCH in extra or not _NOT_PLAIN.isdisjoint(map(type, extra.values())):
+            return False
+        line = self.line.renderer.quick_line(record)
+        if line is not None:
+            record[LINE], record[ROWS] = line, None
+        return line is not None
 
 
 def nowhere(message: Any) -> None:
@@ -143,12 +157,12 @@ class LineSink:
 
     def write(self, message: Any) -> None:
         """Append what the message's record says: a line, or the lines of a batch."""
-        rows = message.record[ROWS]
-        if rows is None:
-            self._write_line(self.text(message))
-            return
-        for text, n_lines in rows.texts():
-            self._write_lines(text, n_lines)
+        record = message.record
+        if record[ROWS] is None:
+            self._write_line(record[LINE] + "\n")
+        else:
+            for text, n_lines in record[ROWS].texts():
+                self._write_lines(text, n_lines)
 
     def lose(self, error: BaseException, n_lines: int = 1) -> None:
         """Count lines that couldn't be written, and tell it unless that was done just now."""
@@ -158,10 +172,6 @@ class LineSink:
             self._notice_from = now + NOTICE_S
             notice(f"{self.file.path}: lines are lost, {self._lost} so far: {describe(error)}")
 
-    def text(self, message: Any) -> str:
-        """Give the text to write, with its line's end."""
-        return str(message.record[LINE]) + "\n"
-
     def stop(self) -> None:
         """Close the file, and tell what it is missing for good."""
         self.file.stop()
@@ -170,10 +180,12 @@ class LineSink:
 
     def _write_line(self, text: str) -> None:
         lost = self._lost
-        text = self._lost_line(lost) + text if lost else text
+        if lost:
+            text = self._lost_line(lost) + text
         self.file.append(text.encode("utf-8", "backslashreplace"))
         self.events += 1
-        self._lost -= lost  # not 0: a call from inside this one may have been lost meanwhile
+        if lost:
+            self._lost -= lost  # not 0: a call from inside this one may have been lost meanwhile
 
     def _write_lines(self, text: str, n_lines: int) -> None:
         lost = self._lost
@@ -210,18 +222,23 @@ class ErrorsSink(LineSink):
 
     def write(self, message: Any) -> None:
         """Append the line, of a batch the one that stands for its rows, and the traceback."""
-        self._write_line(self.text(message))
+        self._write_line(self._text(message))
 
-    def text(self, message: Any) -> str:
-        """Give the line and the indented traceback."""
+    def _text(self, message: Any) -> str:
         record = message.record
-        line = super().text(message)
+        line = str(record[LINE]) + "\n"
         if not has_exception(record):
             return line
         rendered = str(message)
         if rendered == record["message"]:  # opt(raw=True): loguru rendered no traceback
             rendered = "".join(traceback.format_exception(*record["exception"]))
         return line + indent(self._redactor.traceback(rendered, record["exception"][1]))
+
+
+def _escaped(text: str, icon: str) -> str:
+    # The level's icon is often all that isn't ASCII in loguru's JSON: without it there is nothing to search for.
+    rest = text.replace(icon, "")
+    return text if rest.isascii() and "\x7f" not in rest and escape_json(icon) == icon else escape_json(text)
 
 
 class AuditSink(LineSink):
@@ -241,8 +258,10 @@ class AuditSink(LineSink):
 
     def write(self, message: Any) -> None:
         """Append the JSON line, and give the record its own members back."""
-        message.record.update(message.record.pop(_ORIGINAL))
-        self._chain.append(escape_json(str(message)))
+        record = message.record
+        if _ORIGINAL in record:
+            record.update(record.pop(_ORIGINAL))
+        self._chain.append(_escaped(str(message), record["level"].icon))
         self.events += 1
 
     def stop(self) -> None:

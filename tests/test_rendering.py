@@ -104,6 +104,13 @@ def test_a_channel_and_a_message_are_written_alike(channel: Any) -> None:
             assert RENDERER(record) == exact(record)
 
 
+def test_a_channel_may_stand_anywhere_among_the_fields() -> None:
+    for extra in ({"channel": "a"}, {"x": "y", "channel": "a"}, {"x": "y", "channel": "a", "100%": 1}, {"%s": "%b"}):
+        record = {**RECORD, "message": "100 %", "extra": extra}
+        for _ in range(2):
+            assert RENDERER(record) == exact(record)
+
+
 def test_an_exception_takes_the_exact_way() -> None:
     error = ValueError("password=x1")
     record = {**with_(n=1), "exception": (ValueError, error, None)}
@@ -138,7 +145,7 @@ def test_what_is_remembered_is_bounded() -> None:
     renderer = Renderer(REDACTOR)
     for i in range(10_000):
         renderer(with_(f"message {i}", key=f"value-{i}"))
-    assert all(len(memory) <= 4096 for memory in (renderer._texts, renderer._messages, renderer._keys))
+    assert all(len(memory) <= 4096 for memory in (renderer._texts, renderer._templates, renderer._keys))
 
 
 def test_a_renderer_pickles() -> None:
