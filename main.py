@@ -4,6 +4,7 @@ A first argument that is no option names another command; `COMMANDS` has them.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,9 +14,12 @@ from typing import Any, NoReturn
 import numpy as np
 
 import sinks
+from pipeline.arguments import add_run_arguments, add_serve_arguments
 from pipeline.data import DataError, Dataset, Table, make_synthetic
 from pipeline.loading import LoadReport, load_dataset, load_score_table
 from pipeline.run import RunReport, Settings, run
+from pipeline.serving import serving
+from pipeline.signals import stop_signals
 from sevenfold import logs_command, verify_command
 
 OK, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -49,6 +53,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run(options, source, handle)
 
 
+def create_app() -> Callable[..., Any]:
+    """Make the application that an ASGI server runs: ``uvicorn main:create_app --factory --workers 4``.
+
+    Each worker calls it, so that each has its own sinks, in the same folder. Environment variables say the rest, see
+    `pipeline.deployment.Settings`; where they are wrong, the process ends with a line that says so.
+    """
+    import atexit  # noqa: PLC0415 - only a server needs these two
+
+    from pipeline import deployment  # noqa: PLC0415
+
+    try:
+        settings = deployment.Settings.read(os.environ)
+        handle = sinks.configure(settings.log_dir, intercept={deployment.UVICORN: "api"})
+    except (OSError, ValueError) as error:
+        print(f"main.py: {_one_line(error)}", file=sys.stderr)
+        sys.exit(deployment.STARTUP_FAILED)
+    deployment.adopt_uvicorn(handle.close)
+    atexit.register(handle.close)
+    return deployment.make_app(settings, worker_id=f"pid-{os.getpid()}")
+
+
 def _logs(arguments: Sequence[str]) -> int:
     description = (
         "Print the events of all log files, merged by time: as they stand there, each error with its traceback."
@@ -74,9 +99,44 @@ def _audit_key(arguments: Sequence[str]) -> int:
     return verify_command.make(parser.parse_args(arguments))
 
 
+def _serve(arguments: Sequence[str]) -> int:
+    description = "Answer POST /predict, GET /health and GET /schema with a saved model, until Ctrl-C or SIGTERM."
+    parser = _Parser(prog="main.py serve", description=description)
+    add_serve_arguments(parser)
+    options = parser.parse_args(arguments)
+    with stop_signals() as wait:
+        try:
+            handle = sinks.configure(options.log_dir, intercept=True)
+        except (OSError, ValueError) as error:
+            print(f"main.py serve: {_one_line(error)}", file=sys.stderr)
+            return WRONG_INPUT
+        with handle:
+            return _serve_until(wait, options)
+
+
+def _serve_until(wait: Callable[[], None], options: argparse.Namespace) -> int:
+    from pipeline.server import Server  # noqa: PLC0415 - nothing else here needs one
+
+    watched: dict[str, Any] = {
+        "window_requests": options.window_requests,
+        "window_s": options.window_seconds,
+        "drift_batch_rows": options.drift_rows or None,
+        "worker_id": f"pid-{os.getpid()}",
+    }
+    try:
+        with serving(options.model, **watched) as service, Server(service, options.host, options.port) as server:
+            print(f"serving {server.url}, model {service.model.version}; Ctrl-C stops", flush=True)
+            wait()
+    except (OSError, ValueError) as error:
+        print(f"main.py serve: {_one_line(error)}", file=sys.stderr)
+        return WRONG_INPUT
+    return OK
+
+
 # What each is called by, what it does, and a line on it for --help.
 COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
     "logs": (_logs, "print what was logged: one channel, one request, one level, as it comes"),
+    "serve": (_serve, "answer requests for predictions over HTTP"),
     "verify": (_verify, "prove the audit trail"),
     "audit-key": (_audit_key, "make a key that seals the audit trail"),
 }
@@ -153,7 +213,9 @@ def _size(path: Path) -> str:
 
 
 def _one_line(error: BaseException) -> str:
-    text = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.strerror else str(error)
+    text = str(error)
+    if isinstance(error, OSError) and error.strerror:  # str() begins with the number
+        text = error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
     return " ".join(text.split()) or type(error).__name__
 
 
@@ -182,71 +244,8 @@ def _parser() -> argparse.ArgumentParser:
         epilog=f"other commands, each with a --help of its own, as in 'main.py logs --help':\n{commands}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    path: dict[str, Any] = {"type": Path, "metavar": "PATH"}
-    number: dict[str, Any] = {"metavar": "N"}
-    add = parser.add_argument
-    add("--log-dir", **path, default="logs", help="folder of the log files (default: %(default)s)")
-    add("--model", **path, default="artifacts/model.npz", help="where the model is saved (default: %(default)s)")
-    add("--seed", type=_at_least(0), **number, default=7, help="same seed, same numbers (default: %(default)s)")
-    add(
-        "--epochs",
-        type=_at_least(1),
-        **number,
-        default=30,
-        help="most passes over the training rows (default: %(default)s)",
-    )
-    add(
-        "--batches",
-        type=_at_least(1),
-        **number,
-        default=6,
-        help="most batches to check for drift and score (default: %(default)s)",
-    )
-    add(
-        "--requests",
-        type=_at_least(0),
-        **number,
-        default=200,
-        help="requests to the scoring service (default: %(default)s)",
-    )
-    add = parser.add_argument_group("synthetic data").add_argument
-    add(
-        "--rows",
-        type=_at_least(100),
-        **number,
-        default=10_000,
-        help="rows to make, at least 100 (default: %(default)s)",
-    )
-    add("--features", type=_at_least(1), **number, default=8, help="columns to make (default: %(default)s)")
-    add = parser.add_argument_group("a table of your own, instead").add_argument
-    add("--data", type=Path, metavar="FILE.csv", help="table with a header, to learn from")
-    add("--target", metavar="COLUMN", help="the column to predict")
-    add("--positive", metavar="VALUE", help="the value of the target that is to be approved")
-    add("--drop", type=_names, default=(), metavar="COL,...", help="columns to leave out")
-    add(
-        "--score",
-        type=Path,
-        metavar="FILE.csv",
-        help="a second table, to score and to compare with the first for drift",
-    )
+    add_run_arguments(parser)
     return parser
-
-
-def _at_least(least: int) -> Callable[[str], int]:
-    def number(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"expected a whole number, got {text!r}") from None
-        if value < least:
-            raise argparse.ArgumentTypeError(f"expected at least {least}, got {value}")
-        return value
-
-    return number
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 if __name__ == "__main__":

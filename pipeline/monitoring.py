@@ -1,12 +1,14 @@
 """What the service did, window by window: requests, errors, latency, decisions."""
 
-import threading
 from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 
 import numpy as np
 from loguru import logger
+
+from pipeline.background import Background
 
 log = logger.bind(channel="monitoring")
 
@@ -75,48 +77,105 @@ class Window:
     mean_confidence: float | None
 
 
-class Monitor:
+class Monitor(Background):
     """Gather the outcomes of requests and log a window of them at a time; threads may share one.
+
+    A window is closed by the request that fills it, or once it is old enough, whichever comes first; one without any
+    request isn't logged. In a process that was forked, it begins anew.
 
     Parameters
     ----------
     window_requests : int
         Requests a window, at least 1.
+    window_s : float, optional
+        Seconds from its first request after which a window is closed, above 0; by a thread, which the first request
+        starts.
+    worker_id : str, optional
+        Stands in each window: whose requests these are, where several processes serve.
 
     Raises
     ------
     ValueError
-        If ``window_requests`` is less than 1.
+        If ``window_requests`` or ``window_s`` is out of its range.
     """
 
-    def __init__(self, window_requests: int = 50) -> None:
+    _outcomes: list[Outcome]
+    _start: datetime
+    _due: float | None  # on the monotonic clock
+
+    def __init__(
+        self, window_requests: int = 50, *, window_s: float | None = None, worker_id: str | None = None
+    ) -> None:
         if window_requests < 1:
             raise ValueError(f"window_requests must be at least 1, got {window_requests}")
+        if window_s is not None and not window_s > 0:
+            raise ValueError(f"window_s must be above 0, got {window_s}")
         self._window_requests = window_requests
-        self._lock = threading.Lock()
-        self._outcomes: list[Outcome] = []
-        self._start = datetime.now(UTC)
+        self._window_s = window_s
+        self._log = log if worker_id is None else log.bind(worker_id=worker_id)
+        super().__init__("monitor")
+
+    @property
+    def request_count(self) -> int:
+        """Requests of all windows so far, in this process."""
+        return self._request_count
 
     def observe(self, outcome: Outcome) -> None:
         """Count a request; the one that fills the window has it logged."""
-        with self._lock:
+        self._here()
+        with self._changed:
             if not self._outcomes:
-                self._start = datetime.now(UTC) - timedelta(milliseconds=outcome.duration_ms)
+                self._open(outcome.duration_ms)
             self._outcomes.append(outcome)
-            full = len(self._outcomes) >= self._window_requests
+            self._request_count += 1
+            full = len(self._outcomes) >= self._window_requests or self._closing
         if full:
             self.flush()
 
     def flush(self) -> Window | None:
         """Close the window and log it; None where no request came."""
-        with self._lock:
+        self._here()
+        with self._changed:
             outcomes, self._outcomes = self._outcomes, []
-            start = self._start
+            start, self._due = self._start, None
         if not outcomes:
             return None
         window = summarise(outcomes, start, datetime.now(UTC))
-        log.info("window", **asdict(window))
+        self._log.info("window", **asdict(window))
         return window
+
+    def close(self, timeout_s: float | None = 10.0) -> None:
+        """End the thread, and log the last window. A request after that is a window of its own."""
+        super().close(timeout_s)
+        self.flush()
+
+    def _begin(self) -> None:
+        super()._begin()
+        self._outcomes = []
+        self._request_count = 0
+        self._start = datetime.now(UTC)
+        self._due = None
+
+    def _open(self, duration_ms: float) -> None:
+        self._start = datetime.now(UTC) - timedelta(milliseconds=duration_ms)
+        if self._window_s is not None:
+            self._due = monotonic() + self._window_s
+            self._need_thread()
+            self._changed.notify_all()
+
+    def _work(self) -> None:
+        while self._wait():
+            self.flush()
+
+    def _wait(self) -> bool:
+        """Wait for a window to get old; False at the end."""
+        with self._changed:
+            while not self._closing:
+                left_s = None if self._due is None else self._due - monotonic()
+                if left_s is not None and left_s <= 0:
+                    return True
+                self._changed.wait(left_s)
+        return False
 
 
 def summarise(outcomes: list[Outcome], start: datetime, end: datetime) -> Window:

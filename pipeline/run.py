@@ -1,29 +1,25 @@
 """The whole pipeline, stage by stage: train, check for drift, score, serve, fail on purpose; audited throughout."""
 
-import getpass
 import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 from uuid import uuid4
 
 import numpy as np
 from loguru import logger
 
 from pipeline import faults, training
+from pipeline.auditing import actor, audit
 from pipeline.data import Dataset, Table, fingerprint, shift, split
 from pipeline.drift import DriftDetector, log_report
 from pipeline.inference import score
 from pipeline.loading import LoadReport, log_load
-from pipeline.model import LogisticModel, save
-from pipeline.monitoring import Monitor
-from pipeline.service import ScoringService
-from pipeline.traffic import make_requests
+from pipeline.model import LogisticModel, sample, save
+from pipeline.serving import serving
 
-audit = logger.bind(channel="audit")
-
+LOOPBACK = "127.0.0.1"
 MIN_BATCH_ROWS = 30  # with fewer, the drift detector says nothing
 
 
@@ -41,7 +37,7 @@ class Settings:
         Batches that the scored rows are cut into, each compared with the training rows, at least 1. Where they would
         have fewer than 30 rows, there are fewer batches.
     requests : int
-        Requests sent through the scoring service, at least 0.
+        Requests sent to the model's service over HTTP, at least 0.
     model_path : Path
         Where the model is saved.
     shift_some : bool
@@ -114,25 +110,21 @@ def run(
     """
     run_id = f"run-{uuid4().hex[:12]}"
     started = perf_counter()
-    common = {"actor": _actor(), "config_hash": _config_hash(settings), "data_hash": fingerprint(dataset)}
+    common = {"actor": actor(), "config_hash": _config_hash(settings), "data_hash": fingerprint(dataset)}
     with logger.contextualize(run_id=run_id):
-        _audit("ml_pipeline_started", "started", **common)
+        audit("ml_pipeline_started", "started", **common)
         if loaded is not None:
             log_load(loaded)
         try:
             report = _run_stages(run_id, dataset, settings, score_table)
         except KeyboardInterrupt:
-            _audit("ml_pipeline_failed", "interrupted", **common, duration_s=perf_counter() - started)
+            audit("ml_pipeline_failed", "interrupted", **common, duration_s=perf_counter() - started)
             raise
         except Exception as error:
-            failed = audit.opt(exception=error)
-            duration_s = perf_counter() - started
-            failed.error(
-                "ml_pipeline_failed", event="ml_pipeline_failed", outcome="failure", **common, duration_s=duration_s
-            )
+            audit("ml_pipeline_failed", "failure", error, **common, duration_s=perf_counter() - started)
             raise
         duration_s = perf_counter() - started
-        _audit("ml_pipeline_completed", "success", **common, duration_s=duration_s, model_hash=report.model_hash)
+        audit("ml_pipeline_completed", "success", **common, duration_s=duration_s, model_hash=report.model_hash)
     return report
 
 
@@ -143,7 +135,7 @@ def _run_stages(run_id: str, dataset: Dataset, settings: Settings, score_table: 
     table = held_out.table if score_table is None else score_table
     batches = _batches(table, settings, rng)
     n_drifted = _check_and_score(model, train.table, batches)
-    n_requests = _serve(model, table, settings.requests)
+    n_requests = _serve(settings, table)
     faults.provoke(settings.model_path.parent)
     return RunReport(
         run_id=run_id,
@@ -162,8 +154,9 @@ def _train(
     train: Dataset, val: Dataset, settings: Settings, rng: np.random.Generator
 ) -> tuple[LogisticModel, training.TrainingReport, str]:
     model, report = training.train(train, val, epochs=settings.epochs, rng=rng, seed=settings.seed)
-    model, model_hash = save(model, settings.model_path)
-    _audit("model_trained", "success", resource=str(settings.model_path), model_hash=model_hash, val_auc=report.val_auc)
+    reference = sample(train.table, rng.spawn(1)[0])  # spawned: what the run draws later doesn't depend on the sample
+    model, model_hash = save(model, settings.model_path, reference)
+    audit("model_trained", "success", resource=str(settings.model_path), model_hash=model_hash, val_auc=report.val_auc)
     return model, report, model_hash
 
 
@@ -184,29 +177,24 @@ def _check_and_score(model: LogisticModel, reference: Table, batches: list[Table
         log_report(report)
         if report.drift_detected:
             n_drifted += 1
-            _audit("drift_detected", "detected", resource=report.batch_id, drifted_features=report.drifted_features)
+            audit("drift_detected", "detected", resource=report.batch_id, drifted_features=report.drifted_features)
         score(model, batch, prefix=report.batch_id)
     return n_drifted
 
 
-def _serve(model: LogisticModel, table: Table, n_requests: int) -> int:
-    monitor = Monitor()
-    service = ScoringService(model, monitor)
-    for request in make_requests(table, n_requests):
-        service.handle(request)
-    monitor.flush()
-    return n_requests
+def _serve(settings: Settings, table: Table) -> int:
+    """Serve the model over HTTP on the loopback, and ask it; return how many requests were answered."""
+    if settings.requests == 0:
+        return 0
+    from pipeline.server import Server  # noqa: PLC0415 - a run that sends no request needs no server
+    from pipeline.traffic import make_requests, send  # noqa: PLC0415
 
-
-def _audit(event: str, outcome: str, **fields: Any) -> None:
-    audit.info(event, event=event, outcome=outcome, **fields)
-
-
-def _actor() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):  # a container's user may have no name
-        return "unknown"
+    # Live drift is off: these rows were checked before they were scored, and a small table's come several times.
+    with (
+        serving(settings.model_path, window_requests=50, window_s=None, drift_batch_rows=None) as service,
+        Server(service, LOOPBACK, port=0) as server,
+    ):
+        return send(make_requests(table, settings.requests), LOOPBACK, server.port)
 
 
 def _config_hash(settings: Settings) -> str:

@@ -118,6 +118,8 @@ def test_each_file_says_what_it_is_there_for() -> None:
         ("model_trained", "success"),
         ("drift_detected", "detected"),
         ("drift_detected", "detected"),
+        ("service_started", "started"),
+        ("service_stopped", "success"),
         ("ml_pipeline_completed", "success"),
     ]
     assert audit[1]["model_hash"] == audit[-1]["model_hash"]
@@ -255,7 +257,7 @@ def test_a_pipeline_that_fails_is_audited_with_its_traceback_in_errors_log(capsy
     (error,) = read_events(Path("logs", "errors.log"))
     assert error.channel == "audit"
     assert error.exception is not None
-    assert "save(model, settings.model_path)" in error.exception
+    assert "save(model, settings.model_path, reference)" in error.exception
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")

@@ -13,7 +13,7 @@ def run_unread(*arguments: str) -> tuple[int, bytes]:
     read_end, write_end = os.pipe()
     os.close(read_end)
     with os.fdopen(write_end, "wb") as nobody:
-        command = [sys.executable, ROOT / "main.py", *arguments]
+        command = [sys.executable, str(ROOT / "main.py"), *arguments]
         done = subprocess.run(command, stdout=nobody, stderr=subprocess.PIPE, check=False)
     return done.returncode, done.stderr
 

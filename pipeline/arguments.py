@@ -1,0 +1,71 @@
+"""The options of the commands that run and serve."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_PATH: dict[str, Any] = {"type": Path, "metavar": "PATH"}
+
+
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give a parser the options of a run."""
+    add = parser.add_argument
+    add("--log-dir", **_PATH, default="logs", help="folder of the log files (default: %(default)s)")
+    add("--model", **_PATH, default="artifacts/model.npz", help="where the model is saved (default: %(default)s)")
+    add("--seed", **_number(0), default=7, help="same seed, same numbers (default: %(default)s)")
+    add("--epochs", **_number(1), default=30, help="most passes over the training rows (default: %(default)s)")
+    add("--batches", **_number(1), default=6, help="most batches to check for drift and score (default: %(default)s)")
+    add("--requests", **_number(0), default=200, help="requests to the scoring service (default: %(default)s)")
+    add = parser.add_argument_group("synthetic data").add_argument
+    add("--rows", **_number(100), default=10_000, help="rows to make, at least 100 (default: %(default)s)")
+    add("--features", **_number(1), default=8, help="columns to make (default: %(default)s)")
+    add = parser.add_argument_group("a table of your own, instead").add_argument
+    add("--data", type=Path, metavar="FILE.csv", help="table with a header, to learn from")
+    add("--target", metavar="COLUMN", help="the column to predict")
+    add("--positive", metavar="VALUE", help="the value of the target that is to be approved")
+    add("--drop", type=_names, default=(), metavar="COL,...", help="columns to leave out")
+    second = "a second table, to score and to compare with the first for drift"
+    add("--score", type=Path, metavar="FILE.csv", help=second)
+
+
+def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give a parser the options of the embedded server."""
+    add = parser.add_argument
+    add("--host", metavar="HOST", default="127.0.0.1", help="where to listen (default: %(default)s, this machine only)")
+    add("--port", **_number(0, 65_535), default=8000, help="0 is any that is free (default: %(default)s)")
+    add("--model", **_PATH, default="artifacts/model.npz", help="what a run has saved (default: %(default)s)")
+    add("--log-dir", **_PATH, default="logs", help="folder of the log files (default: %(default)s)")
+    window = "a window of monitoring.log ends after so many"
+    add("--window-requests", **_number(1), default=1000, help=f"{window} requests (default: %(default)s)")
+    add("--window-seconds", **_number(1), default=60, help=f"{window} seconds (default: %(default)s)")
+    rows = "scored rows that are compared at a time with the training rows, 0 for none (default: %(default)s)"
+    add("--drift-rows", **_number(0), default=500, help=rows)
+
+
+def _number(least: int, most: float = math.inf) -> dict[str, Any]:
+    return {"type": _between(least, most), "metavar": "N"}
+
+
+def _between(least: int, most: float) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"expected a whole number, got {text!r}") from None
+        if value < least:
+            raise argparse.ArgumentTypeError(f"expected at least {least}, got {value}")
+        if value > most:
+            raise argparse.ArgumentTypeError(f"expected at most {most}, got {value}")
+        return value
+
+    return number
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
