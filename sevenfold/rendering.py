@@ -73,7 +73,8 @@ class Renderer:
             return None
         if _NULL in texts:
             return None
-        return (template % (*self._time(record["time"]), *texts)).decode()
+        line: bytes = template % (*self._time(record["time"]), *texts)
+        return line.decode()
 
     def _time(self, time: datetime) -> tuple[bytes, int]:
         """Give the second as text, and the microseconds."""

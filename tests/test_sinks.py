@@ -430,13 +430,16 @@ def test_nothing_that_loguru_offers_on_a_call_breaks_a_line(tmp_path: Path, caps
 
 def test_filters_and_formats_pickle() -> None:
     for route in make_routes(CHANNELS, None, 20):
-        assert pickle.loads(pickle.dumps(route)) == route  # noqa: S301
+        again = pickle.loads(pickle.dumps(route))  # noqa: S301
+        assert (again.channel, again.level) == (route.channel, route.level)
+        for channel in ("training", "audit", "no such channel", None):
+            record = {"extra": {"channel": channel}, "level": logger.level("INFO"), "exception": None}
+            assert again.accepts(record) is route.accepts(record) is (channel == route.channel.name)
     for format_ in (
         LineFormat(Renderer(Redactor()), "{exception}"),
         AuditFormat(LineFormat(Renderer(Redactor(("password",))))),
     ):
-        again = pickle.loads(pickle.dumps(format_))  # noqa: S301
-        assert type(again) is type(format_)
+        assert type(pickle.loads(pickle.dumps(format_))) is type(format_)  # noqa: S301
 
 
 def test_the_json_of_the_audit_file_is_one_line_whatever_names_and_threads_hold(tmp_path: Path) -> None:

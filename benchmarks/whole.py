@@ -1,0 +1,91 @@
+"""What all logging costs a whole run: ``python main.py`` beside the same arithmetic without a line of log.
+
+    python -m benchmarks.whole [--rows N] [--rounds N] [--quick]
+
+The bare script imports NumPy and loguru and calls the stages of `pipeline` one by one, with loguru's handlers removed:
+it makes, splits and fingerprints the table, trains, saves the model, checks each batch for drift and decides on each
+row. ``main.py`` does that and writes its files (``--requests 0``: without the service). Both are whole processes,
+started in turn; the ratio is the median of the ratios within a round.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.common import conditions, in_turn, table, verdict
+
+ROOT = Path(__file__).parent.parent
+FULL = {"rows": 100_000, "rounds": 11}
+QUICK = {"rows": 5_000, "rounds": 2}
+BAR = 1.5
+WHOLE, BARE = "python main.py", "the same without logging"
+SCRIPT = """
+import sys
+from pathlib import Path
+import numpy as np
+from loguru import logger
+logger.remove()
+sys.path.insert(0, sys.argv[1])
+from pipeline import run, training
+from pipeline.data import fingerprint, make_synthetic, split
+from pipeline.drift import DriftDetector
+from pipeline.model import sample, save
+
+settings = run.Settings(model_path=Path("artifacts/model.npz"), shift_some=True)
+dataset = make_synthetic(int(sys.argv[2]), 8, np.random.default_rng(settings.seed))
+fingerprint(dataset)
+rng = np.random.default_rng(settings.seed)
+train, val, held_out = split(dataset, rng)
+model, report = training.train(train, val, epochs=settings.epochs, rng=rng, seed=settings.seed)
+model, _ = save(model, settings.model_path, sample(train.table, rng.spawn(1)[0]))
+detector = DriftDetector(train.table.columns)
+for number, batch in enumerate(run._batches(held_out.table, settings, rng)):
+    detector.check(batch.columns, batch_id=f"batch-{number:03d}")
+    probability = model.predict_probability(batch)
+    approved = probability >= model.threshold
+    confidence = np.where(approved, probability, 1 - probability)
+"""
+
+
+def run(name: str, n_rows: int) -> float:
+    """Run a program from start to end in an empty folder: seconds."""
+    ours = [str(ROOT / "main.py"), "--rows", str(n_rows), "--requests", "0"]
+    arguments = ours if name == WHOLE else ["-c", SCRIPT, str(ROOT), str(n_rows)]
+    with tempfile.TemporaryDirectory() as folder:
+        begin = time.perf_counter()
+        subprocess.run([sys.executable, *arguments], cwd=folder, check=True, capture_output=True)  # noqa: S603
+        return time.perf_counter() - begin
+
+
+def main(arguments: Sequence[str]) -> None:
+    scale = parse(arguments)
+    print(f"{conditions('benchmarks.whole', arguments, ('loguru', 'numpy', 'orjson'))}\n")
+    taken: dict[str, list[float]] = {WHOLE: [], BARE: []}
+    for name in in_turn(list(taken), 1 + scale.rounds):  # the first round warms up
+        taken[name].append(run(name, scale.rows))
+    ratios = np.divide(taken[WHOLE][1:], taken[BARE][1:])
+    print(f"{scale.rows:,} rows, whole processes, {scale.rounds} rounds\n")
+    table({"": name, "time": f"{np.median(seconds[1:]):.2f} s"} for name, seconds in taken.items())
+    print(f"{WHOLE} to {BARE}: {np.median(ratios):.2f}; {verdict(float(np.median(ratios)), BAR)}.\n")
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.whole", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--rows", type=int, help="of the table (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, help="of both in turn (default: %(default)s)")
+    parser.add_argument("--quick", action="store_true", help="few rows, for a look: no bar holds")
+    parser.set_defaults(**FULL)
+    found = parser.parse_args(arguments)
+    if found.quick:
+        parser.set_defaults(**QUICK)
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
