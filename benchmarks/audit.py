@@ -38,6 +38,7 @@ QUICK = {"events": 200, "rounds": 3}
 BARE, CHAIN, KEYED = "no chain", "chain", "chain with a key"
 NAMES = [BARE, CHAIN, KEYED]
 FILE = "app_json.log"
+PACKAGES = ("loguru", "numpy", "orjson")
 MOST_VERIFICATIONS = 9
 BAR_COST = 1.35
 BAR_LINES_PER_S, BAR_RATE = 150_000, 0.7
@@ -167,7 +168,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def main(arguments: Sequence[str]) -> None:
     scale = parse(arguments)
-    print(f"{conditions(arguments)}\n".replace("benchmarks.files", "benchmarks.audit"))
+    print(f"{conditions('benchmarks.audit', arguments, PACKAGES)}\n")
     with tempfile.TemporaryDirectory() as folder:
         make_key(Path(folder) / "key")
         cost(Path(folder), scale.events, scale.rounds)

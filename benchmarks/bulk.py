@@ -26,13 +26,12 @@ from benchmarks.common import conditions, table, verdict
 from benchmarks.loggers import MAX_BYTES, OURS, TEXTBOOK, textbook
 from sevenfold.reading import read
 
-FULL = {"rows": 1_000_000, "rounds": 5}
-QUICK = {"rows": 20_000, "rounds": 2}
-ROWS_ONE_BY_ONE = 20_000
+FULL = {"rows": 1_000_000, "rounds": 5, "calls": 2_000, "channel_rounds": 15}
+QUICK = {"rows": 3_000, "rounds": 1, "calls": 100, "channel_rounds": 1}
+ROWS_ONE_BY_ONE = 20_000  # at most
 NAMES = ("income", "age", "debt", "tenure")
 BARS = {"as lists": 30.0, "by name": 12.0}
 N_CHANNELS = (7, 28, 100)
-CALLS = 2_000
 BAR_CHANNEL_US = 0.12
 PACKAGES = ("loguru", "numpy", "orjson")
 Columns = dict[str, Any]
@@ -114,26 +113,26 @@ def check(folder: Path, batch: Columns) -> None:
         raise RuntimeError("what was read isn't what was logged")
 
 
-def per_call(log: Callable[..., object]) -> float:
+def per_call(log: Callable[..., object], n_calls: int) -> float:
     log("epoch", epoch=1, loss=0.5)
     begin = time.perf_counter()
-    for number in range(CALLS):
+    for number in range(n_calls):
         log("epoch", epoch=number, loss=0.5)
-    return 1e6 * (time.perf_counter() - begin) / CALLS
+    return 1e6 * (time.perf_counter() - begin) / n_calls
 
 
-def with_channels(folder: Path, n_channels: int) -> float:
+def with_channels(folder: Path, n_channels: int, n_calls: int) -> float:
     more = tuple(sinks.Channel(f"more-{i}", f"more-{i}.log") for i in range(n_channels - len(sinks.CHANNELS)))
     with sinks.configure(folder, channels=(*sinks.CHANNELS, *more), console=None):
-        return per_call(logger.bind(channel="training").info)
+        return per_call(logger.bind(channel="training").info, n_calls)
 
 
-def with_handlers(n_handlers: int) -> float:
+def with_handlers(n_handlers: int, n_calls: int) -> float:
     logger.remove()
     logger.add(_nothing, format="")
     for i in range(n_handlers - 1):
         logger.add(_nothing, format="", filter=lambda record, name=f"more-{i}": record["extra"].get("channel") == name)
-    taken = per_call(logger.bind(channel="training").info)
+    taken = per_call(logger.bind(channel="training").info, n_calls)
     logger.remove()
     return taken
 
@@ -145,12 +144,12 @@ def _nothing(_: Any) -> None:
 def channels(scale: argparse.Namespace) -> None:
     ours: dict[int, list[float]] = {n: [] for n in N_CHANNELS}
     theirs: dict[int, list[float]] = {n: [] for n in N_CHANNELS}
-    for _ in range(3 * scale.rounds):
+    for _ in range(scale.channel_rounds):
         with tempfile.TemporaryDirectory() as folder:
             for n in N_CHANNELS:
-                ours[n].append(with_channels(Path(folder) / str(n), n))
-                theirs[n].append(with_handlers(n))
-    print(f"A call with so many channels, medians of {3 * scale.rounds} rounds of {CALLS:,} calls\n")
+                ours[n].append(with_channels(Path(folder) / str(n), n, scale.calls))
+                theirs[n].append(with_handlers(n, scale.calls))
+    print(f"A call with so many channels, medians of {scale.channel_rounds} rounds of {scale.calls:,} calls\n")
     table(
         {
             "channels": str(n),

@@ -9,6 +9,7 @@ import logging
 import logging.handlers
 import os
 import platform
+import shlex
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -112,11 +113,16 @@ def table(rows: Iterable[dict[str, str]]) -> None:
     print()
 
 
-def conditions(arguments: Sequence[str]) -> str:
-    packages = []
-    for name in ("loguru", "numpy", "orjson", "concurrent-log-handler"):
+def conditions(module: str, arguments: Sequence[str], packages: Iterable[str]) -> str:
+    versions = []
+    for name in packages:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            packages.append(f"{name} {importlib.metadata.version(name)}")
-    command = " ".join(["python -m benchmarks.files", *arguments])
+            versions.append(f"{name} {importlib.metadata.version(name)}")
+    command = shlex.join(["python", "-m", module, *arguments])
     machine = f"{platform.system()} {platform.release()} {platform.machine()}, {os.cpu_count()} cores"
-    return f"`{command}`: Python {platform.python_version()}, {machine}, {', '.join(packages)}"
+    return f"`{command}`: Python {platform.python_version()}, {machine}, {', '.join(versions)}"
+
+
+def verdict(value: float, bar: float, *, least: bool = False) -> str:
+    held = value >= bar if least else value <= bar
+    return f"the bar of {bar:g} is {'held' if held else 'missed'}"

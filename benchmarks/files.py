@@ -47,6 +47,7 @@ N_PARTS = 4  # in which the calls of the second table are made, in turn
 BAR_BLOCKED = 1 / 5  # of loguru's longest call
 BAR_GROWTH_MB = 3.0
 PATIENCE_S = 60.0
+PACKAGES = ("loguru", "numpy", "orjson", "concurrent-log-handler")
 METHODS = multiprocessing.get_all_start_methods()
 CONTEXT: Any = multiprocessing.get_context("forkserver" if "forkserver" in METHODS else "spawn")
 CONTEXT.set_forkserver_preload(["benchmarks.common"])
@@ -300,7 +301,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def main(arguments: Sequence[str]) -> None:
     scale = parse(arguments)
-    print(f"{conditions(arguments)}\n")
+    print(f"{conditions('benchmarks.files', arguments, PACKAGES)}\n")
     shared_files(list(installed()), scale)
     single_process(scale)
 

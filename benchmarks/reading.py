@@ -11,15 +11,13 @@ of the rounds' ratios. Last, the same events of all kinds from one folder, merge
 
 import argparse
 import gzip
-import importlib.metadata
 import json
-import os
-import platform
 import statistics
+import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -29,6 +27,7 @@ import orjson
 from loguru import logger
 
 import sinks
+from benchmarks.common import conditions
 from sevenfold.lines import Event
 from sevenfold.logs_command import as_json
 from sevenfold.reading import read
@@ -36,6 +35,7 @@ from sevenfold.reading import read
 Reader: TypeAlias = Callable[[], Iterable[object]]
 
 OURS, JSON = "read", "json"
+PACKAGES = ("loguru", "numpy", "orjson")
 
 
 def log_predictions(n_events: int, rng: np.random.Generator) -> None:
@@ -109,14 +109,13 @@ def row(title: str, n_events: int, seconds: dict[str, list[float]]) -> str:
     return f"| {title} | {' | '.join(rates)} | {ratio:.2f} |"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+def main(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.reading", description=__doc__.partition("\n")[0])
     parser.add_argument("--events", type=int, default=20_000, help="of each kind (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=15, help="(default: %(default)s)")
-    options = parser.parse_args()
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("loguru", "numpy", "orjson"))
-    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
-    print(f"`python -m benchmarks.reading`: Python {platform.python_version()}, {versions}, {machine}\n")
+    parser.add_argument("--quick", action="store_const", const=500, dest="events", help="few events, for a look")
+    options = parser.parse_args(arguments)
+    print(f"{conditions('benchmarks.reading', arguments, PACKAGES)}\n")
     print(f"| events per second | {OURS} | {JSON} | json to Events | orjson | {OURS} : {JSON} |")
     print("|---|--:|--:|--:|--:|--:|")
     with tempfile.TemporaryDirectory() as name:
@@ -145,4 +144,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
