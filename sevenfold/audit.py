@@ -7,7 +7,6 @@ line more than the head says, or a torn one: the next writer takes the former ov
 import os
 import secrets
 import weakref
-from dataclasses import replace
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -179,7 +178,7 @@ class Chain:
         if last and last.id == head.id and last.seq > head.seq:
             head = last
         inode, end = self._file.position
-        return self._write(replace(head, inode=inode, end=end))
+        return self._write(head._replace(inode=inode, end=end))
 
     def _write(self, head: Head) -> Head:
         # One small write in place: whoever is killed leaves the old head or the new one.
