@@ -38,6 +38,10 @@ def change(number: int, do: Callable[[list[bytes]], object]) -> Attack:
     return attack
 
 
+def other_digit(found: re.Match[bytes]) -> bytes:
+    return b"1" if found[0] == b"0" else b"0"
+
+
 def replace(number: int, line: int, old: bytes, new: bytes) -> Attack:
     def do(lines: list[bytes]) -> None:
         assert lines[line - 1].count(old) == 1
@@ -138,11 +142,11 @@ ATTACKS: dict[str, tuple[Attack, list[str]]] = {
     ),
     "edit the last line's own number": (replace(4, 3, b'"seq": 18', b'"seq": 19'), ["live:3: edited: event 18"]),
     "edit the id of the chain": (
-        change(1, lambda lines: [re.sub(rb'"id": "\w{3}', b'"id": "s00', lines[0]), *lines[1:]]),
+        change(1, lambda lines: [re.sub(rb'(?<="id": "\w\w)\w', other_digit, lines[0]), *lines[1:]]),
         ["file1:1: edited: event 1"],
     ),
     "edit a mac": (
-        change(2, lambda lines: [*lines[:2], lines[2][:-6] + b'00"}}\n', *lines[3:]]),
+        change(2, lambda lines: [*lines[:2], re.sub(rb'\w(?="\}\}\n$)', other_digit, lines[2]), *lines[3:]]),
         ["file2:3: edited: event 8"],
     ),
     "edit a link": (replace(2, 3, b'"prev": "', b'"prev": "0'), ["file2:3: edited: event 8"]),
