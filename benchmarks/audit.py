@@ -60,8 +60,8 @@ class NoChain:
     def __init__(self, file: RotatingFile) -> None:
         self.file = file
 
-    def append(self, text: str) -> None:
-        self.file.append(text.encode("utf-8", "backslashreplace"))
+    def append(self, line: bytes) -> None:
+        self.file.append(line)
 
     def close(self) -> None:
         pass

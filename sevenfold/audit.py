@@ -61,7 +61,7 @@ class Chain:
             file.stop()
             raise
 
-    def append(self, text: str) -> None:
+    def append(self, line: bytes) -> None:
         """Seal a line of JSON that ends with ``}`` and a newline, and append it.
 
         Raises
@@ -69,7 +69,6 @@ class Chain:
         OSError
             If it can't be written; the chain goes on with the next.
         """
-        line = text.encode("utf-8", "backslashreplace")
         while not self._append(line):
             self.close()  # somebody deleted or replaced the head file: open the new one
 

@@ -26,6 +26,8 @@ from sevenfold.values import escape_json
 
 NOTICE_S = 10.0  # between two notices about the same file
 _ORIGINAL = "sevenfold_original"
+# What `escape_json` looks for has one of these in it: DEL, C1 controls, the Arabic mark, and the blocks of U+2000.
+_SUSPECT = (b"\x7f", b"\xc2", b"\xd8\x9c", b"\xe2\x80", b"\xe2\x81")
 _NOT_PLAIN = frozenset({np.ndarray, np.float64})  # what is written the quick way all the same
 
 
@@ -235,10 +237,14 @@ class ErrorsSink(LineSink):
         return line + indent(self._redactor.traceback(rendered, record["exception"][1]))
 
 
-def _escaped(text: str, icon: str) -> str:
-    # The level's icon is often all that isn't ASCII in loguru's JSON: without it there is nothing to search for.
-    rest = text.replace(icon, "")
-    return text if rest.isascii() and "\x7f" not in rest and escape_json(icon) == icon else escape_json(text)
+def _encoded(text: str) -> bytes:
+    """Encode JSON with everything escaped that a terminal or a reader might obey."""
+    try:
+        data = text.encode()
+    except UnicodeEncodeError:  # a lone surrogate
+        return escape_json(text).encode()
+    # The icon of the level makes nearly all of loguru's JSON non-ASCII, so a regular expression would search it all.
+    return escape_json(text).encode() if any(part in data for part in _SUSPECT) else data
 
 
 class AuditSink(LineSink):
@@ -261,7 +267,7 @@ class AuditSink(LineSink):
         record = message.record
         if _ORIGINAL in record:
             record.update(record.pop(_ORIGINAL))
-        self._chain.append(_escaped(str(message), record["level"].icon))
+        self._chain.append(_encoded(str(message)))
         self.events += 1
 
     def stop(self) -> None:

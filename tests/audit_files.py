@@ -57,7 +57,7 @@ class Trail:
         for number in numbers:
             file = RotatingFile(self.path)
             chain = Chain(file, self.key)
-            chain.append(event(number))
+            chain.append(event(number).encode())
             chain.close()
             file.stop()
             if per_file and number % per_file == 0:

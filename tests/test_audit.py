@@ -54,7 +54,7 @@ def begin(trail: Trail) -> Chain:
 
 def extend(chain: Chain, *numbers: int) -> None:
     for number in numbers:
-        chain.append(event(number))
+        chain.append(event(number).encode())
 
 
 def numbers_in(trail: Trail) -> list[int]:
@@ -111,7 +111,7 @@ def write(writer):
     chain = Chain(RotatingFile(work / "logs" / "app_json.log", rotation=20_000, compression="gz"), KEY)
     returned = os.open(work / f"returned-{writer}", os.O_CREAT | os.O_WRONLY, 0o600)
     for number in range(1_000_000):
-        chain.append(event(writer * 1_000_000 + number, "x" * random.randrange(300)))
+        chain.append(event(writer * 1_000_000 + number, "x" * random.randrange(300)).encode())
         os.pwrite(returned, b"%07d" % (number + 1), 0)
 
 def start(writer):
@@ -361,7 +361,7 @@ def test_a_line_longer_than_what_is_read_of_the_end_is_found(trail: Trail, monke
     with monkeypatch.context() as patch:
         patch.setattr(Chain, "_write", crash)
         with pytest.raises(Crash):
-            chain.append(event(2, "x" * 1_000_000))
+            chain.append(event(2, "x" * 1_000_000).encode())
     chain.close()
     trail.log([3])
     assert (trail.findings(), trail.verify().n_events) == ([], 3)
@@ -378,11 +378,11 @@ from sevenfold.files import RotatingFile
 chain = Chain(RotatingFile(Path(sys.argv[1]), rotation=50_000))
 until = time.monotonic() + 0.1
 while time.monotonic() < until:
-    chain.append(event(1))
+    chain.append(event(1).encode())
 print("ready", flush=True)
 until = time.monotonic() + 1.5
 while time.monotonic() < until:
-    chain.append(event(1))
+    chain.append(event(1).encode())
 """
 LOST = "event {} was left out, since the head was lost: what was cut then can't be told"
 

@@ -470,7 +470,7 @@ def test_progress_counts_every_line(tmp_path: Path) -> None:
     path = tmp_path / "app_json.log"
     chain = Chain(RotatingFile(path))
     for number in range(2345):
-        chain.append(event(number))
+        chain.append(event(number).encode())
     chain.close()
     told: list[int] = []
     verify(path, progress=told.append)
