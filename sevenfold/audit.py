@@ -11,8 +11,8 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
-from sevenfold.files import LOOK_S, MODE, OPEN_FLAGS, RotatingFile
-from sevenfold.locks import Locked, is_same_file
+from sevenfold.files import LOOK_S, MEASURE_S, MODE, OPEN_FLAGS, RotatingFile
+from sevenfold.locks import acquire, is_same_file, release
 from sevenfold.seals import HEAD_BYTES, NO_MAC, SEAL_BYTES, Head, fits, id_in_head, new_id, parse_head, seal_line
 from sevenfold.tails import last_id, last_line, last_line_of_all, read_tail
 
@@ -48,6 +48,7 @@ class Chain:
     _known: Head | None  # the last head that this process wrote
     _text: bytes  # and its bytes
     _look_at: float
+    _glance_at: float
     _path: Path
     _log_path: str
 
@@ -77,15 +78,21 @@ class Chain:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
-        self._look_at = 0.0
+        self._look_at = self._glance_at = 0.0
 
     def _begin(self) -> bool:
         """Begin a chain, or mend what a crash has left."""
-        with Locked(self._opened()):
+        fd = self._opened()
+        acquire(fd)
+        try:
             return self._looked_after() is not None
+        finally:
+            release(fd)
 
     def _append(self, line: bytes) -> bool:
-        with Locked(self._opened()):
+        fd = self._opened()
+        acquire(fd)
+        try:
             # Rotated before the head is read, and noted there before the line is written: who is killed then leaves no
             # head that another, who still has the rotated file open, would take for up to date.
             self._file.make_room(len(line) + SEAL_BYTES)
@@ -96,6 +103,8 @@ class Chain:
             self._file.write(sealed)
             self._write(Head(head.id, head.seq + 1, mac, head.inode, head.end + len(sealed)))
             return True
+        finally:
+            release(fd)
 
     def _opened(self) -> int:
         if self._fd < 0:
@@ -106,15 +115,19 @@ class Chain:
     def _undisturbed(self) -> Head | None:
         """Give the head, if the log file is there and ends where the head says; None if a closer look is due.
 
-        Who deletes or moves the log file is noticed at once; who replaces it, or touches the head file alone, once
-        another process has written or a second has passed.
+        Who deletes or moves the log file is noticed within a hundredth of a second; who replaces it, or touches the
+        head file alone, once another process has written or a second has passed.
         """
-        if monotonic() >= self._look_at or not os.access(self._log_path, os.F_OK):
+        now = monotonic()
+        if now >= self._glance_at:  # a path is looked up at the cost of a third of all the rest
+            if now >= self._look_at or not os.access(self._log_path, os.F_OK):
+                return None
+            self._glance_at = now + MEASURE_S
+        text = _read_at_start(self._fd, HEAD_BYTES)
+        head = self._known if text == self._text else parse_head(text, self._key)
+        if head is None or (head.inode, head.end) != self._file.position:
             return None
-        head = self._read()
-        if head is None or (head.inode, head.end) != self._file.position or self._is_older(head):
-            return None
-        return head
+        return None if head is not self._known and self._is_older(head) else head
 
     def _looked_after(self) -> Head | None:
         """Give the head, with the log file's end mended; None if somebody deleted or replaced the head."""
@@ -125,28 +138,21 @@ class Chain:
         head = self._recognized()
         return head if (head.inode, head.end) == self._file.position else self._mended(head)
 
-    def _read(self) -> Head | None:
-        text = self._head_text()
-        return self._known if text == self._text else parse_head(text, self._key)
-
-    def _head_text(self) -> bytes:
-        return _read_at_start(self._fd, HEAD_BYTES)
-
     def _is_older(self, head: Head) -> bool:
         """Whether this process wrote a later one: numbers only rise, so somebody put an old head there."""
         known = self._known
-        return head is not known and known is not None and known.id == head.id and known.seq > head.seq
+        return known is not None and known.id == head.id and known.seq > head.seq
 
     def _recognized(self) -> Head:
         if self._known is None:
             self._refuse_other_key()
-        head = self._read()
+        head = parse_head(_read_at_start(self._fd, HEAD_BYTES), self._key)
         if head is None:
             return self._after_lost_head()
         return self._known if self._known and self._is_older(head) else head
 
     def _refuse_other_key(self) -> None:
-        id_ = id_in_head(self._head_text()) or last_id(self._file.names)
+        id_ = id_in_head(_read_at_start(self._fd, HEAD_BYTES)) or last_id(self._file.names)
         if id_ and not fits(id_, self._key):
             begun = ("with another key" if self._key else "with a key") if id_[0] == "k" else "without a key"
             raise AuditError(
@@ -192,7 +198,7 @@ class Chain:
     def __setstate__(self, state: dict[str, Any]) -> None:
         file = state["_file"]
         self.__dict__.update(state, _path=file.names.head, _log_path=str(file.path))
-        self.__dict__.update(_fd=-1, _known=None, _text=b"-", _look_at=0.0)
+        self.__dict__.update(_fd=-1, _known=None, _text=b"-", _look_at=0.0, _glance_at=0.0)
         _chains.add(self)
 
 
@@ -231,17 +237,21 @@ def make_key(path: Path) -> None:
         file.write(secrets.token_bytes(KEY_BYTES))
 
 
-def _read_at_start(fd: int, n_bytes: int) -> bytes:
-    if hasattr(os, "pread"):  # Windows has none
+if hasattr(os, "pread"):
+
+    def _read_at_start(fd: int, n_bytes: int) -> bytes:
         return os.pread(fd, n_bytes, 0)
-    os.lseek(fd, 0, os.SEEK_SET)
-    return os.read(fd, n_bytes)
 
-
-def _write_at_start(fd: int, data: bytes) -> None:
-    if hasattr(os, "pwrite"):
+    def _write_at_start(fd: int, data: bytes) -> None:
         os.pwrite(fd, data, 0)
-    else:
+
+else:  # pragma: no cover - Windows
+
+    def _read_at_start(fd: int, n_bytes: int) -> bytes:
+        os.lseek(fd, 0, os.SEEK_SET)
+        return os.read(fd, n_bytes)
+
+    def _write_at_start(fd: int, data: bytes) -> None:
         os.lseek(fd, 0, os.SEEK_SET)
         os.write(fd, data)
 

@@ -32,28 +32,16 @@ def lock(fd: int, *, exclusive: bool) -> bool:
     return True
 
 
-class Locked:
-    """Hold the exclusive lock on an open file, and wait for it if need be: a context manager.
+def acquire(fd: int) -> None:
+    """Get the exclusive lock on an open file, and wait for it if need be."""
+    if fcntl is not None:
+        fcntl.flock(fd, fcntl.LOCK_EX)
 
-    Parameters
-    ----------
-    fd : int
-        Its descriptor.
-    """
 
-    # A class, since a generator costs twice the time of the two calls themselves.
-    __slots__ = ("_fd",)
-
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
-
-    def __enter__(self) -> None:
-        if fcntl is not None:
-            fcntl.flock(self._fd, fcntl.LOCK_EX)
-
-    def __exit__(self, *_: object) -> None:
-        if fcntl is not None:
-            fcntl.flock(self._fd, fcntl.LOCK_UN)
+def release(fd: int) -> None:
+    """Give a lock back without closing the file."""
+    if fcntl is not None:
+        fcntl.flock(fd, fcntl.LOCK_UN)
 
 
 def is_same_file(fd: int, path: Path) -> bool:

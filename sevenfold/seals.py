@@ -102,7 +102,7 @@ def opening(id_: str, seq: int, prev: str) -> bytes:
 
 def seal_line(line: bytes, head: Head, key: bytes | None) -> tuple[bytes, str]:
     """Seal a line that ends with ``}`` and a newline over the last one; the sealed line, and its mac."""
-    front = line.rstrip()[:-1] + opening(head.id, head.seq + 1, head.mac)
+    front = line[:-2] + opening(head.id, head.seq + 1, head.mac)
     mac = _digest(front, key)
     return front + mac.encode() + _CLOSING + b"\n", mac
 

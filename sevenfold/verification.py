@@ -11,7 +11,7 @@ from typing import IO
 
 from sevenfold.files import Names
 from sevenfold.findings import TORN, Finding, joined
-from sevenfold.locks import Locked, is_same_file
+from sevenfold.locks import acquire, is_same_file, release
 from sevenfold.seals import HEAD_BYTES, Head, parse_head
 from sevenfold.trail import Trail
 
@@ -127,9 +127,12 @@ def _snapshot(names: Names, stack: ExitStack) -> tuple[list[_File], bytes | None
             head = stack.enter_context(names.head.open("rb"))
         except FileNotFoundError:
             return _files(names, stack), None
-        with Locked(head.fileno()):
+        acquire(head.fileno())
+        try:
             if is_same_file(head.fileno(), names.head):
                 return _files(names, stack), head.read(HEAD_BYTES)
+        finally:
+            release(head.fileno())
 
 
 def _files(names: Names, stack: ExitStack) -> list[_File]:

@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,13 @@ from loguru import logger
 
 import sinks
 from sevenfold.audit import GRACE_S, KEY_BYTES, AuditError, Chain, make_key, read_key
-from sevenfold.files import LOOK_S, RotatingFile
+from sevenfold.files import LOOK_S, MEASURE_S, RotatingFile
 from sevenfold.findings import TORN
 from sevenfold.locks import LOCKS
 from sevenfold.seals import HEAD_BYTES
 from sevenfold.verification import verify
 
+NOTICED_S = 2 * MEASURE_S  # after which a log file that was deleted is missed
 unix = pytest.mark.skipif(not LOCKS, reason="needs several processes, or Unix itself")
 
 
@@ -454,6 +456,7 @@ def test_a_folder_that_is_gone_is_made_again_and_the_events_in_it_are_missed(
     chain = begin(trail)
     extend(chain, 1, 2)
     how(trail.path.parent)
+    time.sleep(NOTICED_S)
     extend(chain, 3, 4)
     chain.close()
     assert numbers_in(trail) == [3, 4]
@@ -465,6 +468,7 @@ def test_a_log_file_that_is_moved_away_is_missed_until_it_is_back(trail: Trail) 
     chain = begin(trail)
     extend(chain, 1, 2)
     moved = trail.path.rename(trail.path.with_name("app_json.log.1"))
+    time.sleep(NOTICED_S)
     extend(chain, 3, 4)
     chain.close()
     assert trail.findings() == ["live:1: missing: events 1 to 2"]
@@ -477,6 +481,7 @@ def test_a_log_file_that_is_deleted_or_emptied_is_missed(trail: Trail) -> None:
     chain = begin(trail)
     extend(chain, 1, 2)
     trail.path.unlink()
+    time.sleep(NOTICED_S)
     extend(chain, 3)
     trail.path.write_bytes(b"")
     extend(chain, 4)
@@ -729,6 +734,7 @@ def test_an_event_raises_while_the_folder_is_replaced_by_a_file(tmp_path: Path) 
         log("first")
         logs.rename(tmp_path / "aside")
         logs.write_text("in the way")
+        time.sleep(NOTICED_S)
         for _ in range(2):
             with pytest.raises(OSError, match="Not a directory"):
                 log("lost")

@@ -530,7 +530,7 @@ file = RotatingFile(Path(sys.argv[1]), rotation=20_000, compression="gz")
 chain = Chain(file)
 print("ready", flush=True)
 for number in range(int(sys.argv[2])):
-    chain.append(event(number, "x" * (number % 50)))
+    chain.append(event(number, "x" * (number % 50)).encode())
 chain.close()
 file.stop()
 """
