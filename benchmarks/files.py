@@ -37,7 +37,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import FILE, LOGURU, OURS, TOOLS, Log, conditions, in_turn, installed, prediction, table
+from benchmarks.common import FILE, LOGURU, OURS, TOOLS, Log, conditions, in_turn, installed, prediction, table, verdict
 
 SETTINGS = {None: "no compression", "gz": "gzip"}
 FULL = {"events": 8_000, "rounds": 3, "calls": 1_000_000, "shared_bytes": 1_000_000, "single_bytes": 10_000_000}
@@ -279,10 +279,6 @@ def single_row(name: str, calls: Calls) -> dict[str, str]:
         f"longest, median of {N_PARTS} parts": f"{np.median(calls.longest_ms):,.1f} ms",
         "memory": f"{calls.growth_mb:+.2f} MB",
     }
-
-
-def verdict(value: float, bar: float) -> str:
-    return f"the bar of {bar:g} is {'held' if value <= bar else 'missed'}"
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:

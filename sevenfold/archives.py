@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 PATIENCE = 25  # looks at a file that a writer still has open; a writer lets go of it within a second of its next line
 PAUSE_S = 0.2
 CHUNK_BYTES = 1 << 18  # zlib compresses a chunk without the interpreter's lock: the program goes on meanwhile
+LEVEL = 3  # of gzip: half the time of level 6 for 8 % more bytes, on 10 MB of predictions
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -152,7 +153,7 @@ def _compress(rotated: "Rotated") -> bool:
                 return False
             # Whoever was killed over this file left its unfinished one behind: it is written over.
             with os.fdopen(os.open(unfinished, _NEW, 0o600), "wb") as raw, _closed_in_children(raw.raw):
-                with gzip.GzipFile(source.name, "wb", 6, raw, mtime=rotated.time.timestamp()) as stream:
+                with gzip.GzipFile(source.name, "wb", LEVEL, raw, mtime=rotated.time.timestamp()) as stream:
                     shutil.copyfileobj(file, stream, CHUNK_BYTES)
                 raw.flush()
                 os.fsync(raw.fileno())
