@@ -28,7 +28,7 @@ import numpy as np
 from loguru import logger
 
 import sinks
-from benchmarks.common import conditions, in_turn, table, verdict
+from benchmarks.common import conditions, in_turn, parse_scale, table, verdict
 from sevenfold.audit import make_key
 from sevenfold.files import RotatingFile
 from sevenfold.verification import verify
@@ -153,12 +153,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.audit", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--events", type=int, help="of a sink in a round (default: %(default)s)")
     parser.add_argument("--rounds", type=int, help="of all in turn (default: %(default)s)")
-    parser.add_argument("--quick", action="store_true", help="few events, for a look: no bar holds")
-    parser.set_defaults(**FULL)
-    found = parser.parse_args(arguments)
-    if found.quick:
-        parser.set_defaults(**QUICK)
-    return parser.parse_args(arguments)
+    return parse_scale(parser, arguments, FULL, QUICK)
 
 
 def main(arguments: Sequence[str]) -> None:

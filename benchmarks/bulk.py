@@ -22,7 +22,7 @@ import numpy as np
 from loguru import logger
 
 import sinks
-from benchmarks.common import conditions, table, verdict
+from benchmarks.common import conditions, parse_scale, table, verdict
 from benchmarks.loggers import MAX_BYTES, OURS, TEXTBOOK, textbook
 from sevenfold.reading import read
 
@@ -168,12 +168,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bulk", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rows", type=int, help="of the table (default: %(default)s)")
     parser.add_argument("--rounds", type=int, help="of all in turn (default: %(default)s)")
-    parser.add_argument("--quick", action="store_true", help="few rows, for a look: no bar holds")
-    parser.set_defaults(**FULL)
-    found = parser.parse_args(arguments)
-    if found.quick:
-        parser.set_defaults(**QUICK)
-    return parser.parse_args(arguments)
+    return parse_scale(parser, arguments, FULL, QUICK)
 
 
 def main(arguments: Sequence[str]) -> None:

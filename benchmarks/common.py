@@ -1,5 +1,6 @@
 """The loggers that are compared, all set to the same work, and what the results are printed with."""
 
+import argparse
 import contextlib
 import gzip
 import importlib
@@ -126,3 +127,14 @@ def conditions(module: str, arguments: Sequence[str], packages: Iterable[str]) -
 def verdict(value: float, bar: float, *, least: bool = False) -> str:
     held = value >= bar if least else value <= bar
     return f"the bar of {bar:g} is {'held' if held else 'missed'}"
+
+
+def parse_scale(
+    parser: argparse.ArgumentParser, arguments: Sequence[str], full: dict[str, Any], quick: dict[str, Any]
+) -> argparse.Namespace:
+    """Parse with the defaults of a full run, or with those of a quick one where that is asked for."""
+    parser.add_argument("--quick", action="store_true", help="little of everything, for a look: no bar holds")
+    parser.set_defaults(**full)
+    if parser.parse_args(arguments).quick:
+        parser.set_defaults(**quick)
+    return parser.parse_args(arguments)

@@ -37,7 +37,20 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import FILE, LOGURU, OURS, TOOLS, Log, conditions, in_turn, installed, prediction, table, verdict
+from benchmarks.common import (
+    FILE,
+    LOGURU,
+    OURS,
+    TOOLS,
+    Log,
+    conditions,
+    in_turn,
+    installed,
+    parse_scale,
+    prediction,
+    table,
+    verdict,
+)
 
 SETTINGS = {None: "no compression", "gz": "gzip"}
 FULL = {"events": 8_000, "rounds": 3, "calls": 1_000_000, "shared_bytes": 1_000_000, "single_bytes": 10_000_000}
@@ -287,12 +300,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--processes", type=int, default=4, help="that share a file (default: %(default)s)")
     parser.add_argument("--rounds", type=int, help="of all tools in turn (default: %(default)s)")
     parser.add_argument("--calls", type=int, help="of the process that is alone (default: %(default)s)")
-    parser.add_argument("--quick", action="store_true", help="small files and few events, for a look: no bar holds")
-    parser.set_defaults(**FULL)
-    found = parser.parse_args(arguments)
-    if found.quick:
-        parser.set_defaults(**QUICK)
-    return parser.parse_args(arguments)
+    return parse_scale(parser, arguments, FULL, QUICK)
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -37,7 +37,7 @@ import numpy as np
 from loguru import logger
 
 import sinks
-from benchmarks.common import conditions, in_turn, table
+from benchmarks.common import conditions, in_turn, parse_scale, table
 from pipeline import deployment, training
 from pipeline.data import make_synthetic, split
 from pipeline.model import save
@@ -247,12 +247,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--connections", type=int, default=16, help="of all clients (default: %(default)s)")
     parser.add_argument("--workers", type=int, default=min(4, os.cpu_count() or 1), help="(default: %(default)s)")
     parser.add_argument("--only", metavar="NAME", default="", help="servers whose name begins so")
-    parser.add_argument("--quick", action="store_true", help="few requests, for a look: no bar holds")
-    parser.set_defaults(**FULL)
-    found = parser.parse_args(arguments)
-    if found.quick:
-        parser.set_defaults(**QUICK)
-    return parser.parse_args(arguments)
+    return parse_scale(parser, arguments, FULL, QUICK)
 
 
 def main(arguments: Sequence[str]) -> None:

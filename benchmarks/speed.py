@@ -32,7 +32,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from benchmarks.common import conditions, in_turn, table, verdict
+from benchmarks.common import conditions, in_turn, parse_scale, table, verdict
 from benchmarks.loggers import AUDIT, CHANNELS, CLH, CORE, FILES, OURS, STDLIB, TEXT, TEXTBOOK, TOOLS, event, installed
 
 FULL = {"events": 6_000, "rounds": 15}
@@ -290,12 +290,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--events", type=int, help="in a block (default: %(default)s)")
     parser.add_argument("--rounds", type=int, help="of all tools in turn (default: %(default)s)")
     parser.add_argument("--only", choices=["one-thread", "threads", "processes"])
-    parser.add_argument("--quick", action="store_true", help="few events, for a look: no bar holds")
-    parser.set_defaults(**FULL)
-    found = parser.parse_args(arguments)
-    if found.quick:
-        parser.set_defaults(**QUICK)
-    return parser.parse_args(arguments)
+    return parse_scale(parser, arguments, FULL, QUICK)
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import conditions, in_turn, table, verdict
+from benchmarks.common import conditions, in_turn, parse_scale, table, verdict
 
 ROOT = Path(__file__).parent.parent
 FULL = {"rows": 100_000, "rounds": 11}
@@ -79,12 +79,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.whole", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rows", type=int, help="of the table (default: %(default)s)")
     parser.add_argument("--rounds", type=int, help="of both in turn (default: %(default)s)")
-    parser.add_argument("--quick", action="store_true", help="few rows, for a look: no bar holds")
-    parser.set_defaults(**FULL)
-    found = parser.parse_args(arguments)
-    if found.quick:
-        parser.set_defaults(**QUICK)
-    return parser.parse_args(arguments)
+    return parse_scale(parser, arguments, FULL, QUICK)
 
 
 if __name__ == "__main__":

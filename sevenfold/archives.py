@@ -17,7 +17,7 @@ from sevenfold.notices import describe, notice
 from sevenfold.policies import Retention
 
 if TYPE_CHECKING:
-    from sevenfold.files import Names, Rotated
+    from sevenfold.names import Names, Rotated
 
 PATIENCE = 25  # looks at a file that a writer still has open; a writer lets go of it within a second of its next line
 PAUSE_S = 0.2

@@ -11,8 +11,9 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, TypeAlias, cast
 
-from sevenfold.files import LOOK_S, Names, Rotated
+from sevenfold.files import LOOK_S
 from sevenfold.lines import Event
+from sevenfold.names import Names, Rotated
 from sevenfold.scanning import NEVER, OnBad, Scanner
 
 Keep: TypeAlias = Callable[[Event], bool]

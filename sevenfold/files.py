@@ -21,13 +21,13 @@ import re
 import time
 import weakref
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sevenfold.archives import Archives
 from sevenfold.locks import LOCKS, is_same_file, lock
+from sevenfold.names import Names
 from sevenfold.notices import describe, notice
 from sevenfold.policies import parse_compression, parse_retention, parse_rotation
 
@@ -38,74 +38,7 @@ RETRY_S = 10.0  # how long it leaves off after a rotation that failed
 OPEN_TRIES = 1000
 MODE = 0o600
 OPEN_FLAGS = os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-_STAMP = "%Y-%m-%d_%H-%M-%S_%f"  # sorts by time, and has no colon, which Windows refuses
-_STAMP_PATTERN = r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_\d{6}"
 _FIRST_TIME = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Rotated:
-    """A rotated file.
-
-    Attributes
-    ----------
-    stamp : str
-        When it was rotated, UTC, as its name has it.
-    compressed : bool
-        Whether it is gzipped.
-    path : Path
-        Where it is.
-    """
-
-    stamp: str
-    compressed: bool
-    path: Path
-
-    @property
-    def time(self) -> datetime:
-        """When it was rotated."""
-        return datetime.strptime(self.stamp, _STAMP).replace(tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """The names that belong to one log file; nothing else makes or parses them.
-
-    ``predictions.log`` has ``predictions.2026-11-23_08-36-11_096123.log``, by the time of rotation in UTC, the same
-    with ``.gz``, and ``.predictions.lock``. A neighbour such as ``predictions.errors.log`` isn't taken for one.
-    """
-
-    path: Path
-
-    @property
-    def lock(self) -> Path:
-        """The file that a rotation locks."""
-        return self.path.with_name(f".{self.path.stem}.lock")
-
-    @property
-    def head(self) -> Path:
-        """The head of an audit chain."""
-        return self.path.with_suffix(".head")
-
-    def next(self, now: datetime) -> Path:
-        """Name the file that is rotated now: later than all there are, even if the clock was set back."""
-        stamp = now.strftime(_STAMP)
-        rotated = self.rotated()
-        if rotated and rotated[-1].stamp >= stamp:
-            stamp = (rotated[-1].time + timedelta(microseconds=1)).strftime(_STAMP)
-        return self.path.with_name(f"{self.path.stem}.{stamp}{self.path.suffix}")
-
-    def rotated(self) -> list[Rotated]:
-        """List the rotated files that are there, oldest first."""
-        stem, suffix = re.escape(self.path.stem), re.escape(self.path.suffix)
-        pattern = re.compile(rf"{stem}\.({_STAMP_PATTERN}){suffix}(\.gz)?")
-        try:
-            with os.scandir(self.path.parent) as entries:
-                names = [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
-        except FileNotFoundError:
-            return []
-        matches = [found for found in map(pattern.fullmatch, names) if found]
-        return sorted(Rotated(found[1], found[2] is not None, self.path.with_name(found[0])) for found in matches)
 
 
 class RotatingFile:

@@ -16,9 +16,9 @@ from operator import attrgetter
 from pathlib import Path
 
 from sevenfold.families import Family, Keep, log_files
-from sevenfold.files import Names
 from sevenfold.filters import ERRORS
 from sevenfold.lines import Event
+from sevenfold.names import Names
 from sevenfold.scanning import OnBad
 from sevenfold.twins import Index, Once
 

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from sevenfold.files import Names
+from sevenfold.names import Names
 from sevenfold.seals import Head, Seal, mac_of, read_seal
 
 _TAIL_BYTES = 65_536  # read from the end of a file; more where its last line is longer

@@ -9,9 +9,9 @@ from io import BufferedReader
 from pathlib import Path
 from typing import IO
 
-from sevenfold.files import Names
 from sevenfold.findings import TORN, Finding, joined
 from sevenfold.locks import acquire, is_same_file, release
+from sevenfold.names import Names
 from sevenfold.seals import HEAD_BYTES, Head, parse_head
 from sevenfold.trail import Trail
 

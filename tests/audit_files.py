@@ -14,7 +14,8 @@ from tempfile import TemporaryDirectory
 from typing import TypeAlias
 
 from sevenfold.audit import Chain
-from sevenfold.files import Names, RotatingFile
+from sevenfold.files import RotatingFile
+from sevenfold.names import Names
 from sevenfold.seals import HEAD_BYTES, Head, parse_head, read_seal, seal_line
 from sevenfold.verification import Verdict, verify
 

@@ -13,7 +13,8 @@ import pytest
 
 from sevenfold import archives, locks
 from sevenfold.archives import Archives
-from sevenfold.files import Names, RotatingFile
+from sevenfold.files import RotatingFile
+from sevenfold.names import Names
 from sevenfold.policies import Retention
 
 on_posix = pytest.mark.skipif(not locks.LOCKS, reason="the system has no file locks")

@@ -16,8 +16,8 @@ from loguru import logger
 import sinks
 from sevenfold.batches import CHUNK_ROWS, Rows, rows_of
 from sevenfold.capture import ChannelLog
-from sevenfold.files import Names
 from sevenfold.lines import parse, render
+from sevenfold.names import Names
 from sevenfold.reading import read
 from sevenfold.redaction import Redactor
 from sevenfold.rendering import Renderer

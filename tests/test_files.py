@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sevenfold import files, locks
-from sevenfold.files import Names, Rotated, RotatingFile
+from sevenfold.files import RotatingFile
+from sevenfold.names import Names, Rotated
 
 on_posix = pytest.mark.skipif(not locks.LOCKS, reason="the system has no file locks")
 STAMP = "2026-11-23_08-36-11_096123"

@@ -21,8 +21,8 @@ from loguru import logger
 from test_lines import KEYS, TEXT, VALUES, WORDS
 
 import sinks
-from sevenfold.files import Names
 from sevenfold.lines import Event, parse
+from sevenfold.names import Names
 from sevenfold.reading import read
 from sevenfold.scanning import Scanner
 from sevenfold.values import plain

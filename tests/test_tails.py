@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from audit_files import KEY, OTHER_KEY, make_trail
 
-from sevenfold.files import Names
+from sevenfold.names import Names
 from sevenfold.tails import last_id, last_line, last_line_of_all, read_tail
 
 

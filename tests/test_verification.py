@@ -11,9 +11,10 @@ import pytest
 from audit_files import KEY, OTHER_KEY, PER_FILE, Trail, copy_trail, event, make_trail, processes, seal_anew
 
 from sevenfold.audit import Chain
-from sevenfold.files import Names, RotatingFile
+from sevenfold.files import RotatingFile
 from sevenfold.findings import TORN
 from sevenfold.locks import LOCKS
+from sevenfold.names import Names
 from sevenfold.seals import Head, new_id, seal_line
 from sevenfold.verification import _File, verify
 
