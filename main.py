@@ -69,9 +69,10 @@ def create_app() -> Callable[..., Any]:
     except (OSError, ValueError) as error:
         print(f"main.py: {_one_line(error)}", file=sys.stderr)
         sys.exit(deployment.STARTUP_FAILED)
-    deployment.adopt_uvicorn(handle.close)
+    app = deployment.make_app(settings, worker_id=f"pid-{os.getpid()}")
+    deployment.adopt_uvicorn(app, handle.close)
     atexit.register(handle.close)
-    return deployment.make_app(settings, worker_id=f"pid-{os.getpid()}")
+    return app
 
 
 def _logs(arguments: Sequence[str]) -> int:

@@ -66,8 +66,10 @@ def configure(logging: str) -> Callable[[], object]:
 
 
 def create_app() -> Any:
-    deployment.adopt_uvicorn(configure(os.environ["LOGGING"]))
-    return deployment.make_app(deployment.Settings(model=MODEL), worker_id=f"pid-{os.getpid()}")
+    close = configure(os.environ["LOGGING"])
+    app = deployment.make_app(deployment.Settings(model=MODEL), worker_id=f"pid-{os.getpid()}")
+    deployment.adopt_uvicorn(app, close)
+    return app
 
 
 def run_uvicorn(port: int, n_workers: int) -> None:

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from loguru import logger
 
 from pipeline.payload import MAX_BODY_BYTES, RequestError
-from pipeline.service import Request, Response, ScoringService
+from pipeline.service import UNKNOWN_METHOD, Request, Response, ScoringService
 
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
@@ -34,6 +34,9 @@ class Limits:
 
     Attributes
     ----------
+    head_s : float
+        Seconds that a request may take up to its body, and a new connection until its first one. An application isn't
+        asked before there is a head, so this is for who knows the server, see `pipeline.deployment.adopt_uvicorn`.
     body_bytes : int
         The longest body; more is answered with 413 before it is read.
     body_s : float
@@ -48,6 +51,7 @@ class Limits:
         unread data is reset, and the client may never see why.
     """
 
+    head_s: float = 10.0
     body_bytes: int = MAX_BODY_BYTES
     body_s: float = 10.0
     bodies: int = 256
@@ -65,13 +69,18 @@ class App:
         starts, and left when all requests are answered.
     limits : Limits
         What clients can have.
+
+    Attributes
+    ----------
+    limits : Limits
+        As given.
     """
 
     def __init__(
         self, serving: Callable[[], AbstractContextManager[ScoringService]], limits: Limits | None = None
     ) -> None:
+        self.limits = limits or Limits()
         self._serving = serving
-        self._limits = limits or Limits()
         self._service: ScoringService | None = None
         self._n_bodies = 0
 
@@ -87,6 +96,14 @@ class App:
             request = replace(_request(scope), method="GET")
             self._service.refuse(request, 403, "no_websocket", "there are no websockets here")
             await send({"type": "websocket.close"})
+
+    def refuse_head(self, client_address: str) -> Response | None:
+        """Answer a request that didn't come as far as its body in time; None while there is no service."""
+        if self._service is None:
+            return None
+        message = f"expected the head of a request within {self.limits.head_s:g} s, got a part"
+        request = Request(UNKNOWN_METHOD, "", client_address=client_address)
+        return self._service.refuse(request, 408, "too_slow", message)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()  # that it begins
@@ -121,7 +138,7 @@ class App:
 
     @contextlib.contextmanager
     def _place(self) -> Iterator[None]:
-        if self._n_bodies >= self._limits.bodies:
+        if self._n_bodies >= self.limits.bodies:
             raise _busy("overloaded", "too many requests at once, try again in a moment")
         self._n_bodies += 1
         try:
@@ -130,7 +147,7 @@ class App:
             self._n_bodies -= 1
 
     async def _body(self, receive: Receive, declared: int | None) -> bytes:
-        limits = self._limits
+        limits = self.limits
         if declared is not None and declared > limits.body_bytes:
             raise _too_large(limits.body_bytes, f"{declared}")
         try:
@@ -142,13 +159,13 @@ class App:
             raise _busy("shutting_down", "the server stops, try again in a moment") from None
 
     async def _handle(self, service: ScoringService, request: Request) -> Response:
-        if len(request.body) <= self._limits.inline_bytes:
+        if len(request.body) <= self.limits.inline_bytes:
             return service.handle(request)
         return await asyncio.to_thread(service.handle, request)
 
     async def _linger(self, receive: Receive) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._limits.linger_s):
+            async with asyncio.timeout(self.limits.linger_s):
                 while (message := await receive())["type"] == "http.request" and message.get("more_body"):
                     pass
 

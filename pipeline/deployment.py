@@ -5,11 +5,13 @@ from __future__ import annotations
 import gc
 import logging
 import socket
+import sys
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from pipeline.asgi import App, Limits
+from pipeline.http11 import encode
 from pipeline.serving import serving
 
 if TYPE_CHECKING:
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
 UVICORN = "uvicorn.error"  # the logger of all that uvicorn has to say, but for its access log
 STARTUP_FAILED = 3  # the exit status by which uvicorn knows that a worker needn't be started again
 _LAST_WORDS = "Finished server process"
+_PROTOCOLS = (
+    ("uvicorn.protocols.http.h11_impl", "H11Protocol"),
+    ("uvicorn.protocols.http.httptools_impl", "HttpToolsProtocol"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +84,18 @@ def make_app(settings: Settings | None = None, *, limits: Limits | None = None, 
     return App(partial(watched, given.model, drift_batch_rows=given.drift_rows or None, worker_id=worker_id), limits)
 
 
-def adopt_uvicorn(at_end: Callable[[], object]) -> None:
+def adopt_uvicorn(app: App, at_end: Callable[[], object]) -> None:
     """Fit uvicorn to handlers that take its lines over, such as those of ``intercept``; to be called in each worker.
 
     Its access log is switched off: the service logs each request itself, with its id. Its handlers keep what loguru's
     console doesn't show, which is what it says of its start and end, and no longer print warnings and errors too. And
-    what several workers listen on sends each answer at once.
+    what several workers listen on sends each answer at once. A head that comes too slowly is answered with 408; uvicorn
+    has no option for that.
 
     Parameters
     ----------
+    app : App
+        The application that uvicorn runs; it has the limits.
     at_end : callable
         Is called once uvicorn has said its last. What `atexit` has wouldn't be: in the end uvicorn sends itself the
         signal that it was stopped by.
@@ -99,6 +108,10 @@ def adopt_uvicorn(at_end: Callable[[], object]) -> None:
                 handler.addFilter(_is_quiet)
     errors.addHandler(_AtEnd(at_end))
     _send_at_once()
+    for module, name in _PROTOCOLS:
+        protocol = getattr(sys.modules.get(module), name, None)  # the one that uvicorn has chosen, and maybe both
+        if protocol is not None:
+            _limit_heads(protocol, app)
 
 
 def _convert(environment: Mapping[str, str], name: str, kind: Callable[[str], Any]) -> Any:
@@ -118,6 +131,40 @@ def _send_at_once() -> None:
     for one in found:
         if one.family in {socket.AF_INET, socket.AF_INET6} and one.type == socket.SOCK_STREAM and one.fileno() >= 0:
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _limit_heads(protocol: Any, app: App) -> None:
+    """Give the heads of requests a deadline, in a class of uvicorn's that reads connections."""
+    made, received, lost = protocol.connection_made, protocol.data_received, protocol.connection_lost
+
+    def connection_made(self: Any, transport: Any) -> None:
+        made(self, transport)
+        self.head_timer = self.loop.call_later(app.limits.head_s, transport.close)
+
+    def data_received(self: Any, data: bytes) -> None:
+        received(self, data)
+        if self.cycle is not None and not self.cycle.response_complete:  # there is a head, and an application at work
+            self.head_timer.cancel()
+            self.head_began = False
+        elif not getattr(self, "head_began", False):
+            self.head_timer.cancel()
+            self.head_timer = self.loop.call_later(app.limits.head_s, _end_slow_head, self, app)
+            self.head_began = True
+
+    def connection_lost(self: Any, error: Exception | None) -> None:
+        self.head_timer.cancel()
+        lost(self, error)
+
+    protocol.connection_made, protocol.data_received = connection_made, data_received
+    protocol.connection_lost = connection_lost
+
+
+def _end_slow_head(connection: Any, app: App) -> None:
+    address = connection.client[0] if connection.client else "unknown"
+    response = None if connection.transport.is_closing() else app.refuse_head(address)
+    if response is not None:
+        connection.transport.write(encode(response, keep_alive=False))
+    connection.transport.close()
 
 
 class _AtEnd(logging.Handler):

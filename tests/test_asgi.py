@@ -1,11 +1,14 @@
 """The application behind a real uvicorn: each answer and its line, and clients that mean no good."""
 
 import asyncio
+import contextlib
 import json
 import re
+import select
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -24,7 +27,7 @@ from pipeline.service import Request, Response
 from pipeline.serving import serving
 from sevenfold.capture import ChannelLog
 
-LIMITS = {"body_bytes": 20_000, "body_s": 1.0, "bodies": 2, "inline_bytes": 10_000, "linger_s": 1.0}
+LIMITS = {"head_s": 1.0, "body_bytes": 20_000, "body_s": 1.0, "bodies": 2, "inline_bytes": 10_000, "linger_s": 1.0}
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 OVERFLOWING = dict.fromkeys(ROW, 1.7e308)
 KNOWN = "expected one of /predict, /health, /schema, got"
@@ -152,6 +155,37 @@ def test_a_body_that_comes_too_slowly_is_cut_off(server: Server) -> None:
         "request_id": "slow",
     }
     assert logged(server, "slow") == request("/predict", 408, error_type="too_slow")
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_head_that_drips_is_cut_off_in_time_though_the_client_never_falls_silent(server: Server, number: int) -> None:
+    address = f"127.0.0.{40 + number}"  # another loopback address, to find the line by
+    client = socket.create_connection(("127.0.0.1", server.port), timeout=30, source_address=(address, 0))
+    if number == 2:  # on a connection that is kept alive, where the first head came in two parts
+        client.sendall(b"GET /health HTTP/1.1\r\n")
+        time.sleep(0.1)
+        client.sendall(b"Host: x\r\n\r\n")
+        assert client.recv(12) == b"HTTP/1.1 200"
+        time.sleep(0.1)
+        assert b"uptime_s" in client.recv(10_000)
+    started = time.monotonic()
+    client.sendall(b"POST /predict HTTP/1.1\r\n")
+    with contextlib.suppress(ConnectionError):
+        while time.monotonic() < started + 10 and not select.select([client], [], [], 0.1)[0]:
+            client.sendall(b"X-Drip: 1\r\n")
+    assert time.monotonic() - started < 3
+    answer = received(client)
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert "expected the head of a request within 1 s" in json.loads(answer.partition(b"\r\n\r\n")[2])["error"]
+    (event,) = server.events("api", client_address=address, http_response_status_code=408)
+    assert (event.fields["error_type"], event.fields["http_request_method"]) == ("too_slow", "_OTHER")
+
+
+def test_who_connects_and_says_nothing_is_not_waited_for(server: Server) -> None:
+    started = time.monotonic()
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as client:
+        assert client.recv(1) == b""
+    assert 0.9 < time.monotonic() - started < 5
 
 
 def test_an_endless_body_is_cut_off(server: Server) -> None:

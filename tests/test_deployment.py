@@ -16,7 +16,7 @@ from small_model import ROW, save_trained
 from uvicorn_server import Server, ask, launched, uvicorn, wait_for
 
 import main
-from pipeline.deployment import Settings, adopt_uvicorn
+from pipeline.deployment import Settings, adopt_uvicorn, make_app
 
 BEGIN = ["Started server process [{}]", "Waiting for application startup.", "Application startup complete."]
 END = ["Shutting down", "Waiting for application shutdown.", "Application shutdown complete."]
@@ -173,7 +173,7 @@ def loggers() -> Iterator[None]:
 def test_what_connects_to_a_socket_that_the_parent_bound_is_answered_without_delay() -> None:
     with socket.socket() as listening, socket.socket() as client:  # as uvicorn makes it: of no protocol
         listening.bind(("127.0.0.1", 0))
-        adopt_uvicorn(lambda: None)
+        adopt_uvicorn(make_app(), lambda: None)
         listening.listen()
         client.connect(listening.getsockname())
         with listening.accept()[0] as connection:
@@ -187,7 +187,7 @@ def test_uvicorn_keeps_on_the_console_what_loguru_does_not_show(capsys: pytest.C
     access.addHandler(logging.StreamHandler())
     errors.setLevel("DEBUG")
     ended: list[str] = []
-    adopt_uvicorn(lambda: ended.append("closed"))
+    adopt_uvicorn(make_app(), lambda: ended.append("closed"))
     errors.debug("in detail")
     errors.warning("Invalid HTTP request received.")
     errors.error("Exception in ASGI application")

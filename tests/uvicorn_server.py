@@ -29,9 +29,10 @@ def create_app() -> App:
     """Make the application as main.create_app does, with the options that a test gives in an environment variable."""
     options = json.loads(os.environ["TEST_OPTIONS"])
     handle = sinks.configure("logs", intercept={deployment.UVICORN: "api"}, **options.get("sinks", {}))
-    deployment.adopt_uvicorn(handle.close)
     settings = deployment.Settings(**options.get("settings", {}))
-    return deployment.make_app(settings, limits=Limits(**options.get("limits", {})), worker_id=f"pid-{os.getpid()}")
+    app = deployment.make_app(settings, limits=Limits(**options.get("limits", {})), worker_id=f"pid-{os.getpid()}")
+    deployment.adopt_uvicorn(app, handle.close)
+    return app
 
 
 class Server:
