@@ -453,20 +453,20 @@ def test_the_json_of_the_audit_file_is_one_line_whatever_names_and_threads_hold(
 
 
 def test_what_the_standard_library_logs_lands_in_the_channel_that_is_asked_for(tmp_path: Path) -> None:
-    with configure(tmp_path, console=None, intercept={"some.library": "training"}):
-        logging.getLogger("some.library.part").warning("told %s", "once", extra={"n": 2})
+    with configure(tmp_path, console=None, intercept={"vendor.client": "training"}):
+        logging.getLogger("vendor.client.part").warning("told %s", "once", extra={"n": 2})
         logging.getLogger("other").error("no channel")
-    logging.getLogger("some.library.part").warning("after the end")
+    logging.getLogger("vendor.client.part").warning("after the end")
     (event,) = read_events(tmp_path / "ml_pipeline.log")
     assert (event.level, event.message) == ("WARNING", "told once")
-    assert event.fields == {"logger": "some.library.part", "n": 2}
+    assert event.fields == {"logger": "vendor.client.part", "n": 2}
     assert [event.message for event in read_events(tmp_path / "errors.log")] == ["no channel"]
 
 
 def test_an_unknown_channel_for_a_library_is_named_and_the_handlers_in_force_stay(tmp_path: Path) -> None:
     with configure(tmp_path / "good", console=None):
         with pytest.raises(ValueError, match=r"^intercept: unknown channel 'trainig'; known: training, "):
-            configure(tmp_path / "bad", intercept={"some.library": "trainig"})
+            configure(tmp_path / "bad", intercept={"vendor.client": "trainig"})
         logger.bind(channel="training").info("still logged")
     assert len(read_events(tmp_path / "good" / "ml_pipeline.log")) == 1
 
