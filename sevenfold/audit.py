@@ -119,7 +119,7 @@ class Chain:
         head file alone, once another process has written or a second has passed.
         """
         now = monotonic()
-        if now >= self._glance_at:  # a path is looked up at the cost of a third of all the rest
+        if now >= self._glance_at:  # looking a path up costs a fifth of all the rest
             if now >= self._look_at or not os.access(self._log_path, os.F_OK):
                 return None
             self._glance_at = now + MEASURE_S

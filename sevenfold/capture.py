@@ -30,14 +30,14 @@ from loguru import logger
 from sevenfold.batches import BATCH, rows_of
 from sevenfold.filters import AUDIT, ERRORS, INFO, Gate, make_routes
 from sevenfold.handlers import LineFormat, nowhere
-from sevenfold.lines import LINE, Record, has_exception, render
+from sevenfold.lines import Record, has_exception, render
 from sevenfold.redaction import Redactor
 from sevenfold.rendering import Renderer
 
 if TYPE_CHECKING:
     from sinks import Channel, Sinks
 
-_CONTENTS = "sevenfold_contents"
+_CONTENTS, _LINES = "sevenfold_contents", "sevenfold_lines"  # on the record, of a batch one for each row
 _SWALLOWED = pytest.StashKey[list[str]]()
 # What a logger holds besides its handlers; loguru's handlers share the dict of the levels' colours.
 _CORE_STATE = ("min_level", "extra", "patcher", "activation_list", "activation_none", "enabled")
@@ -161,7 +161,7 @@ class ChannelLog:
     def _format(self, record: Any) -> str:
         # Here, outside of the handler's lock: somebody's ``repr`` may log, too.
         record[_CONTENTS] = [self._line.renderer.redactor.contents_of(one) for one in self._rows(record)]
-        record[LINE] = [render(record, contents) for contents in record[_CONTENTS]]
+        record[_LINES] = [render(record, contents) for contents in record[_CONTENTS]]
         return ""
 
     def _rows(self, record: Record) -> Iterable[Record]:
@@ -175,7 +175,7 @@ class ChannelLog:
     def _write(self, message: Any) -> None:
         record = message.record
         told = ("exception_type", "exception_message") if has_exception(record) else ()
-        self._lines += record[LINE]
+        self._lines += record[_LINES]
         self.records += [
             CapturedRecord(
                 time=record["time"],

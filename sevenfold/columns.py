@@ -25,7 +25,7 @@ def is_nested(column: Any) -> bool:
     return column.ndim > 1 if isinstance(column, np.ndarray) else bool(column) and type(column[0]) is list
 
 
-def item_texts(column: Any, write: Write, redactor: Redactor) -> list[str] | None:
+def item_texts(column: Any, write: Write, redactor: Redactor, *, nested: bool) -> list[str] | None:
     """Write each item of a column as a record's line has it.
 
     Parameters
@@ -36,6 +36,8 @@ def item_texts(column: Any, write: Write, redactor: Redactor) -> list[str] | Non
         Writes one plain value: `lines.value_text` or `values.to_json`.
     redactor : Redactor
         Takes secrets out of texts.
+    nested : bool
+        Whether the whole column, of which this may be a part, holds a list in each row; see `is_nested`.
 
     Returns
     -------
@@ -48,8 +50,8 @@ def item_texts(column: Any, write: Write, redactor: Redactor) -> list[str] | Non
             return _number_texts(column, write)
         column = plain(column) if column.dtype.kind == "f" else column.tolist()
     kinds = set(map(type, column))
-    if kinds == {list}:
-        return _list_texts(column)
+    if nested:
+        return _list_texts(column) if kinds == {list} else None
     if kinds <= {str, type(None)}:
         return _string_texts(column, write, redactor)
     return _scalar_texts(column, write, redactor) if kinds <= _SCALARS else None

@@ -207,7 +207,7 @@ class RotatingFile:
         rotation = self._rotation
         if rotation.max_bytes is not None:
             # The end of the file is the one size that has all writers' lines in it. Asking for it at each line took a
-            # quarter of the time of an append, and threads queue for the interpreter after each system call.
+            # fifth of the time of an append, and threads queue for the interpreter after each system call.
             self._unseen += n_bytes
             if self._unseen > self._trusted or now >= self._measure_at:
                 size = os.lseek(self._fd, 0, os.SEEK_END)

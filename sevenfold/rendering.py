@@ -3,7 +3,7 @@
 The quick way skips the plain values: it writes what orjson can write as it is, and remembers which texts and which sets
 of keys it has found harmless. As soon as anything else turns up (an exception, a secret's name, NaN, an object), the
 record goes to `Redactor.contents_of` and `lines.render`, which define what a line is; tests hold the two together.
-A record of five fields takes the quick way in a fifth of the time.
+A record of five fields takes the quick way in an eighth of the time.
 """
 
 from collections.abc import Callable, Hashable

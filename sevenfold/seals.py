@@ -58,7 +58,7 @@ class Seal:
     mac: str
 
 
-class Head(NamedTuple):  # a frozen dataclass takes four times as long to make, and each event makes one
+class Head(NamedTuple):  # a frozen dataclass takes three times as long to make, and each event makes one
     """The last line that was acknowledged, and where the log file ended then.
 
     Attributes

@@ -112,6 +112,9 @@ QUICK = [
     [[0.1], [0.2], [0.3]],
 ]
 EXACT = [
+    np.fromiter([[1], [2], [3]], dtype=object),
+    [0.5, [1], [2]],
+    [[1], 0.5, 0.25],
     [[1, None], [2, 3], [4, 5]],
     [[NAN], [1.0], [2.0]],
     [["a"], ["b"], ["c"]],
@@ -180,6 +183,20 @@ def test_a_batch_of_many_chunks_is_written_as_row_by_row() -> None:
     assert written(with_(batch=batch)) == one_by_one({}, batch, n_rows)
 
 
+@pytest.mark.parametrize("first", [0.5, [0.5]], ids=["a number", "a list"])
+@pytest.mark.parametrize("rest", [1.5, [1.5, 2]], ids=["then numbers", "then lists"])
+def test_a_column_may_change_its_kind_from_chunk_to_chunk(first: Any, rest: Any) -> None:
+    batch = {"x": [first] * CHUNK_ROWS + [rest] * 3, "features": {"inner": [first] * CHUNK_ROWS + [rest] * 3}}
+    assert written(with_(batch=batch)) == one_by_one({}, batch, CHUNK_ROWS + 3)
+
+
+def test_a_batch_in_itself_is_a_field() -> None:
+    for batch in ({"a": [1]}, {}):
+        batch["itself"] = batch  # type: ignore[assignment]
+        assert rows_of(RENDERER, with_(batch=batch)) is None
+        assert parse(RENDERER(with_(batch=batch))).fields == {"batch": plain(batch)}
+
+
 def test_columns_stand_where_the_batch_does() -> None:
     record = with_(a=1, batch={"b": [2, 3], "a": [4, 5]}, c=6)
     assert [text.partition(" | prediction | ")[2] for text in written(record).splitlines()] == [
@@ -207,7 +224,15 @@ def test_a_row_that_looks_like_a_mark_changes_nothing(monkeypatch: pytest.Monkey
     [
         *(5, "text", [1, 2], np.zeros(3), {}, {"a": "text"}, {"a": []}, {"a": np.zeros((0, 2))}, {"a": np.array(1)}),
         *({"a": [1], "b": [1, 2]}, {"a": [1], "b": "x"}, {"a": (1, 2)}, {"a": {}}, {"a": {"b": [1], "c": [1, 2]}}),
-        *({1: [1]}, {"a": {1: [1]}}, {"channel": ["audit"]}, {"a": {"b": 1}}, {"a": None}, {"a": 1.5}),
+        *(
+            {1: [1]},
+            {"a": {1: [1]}},
+            {"channel": ["audit"]},
+            {"a": {"b": 1}},
+            {"a": None},
+            {"a": 1.5},
+            {"a": {"b": {"c": [1]}}},
+        ),
     ],
     ids=ascii,
 )
