@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from heapq import merge
 from itertools import chain
+from operator import attrgetter
 from pathlib import Path
 from typing import IO, TypeAlias, cast
 
@@ -21,6 +23,7 @@ Keep: TypeAlias = Callable[[Event], bool]
 _TRIES = 100
 _LATE_S = 2 * LOOK_S  # for how long after a rotation a writer may still write to the old file
 _MAX_LATE = 8  # files that are looked at for so long
+_MOST_LATE = 10_000  # events, should a clock have been set back
 _SINCE_MARGIN = timedelta(minutes=1)
 
 
@@ -123,15 +126,20 @@ class Family:
         self._known |= {one.stamp for one in files.rotated}
         live = None if files.live is None else Scanner(self.path, files.live, self._on_bad)
         try:
+            late: list[Event] = []
             for one in files.rotated:
                 scanner = self.open(one)
                 if scanner is None:
                     on_missing(one.stamp)
                 else:
-                    yield from self._wanted(scanner.read(files.ends.get(one.stamp, NEVER)))
-            if live is not None:
+                    events = _merged(late, self._wanted(scanner.read(files.ends.get(one.stamp, NEVER))))
+                    late = []
+                    yield from _before(one.time, events, late)
+            if live is None:
+                yield from late
+            else:
                 self._live = live if follow else None
-                yield from self._wanted(live.until(files.end) if follow else live.read(files.end))
+                yield from _merged(late, self._wanted(live.until(files.end) if follow else live.read(files.end)))
         finally:
             if live is not None and self._live is None:
                 live.close()
@@ -197,6 +205,23 @@ def log_files(folder: Path) -> list[Path]:
         elif name == path.name:
             found.add(path)
     return sorted(found)
+
+
+def _merged(late: list[Event], events: Iterator[Event]) -> Iterator[Event]:
+    return merge(late, events, key=attrgetter("time")) if late else events
+
+
+def _before(moment: datetime, events: Iterable[Event], late: list[Event]) -> Iterator[Event]:
+    """Pass the events from before a rotation, and put the others to those that are late.
+
+    A writer that hasn't seen the rotation yet writes on to the old file while another begins the new one. Merged into
+    that, what each of them wrote stays in its order, also beside what it wrote to other files.
+    """
+    for event in events:
+        if event.time < moment or len(late) >= _MOST_LATE:
+            yield event
+        else:
+            late.append(event)
 
 
 def _open(path: Path) -> IO[bytes] | None:

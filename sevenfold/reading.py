@@ -40,7 +40,8 @@ def read(
     Parameters
     ----------
     path : str or Path
-        A log file: its rotated siblings are read first, oldest to newest, then the file itself, each in its own order.
+        A log file: its rotated siblings are read first, oldest to newest, then the file itself, each in its own order;
+        what a process wrote to a file that another had just rotated comes by its time among the lines of the next.
         Or a folder: all its log files, merged by time. There, an error that stands in its channel's file and in that
         of the errors comes once, with its traceback.
     channel : str, optional

@@ -21,6 +21,7 @@ from loguru import logger
 from test_lines import KEYS, TEXT, VALUES, WORDS
 
 import sinks
+from sevenfold import families
 from sevenfold.lines import Event, parse
 from sevenfold.names import Names
 from sevenfold.reading import read
@@ -46,7 +47,8 @@ def write(path: Path, *numbers: int, end: str = "") -> Path:
 
 
 def rotated(path: Path, minute: int, suffix: str = "") -> Path:
-    return path.with_name(f"{path.stem}.2026-11-23_08-{minute:02d}-00_000000{path.suffix}{suffix}")
+    stamp = f"{START + timedelta(minutes=minute):%Y-%m-%d_%H-%M-%S}_000000"
+    return path.with_name(f"{path.stem}.{stamp}{path.suffix}{suffix}")
 
 
 def numbers(events: Iterator[Event]) -> list[int]:
@@ -113,19 +115,37 @@ def test_a_missing_file_is_told_at_once_and_an_empty_folder_has_no_events(tmp_pa
     assert list(read(api)) == list(read(tmp_path)) == []
 
 
+def test_late_lines_of_a_rotated_file_come_in_time(tmp_path: Path, api: Path) -> None:
+    write(rotated(api, 1, ".gz"), 0, 30, 62, 125)  # two of them when others wrote to the next files already
+    write(rotated(api, 2), 61, 63, 119, 124)
+    write(api, 121, 123, 126)
+    write(tmp_path / "errors.log", 122)
+    assert numbers(read(api)) == [0, 30, 61, 62, 63, 119, 121, 123, 124, 125, 126]
+    assert numbers(read(tmp_path)) == [0, 30, 61, 62, 63, 119, 121, 122, 123, 124, 125, 126]
+    api.unlink()
+    assert numbers(read(api)) == [0, 30, 61, 62, 63, 119, 124, 125]
+
+
+def test_a_file_whose_clock_was_set_back_is_read_whole(api: Path) -> None:
+    n = families._MOST_LATE + 5
+    write(rotated(api, 1), *range(60, 60 + n))
+    write(api, 61)
+    assert sorted(numbers(read(api))) == sorted([*range(60, 60 + n), 61])
+
+
 @pytest.mark.parametrize("through", ["file", "folder"])
 def test_files_that_are_rotated_compressed_and_deleted_meanwhile_are_read_once(api: Path, through: str) -> None:
-    for minute in range(1, 5):
-        write(rotated(api, minute), *range(1000 * minute, 1000 * minute + 1000))
+    for minute in range(40, 120, 20):  # each holds its last 1,000 seconds
+        write(rotated(api, minute), *range(50 * minute - 1000, 50 * minute))
     write(api, *range(5000, 6000))
     events = read(api if through == "file" else api.parent)
     found = [next(events).fields["n"]]
-    write(rotated(api, 2, ".gz"), *range(2000, 3000))  # compressed
-    rotated(api, 2).unlink()
-    rotated(api, 3).unlink()  # deleted by retention
-    api.rename(rotated(api, 5))  # rotated, and compressed at once
-    write(rotated(api, 5, ".gz"), *range(5000, 6000))
-    rotated(api, 5).unlink()
+    write(rotated(api, 60, ".gz"), *range(2000, 3000))  # compressed
+    rotated(api, 60).unlink()
+    rotated(api, 80).unlink()  # deleted by retention
+    api.rename(rotated(api, 120))  # rotated, and compressed at once
+    write(rotated(api, 120, ".gz"), *range(5000, 6000))
+    rotated(api, 120).unlink()
     write(api, 6000)
     assert found + numbers(events) == [n for n in range(1000, 6000) if not 3000 <= n < 4000]
 
@@ -430,7 +450,7 @@ def test_lines_longer_than_a_block_are_read(api: Path) -> None:
 
 def test_memory_does_not_grow_with_the_files(tmp_path: Path, api: Path) -> None:
     text = "".join(line(n, fields=' features={"a":0.5,"b":[1,2,3]}') for n in range(1000))
-    for minute in range(1, 11):
+    for minute in range(17, 27):
         rotated(api, minute, ".gz").write_bytes(gzip.compress(text.encode(), 1))
     api.write_text(text)
     for path in (api, tmp_path):
