@@ -561,13 +561,17 @@ def test_memory_stays_flat(work: Work, n_lines: int) -> None:
 
 
 WITHOUT_LOCKS = """
-import os, pathlib, sys
+import contextlib, os, pathlib, sys
 sys.modules["fcntl"] = None
 rename = pathlib.Path.rename
 
+def open_files():
+    for fd in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(FileNotFoundError):  # another thread has closed it
+            yield os.readlink(f"/proc/self/fd/{fd}")
+
 def rename_as_windows_does(self, target):
-    opened = [os.path.realpath(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd")]
-    if str(self) in opened:
+    if str(self) in open_files():
         raise PermissionError(13, "another program has the file open", str(self))
     return rename(self, target)
 

@@ -286,17 +286,20 @@ def _wait_for(condition: Any, seconds: float = 60) -> None:
 
 
 AS_ON_WINDOWS = """
-import builtins, functools, os, sys
+import contextlib, functools, os, sys
 sys.modules["fcntl"] = None
 for name in ("fork", "O_NOFOLLOW", "geteuid", "register_at_fork"):
     if hasattr(os, name):
         delattr(os, name)
 
+def open_files():
+    for fd in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(FileNotFoundError):  # another thread has closed it
+            yield os.readlink(f"/proc/self/fd/{fd}")
+
 def refuse_if_open(function):
     def refusing(source, *arguments, **options):
-        real = os.path.realpath(source)
-        held = [os.path.realpath(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd")]
-        if real in held:
+        if os.path.realpath(source) in open_files():
             raise PermissionError(13, "the file is used by another process", str(source))
         return function(source, *arguments, **options)
     return refusing
