@@ -299,11 +299,11 @@ def _add_handlers(
     ids = []
     rows = [route.channel for route in routes]
     if strict:
-        ids.append(_add(nowhere, 0, Gate(tuple(row.name for row in rows)), format="", catch=False))
+        ids.append(_add(nowhere, 0, Gate(tuple(row.name for row in rows)).accepts, format="", catch=False))
     if console_level is not None:
         shown = {row.name: max(console_level, level_no(row.console_level)) for row in rows}
         console = Console(tuple(row.name for row in rows), line.renderer.redactor)
-        ids.append(_add(console, console_level, OnConsole(shown, console_level), format=line))
+        ids.append(_add(console, console_level, OnConsole(shown, console_level).accepts, format=line))
     for route in routes:
         name = route.channel.name
         options: dict[str, Any] = {"format": line}

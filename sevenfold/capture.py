@@ -143,7 +143,7 @@ class ChannelLog:
 
     def _gate(self, record: Mapping[str, Any]) -> bool:
         try:
-            return Gate(tuple(row.name for row in self._table))(record)
+            return Gate(tuple(row.name for row in self._table)).accepts(record)
         except ValueError as error:
             place = f"{record['file'].name}:{record['line']}"
             self._unknown.append(f"{error} (raised at {place} and swallowed; expected? call channel_log.clear())")

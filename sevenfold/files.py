@@ -103,11 +103,12 @@ class RotatingFile:
         OSError
             If there is no file, and none can be made.
         """
+        # The end of the file is the one size that has all writers' lines in it. Asking for it at each line took a fifth
+        # of the time of an append, and threads queue for the interpreter after each system call.
+        self._unseen += n_bytes
         now = time.monotonic()
-        if now >= self._look_at:
-            self._look(now)
-        if self._is_full(n_bytes, now):
-            self._rotate(now)
+        if now >= self._measure_at or self._unseen > self._trusted:
+            self._measure(n_bytes, now)
 
     def write(self, data: bytes) -> None:
         """Write whole lines to the file as it is, full or not.
@@ -163,6 +164,7 @@ class RotatingFile:
         self._rotate_from = 0.0
         self._due = float("inf")
         self._measure_at = 0.0
+        self._unseen = self._trusted = 0.0  # bytes
 
     def _look(self, now: float) -> None:
         """See whether the path is still the open file: logrotate, an outsider or another writer may have moved it."""
@@ -197,25 +199,28 @@ class RotatingFile:
         self._look_at = time.monotonic() + LOOK_S
         self._due = float("inf")
         self._measure_at = 0.0
-        self._unseen = self._trusted = 0  # bytes
 
     def _close(self) -> None:
         _close(self._fd)
         self._forget()
 
-    def _is_full(self, n_bytes: int, now: float) -> bool:
+    def _measure(self, n_bytes: int, now: float) -> None:
+        if now >= self._look_at:
+            self._look(now)
+        if self._is_full(n_bytes):
+            self._rotate(now)
+        if self._rotation.schedule is None:
+            self._measure_at = now + MEASURE_S
+
+    def _is_full(self, n_bytes: int) -> bool:
         rotation = self._rotation
-        if rotation.max_bytes is not None:
-            # The end of the file is the one size that has all writers' lines in it. Asking for it at each line took a
-            # fifth of the time of an append, and threads queue for the interpreter after each system call.
-            self._unseen += n_bytes
-            if self._unseen > self._trusted or now >= self._measure_at:
-                size = os.lseek(self._fd, 0, os.SEEK_END)
-                self._unseen = n_bytes
-                self._trusted = (rotation.max_bytes - size) // TRUSTED_PART
-                self._measure_at = now + MEASURE_S
-                if size and size + n_bytes > rotation.max_bytes:
-                    return True
+        if rotation.max_bytes is None:
+            self._trusted = float("inf")
+        else:
+            size = os.lseek(self._fd, 0, os.SEEK_END)
+            self._unseen, self._trusted = n_bytes, (rotation.max_bytes - size) // TRUSTED_PART
+            if size and size + n_bytes > rotation.max_bytes:
+                return True
         if rotation.schedule is None:
             return False
         if self._due == float("inf"):  # only now, since an empty file is begun by whoever writes first

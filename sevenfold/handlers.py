@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from time import monotonic
 from types import SimpleNamespace
 from typing import Any
@@ -26,8 +27,6 @@ from sevenfold.values import escape_json
 
 NOTICE_S = 10.0  # between two notices about the same file
 _ORIGINAL = "sevenfold_original"
-# What `escape_json` looks for has one of these in it: DEL, C1 controls, the Arabic mark, and the blocks of U+2000.
-_SUSPECT = (b"\x7f", b"\xc2", b"\xd8\x9c", b"\xe2\x80", b"\xe2\x81")
 _NOT_PLAIN = frozenset({np.ndarray, np.float64})  # what is written the quick way all the same
 
 
@@ -237,14 +236,22 @@ class ErrorsSink(LineSink):
         return line + indent(self._redactor.traceback(rendered, record["exception"][1]))
 
 
-def _encoded(text: str) -> bytes:
-    """Encode JSON with everything escaped that a terminal or a reader might obey."""
+def _encoded(text: str, icon: str) -> bytes:
+    """Encode loguru's JSON with everything escaped that a terminal or a reader might obey; ``icon`` is its level's."""
     try:
         data = text.encode()
     except UnicodeEncodeError:  # a lone surrogate
         return escape_json(text).encode()
-    # The icon of the level makes nearly all of loguru's JSON non-ASCII, so a regular expression would search it all.
-    return escape_json(text).encode() if any(part in data for part in _SUSPECT) else data
+    # The icon alone makes nearly all of loguru's JSON non-ASCII: lengths tell that in a tenth of the time of a search.
+    if len(data) - len(text) == _surplus_bytes(icon) and b"\x7f" not in data:
+        return data
+    return escape_json(text).encode()
+
+
+@lru_cache
+def _surplus_bytes(icon: str) -> int:
+    """Give how many bytes more than characters an icon has; -1 if it must be escaped itself."""
+    return len(icon.encode()) - len(icon) if escape_json(icon) == icon else -1
 
 
 class AuditSink(LineSink):
@@ -267,7 +274,7 @@ class AuditSink(LineSink):
         record = message.record
         if _ORIGINAL in record:
             record.update(record.pop(_ORIGINAL))
-        self._chain.append(_encoded(str(message)))
+        self._chain.append(_encoded(str(message), str(record["level"].icon)))
         self.events += 1
 
     def stop(self) -> None:

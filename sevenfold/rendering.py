@@ -7,7 +7,7 @@ A record of five fields takes the quick way in an eighth of the time.
 """
 
 from collections.abc import Callable, Hashable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import numpy as np
@@ -21,8 +21,6 @@ from sevenfold.values import escape_json, plain
 _NUMBERS: Final = frozenset({int, float})
 _PLAIN: Final = frozenset({int, float, bool, str})
 _NULL: Final = b"null"  # orjson's word for NaN and the infinities
-_SECOND: Final = timedelta(seconds=1)
-_NO_TIME: Final = timedelta()
 _MAX_LENGTH = 200  # characters of what is worth remembering
 _MAX_REMEMBERED = 4096  # of each kind; then it starts anew, since texts come from outside
 
@@ -80,7 +78,7 @@ class Renderer:
         """Give the second as text, and the microseconds."""
         second, text = self._second
         passed = time - second
-        if not _NO_TIME <= passed < _SECOND:
+        if passed.days or passed.seconds:
             second = time.astimezone(UTC).replace(microsecond=0)
             text = second.isoformat()[:-6].encode()
             self._second = second, text
