@@ -16,6 +16,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -173,7 +174,9 @@ def configure(
     routes = make_routes(table, level, console_level)
     defaults = {"rotation": rotation, "retention": retention, "compression": compression}
     key = None if audit_key is None else read_key(Path(audit_key), Path(log_dir))
-    sinks = _open_sinks(Path(log_dir), table, defaults, line.renderer.redactor, key)
+    others = [route for route in routes if route.channel.name != ERRORS]
+    errors = partial(ErrorsSink, redactor=line.renderer.redactor, others=others)
+    sinks = _open_sinks(Path(log_dir), table, defaults, errors, key)
     _remove_replaced()
     ids = _add_handlers(routes, sinks, line, console_level, strict=strict)
     interception = None if loggers is None else _intercept(loggers, routes, console_level)
@@ -260,7 +263,11 @@ def _intercept(loggers: Mapping[str, str | None], routes: tuple[Route, ...], con
 
 
 def _open_sinks(
-    log_dir: Path, table: tuple[Channel, ...], defaults: Mapping[str, Any], redactor: Redactor, key: bytes | None
+    log_dir: Path,
+    table: tuple[Channel, ...],
+    defaults: Mapping[str, Any],
+    errors: Callable[[RotatingFile, str], ErrorsSink],
+    key: bytes | None,
 ) -> dict[str, LineSink]:
     sinks: dict[str, LineSink] = {}
     with contextlib.ExitStack() as opened, _naming(log_dir):
@@ -269,7 +276,7 @@ def _open_sinks(
             file = RotatingFile(log_dir / row.file, **{**defaults, **own})
             opened.callback(file.stop)
             if row.name == ERRORS:
-                sinks[row.name] = ErrorsSink(file, row.name, redactor)
+                sinks[row.name] = errors(file, row.name)
             elif row.name == AUDIT:
                 sinks[row.name] = AuditSink(file, row.name, key)
             else:

@@ -28,7 +28,7 @@ import pytest
 from loguru import logger
 
 from sevenfold.batches import BATCH, rows_of
-from sevenfold.filters import AUDIT, ERRORS, INFO, Gate, make_routes
+from sevenfold.filters import AUDIT, INFO, Gate, make_routes
 from sevenfold.handlers import LineFormat, nowhere
 from sevenfold.lines import Record, has_exception, render
 from sevenfold.redaction import Redactor
@@ -169,8 +169,7 @@ class ChannelLog:
         rows = rows_of(self._line.renderer, record) if BATCH in record["extra"] else None
         if rows is None or AUDIT in self._channels(record):
             return [record]
-        in_file = set(self._channels(record)) - {ERRORS}
-        return rows.records() if in_file else [rows.summary]
+        return rows.records() if self._channels(record) else [rows.summary]
 
     def _write(self, message: Any) -> None:
         record = message.record

@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeAlias
 
 from loguru import logger
 
+from sevenfold.batches import BATCH
 from sevenfold.lines import has_exception
 from sevenfold.notices import notice
 from sevenfold.values import plain
@@ -89,8 +90,8 @@ class OnErrors:
     """Filter: what errors.log keeps.
 
     Errors and logged exceptions of all channels and of none; its own channel; and records of a channel that the
-    table lacks where the console doesn't show them, so that a misspelt name loses nothing. Each such name is told on
-    stderr once.
+    table lacks where the console doesn't show them, or shows one line for the rows of a batch, so that a misspelt name
+    loses nothing. Each such name is told on stderr once.
 
     Attributes
     ----------
@@ -118,7 +119,8 @@ class OnErrors:
             return False  # nearly all
         if no >= ERROR or (no >= INFO and has_exception(record)):
             return True
-        return bool(no >= self.level and (channel == ERRORS if known else no < self.console_level))
+        kept = channel == ERRORS if known else no < self.console_level or BATCH in record["extra"]
+        return bool(kept and no >= self.level)
 
     def _notice(self, channel: object) -> None:
         text = unknown_channel(channel, self.names)

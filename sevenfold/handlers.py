@@ -6,7 +6,7 @@ line, since ``opt(raw=True)`` bypasses formats. All of this pickles, so that a l
 
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -19,6 +19,7 @@ import numpy as np
 from sevenfold.audit import Chain
 from sevenfold.batches import BATCH, ROWS, rows_of
 from sevenfold.files import RotatingFile
+from sevenfold.filters import Route
 from sevenfold.lines import LINE, Record, escape, has_exception, indent, timestamp
 from sevenfold.notices import describe, notice
 from sevenfold.redaction import Redactor
@@ -215,14 +216,22 @@ class ErrorsSink(LineSink):
         As for `LineSink`.
     redactor : Redactor
         Takes secrets out of the traceback, which is rendered after the line.
+    others : sequence of Route
+        The ways to the other files.
     """
 
-    def __init__(self, file: RotatingFile, channel: str, redactor: Redactor) -> None:
+    def __init__(self, file: RotatingFile, channel: str, redactor: Redactor, others: Sequence[Route]) -> None:
         super().__init__(file, channel)
         self._redactor = redactor
+        self._others = others
 
     def write(self, message: Any) -> None:
-        """Append the line, of a batch the one that stands for its rows, and the traceback."""
+        """Append the line and the traceback; of a batch its rows, too, unless another file has them."""
+        record = message.record
+        if record[ROWS] is not None and not any(route.accepts(record) for route in self._others):
+            super().write(message)
+            if not has_exception(record):
+                return
         self._write_line(self._text(message))
 
     def _text(self, message: Any) -> str:

@@ -1,6 +1,7 @@
 """A batch writes what a call for each row would."""
 
 import sys
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -300,6 +301,30 @@ def test_console_and_errors_have_one_line_and_the_audit_trail_the_field(
     }
 
 
+@pytest.mark.parametrize("console", ["INFO", None])
+@pytest.mark.parametrize("channel", ["predictons", "errors"])
+def test_rows_that_no_other_file_has_are_in_errors_log(
+    logs: Path, channel: str, console: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with sinks.configure(logs, console=console):
+        log = logger.bind(channel=channel)
+        log.info("prediction", batch={"n": np.arange(3)})
+        log.opt(exception=ValueError("bad")).info("failed", batch={"n": [3, 4]})
+    found = [(event.fields.get("n"), event.exception is None) for event in read_events(logs / "errors.log")]
+    assert found == [(0, True), (1, True), (2, True), (3, True), (4, True), (None, False)]
+    assert ("unknown channel" in capsys.readouterr().err) == (channel != "errors")
+
+
+def test_rows_that_their_channel_does_not_keep_are_in_errors_log(logs: Path) -> None:
+    table = tuple(replace(row, level="ERROR") if row.name == "predictions" else row for row in sinks.CHANNELS)
+    with sinks.configure(logs, channels=table, console=None):
+        log = logger.bind(channel="predictions").opt(exception=ValueError("bad"))
+        log.warning("failed", batch={"n": [1, 2]})
+        log.error("failed", batch={"n": [3]})
+    assert [event.fields.get("n") for event in read_events(logs / "errors.log")] == [1, 2, None, None]
+    assert [event.fields["n"] for event in read_events(logs / "predictions.log")] == [3]
+
+
 def test_an_exception_is_named_in_each_row(logs: Path) -> None:
     with sinks.configure(logs, console=None):
         logger.bind(channel="predictions").opt(exception=ValueError("bad")).error("failed", batch={"row": [1, 2]})
@@ -322,6 +347,8 @@ def test_a_captured_batch_is_its_rows(channel_log: ChannelLog) -> None:
         {"batch": {"n_rows": 2, "columns": ["n"]}},
     ]
     assert len(channel_log.text.splitlines()) == 4
+    logger.bind(channel="errors").info("failed", batch={"n": [1, 2]})
+    assert [record.fields for record in channel_log.channel("errors")] == [{"n": 1}, {"n": 2}]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="files can't be limited there")
