@@ -193,7 +193,8 @@ def compare(reference: Profile, batch: Column) -> Comparison:
 
 
 def _chi_squared(cells: Ints) -> list[Finding]:
-    return [Finding("chi_squared", *homogeneity(cells))] if cells.shape[1] > 1 else []
+    # All of a batch may be in no cell: where each level in it is new, they are a share that is tested by itself.
+    return [Finding("chi_squared", *homogeneity(cells))] if cells.shape[1] > 1 and cells.sum(axis=1).all() else []
 
 
 def _share(method: str, hits: Ints, sizes: Ints) -> list[Finding]:

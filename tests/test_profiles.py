@@ -71,6 +71,13 @@ def test_levels_too_rare_for_chi_squared_are_one_cell_with_the_new_ones() -> Non
     assert compared(reference, batch).cells.tolist() == [[600, 390, 10], [30, 60, 10]]
 
 
+@pytest.mark.parametrize("n_rows", [30, 50, 150, 300])
+def test_a_batch_of_nothing_but_new_levels_is_told_apart(n_rows: int) -> None:
+    found = compared(np.repeat(text("a", "b"), [3000, 3000]), np.repeat(text("new"), n_rows))
+    assert found.unseen == ("new",)
+    assert min(finding.p_value for finding in found.findings) < 1e-20
+
+
 def test_the_tests_of_numbers_are_those_of_scipy() -> None:
     reference, batch = np.arange(1000.0), np.append(np.arange(0.0, 750.0, 25.0), np.full(10, 990.0))
     # A cell needs 130 rows of both tables, for one of 40 rows to expect 5; the last takes what is left of the tail.
