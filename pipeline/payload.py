@@ -2,8 +2,10 @@
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -75,14 +77,15 @@ def read_payload(body: bytes, content_type: str, schema: Mapping[str, str]) -> P
     several = isinstance(content, list) and (not content or any(isinstance(one, list | dict) for one in content))
     rows = content if several else [content]
     _require_count(rows)
-    wrong = [
+    wrong = (
         f"row {number}: {one}" if several else one
         for number, row in enumerate(rows)
         for one in _wrong(row, schema)  # nothing, in a row that is well
-    ]
-    if wrong:
-        more = f"; and {len(wrong) - _MOST_NAMED} more" if len(wrong) > _MOST_NAMED else ""
-        raise RequestError(422, "wrong_fields", "; ".join(wrong[:_MOST_NAMED]) + more)
+    )
+    if named := list(islice(wrong, _MOST_NAMED)):
+        n_more = sum(1 for _ in wrong)  # counted only: there may be as many as rows times features
+        more = f"; and {n_more} more" if n_more else ""
+        raise RequestError(422, "wrong_fields", "; ".join(named) + more)
     return Payload([_ordered(row, schema) for row in rows], several)
 
 
@@ -116,9 +119,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     row = dict(pairs)
     if len(row) == len(pairs):
         return row
-    names = [name for name, _ in pairs]
     repetitive = _Repetitive(row)
-    repetitive.repeated = next(name for name in names if names.count(name) > 1)
+    repetitive.repeated = Counter(name for name, _ in pairs).most_common(1)[0][0]
     return repetitive
 
 

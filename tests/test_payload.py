@@ -1,5 +1,6 @@
 import json
 import math
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -114,6 +115,18 @@ def test_wrong_fields_are_422_and_each_is_named(content: Any, error: str | None)
 def test_no_more_than_twenty_wrong_fields_are_named() -> None:
     status, _, message = refusal([[1]] * 25)
     assert (status, message.count("expected 2 values"), message[-12:]) == (422, 20, "; and 5 more")
+
+
+def test_a_body_of_wrong_names_is_refused_in_no_more_time_and_memory_than_a_good_one() -> None:
+    n_names = 60_000
+    body = ("{" + ",".join(f'"{i}":1' for i in range(n_names)) + ',"7":1}').encode()
+    assert refusal(body)[2].startswith("7: given twice; ")  # took minutes when each name was counted
+    tracemalloc.start()
+    status, _, message = refusal(b"[" + b",".join([b"{}"] * 10_000) + b"]")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (status, message[-16:]) == (422, "; and 19980 more")
+    assert peak < 5_000_000
 
 
 @pytest.mark.parametrize(
