@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from threading import TIMEOUT_MAX
 from time import monotonic
 
 import numpy as np
@@ -174,7 +175,7 @@ class Monitor(Background):
                 left_s = None if self._due is None else self._due - monotonic()
                 if left_s is not None and left_s <= 0:
                     return True
-                self._changed.wait(left_s)
+                self._changed.wait(None if left_s is None else min(left_s, TIMEOUT_MAX))
         return False
 
 

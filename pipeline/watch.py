@@ -10,7 +10,7 @@ from loguru import logger
 from pipeline.auditing import audit
 from pipeline.background import Background
 from pipeline.drift import log_report
-from pipeline.payload import to_table
+from pipeline.payload import MAX_ROWS, to_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 log = logger.bind(channel="drift")
 
-QUEUE_BATCHES = 4
+QUEUE_BATCHES = 4  # and a request's rows, which come all at once
 
 
 class DriftWatch(Background):
@@ -50,7 +50,7 @@ class DriftWatch(Background):
         self, detector: DriftDetector, schema: Mapping[str, str], batch_rows: int = 500, *, worker_id: str | None = None
     ) -> None:
         if batch_rows < detector.min_rows:
-            raise ValueError(f"batch_rows must be at least {detector.min_rows}, got {batch_rows}")
+            raise ValueError(f"drift is found in batches of at least {detector.min_rows} rows, got {batch_rows}")
         self._detector = detector
         self._schema = dict(schema)
         self._batch_rows = batch_rows
@@ -78,7 +78,7 @@ class DriftWatch(Background):
 
     def _begin(self) -> None:
         super()._begin()
-        self._rows: deque[Row] = deque(maxlen=QUEUE_BATCHES * self._batch_rows)
+        self._rows: deque[Row] = deque(maxlen=QUEUE_BATCHES * self._batch_rows + MAX_ROWS)
         self._n_dropped = 0
         self._n_batches = 0
 

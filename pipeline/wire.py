@@ -50,10 +50,16 @@ class Wire:
 
     def wait(self) -> bool:
         """Wait for the first byte of a request; False if none came."""
-        if not self._buffer:
-            self.idle = True
-            with contextlib.suppress(OSError):
-                self._buffer += self._receive(monotonic() + self._idle_s)
+        self._drop_line_ends()
+        deadline = monotonic() + self._idle_s
+        with contextlib.suppress(OSError):
+            while not self._buffer:
+                self.idle = True
+                received = self._receive(deadline)
+                if not received:
+                    break
+                self._buffer += received
+                self._drop_line_ends()
         self.idle = not self._buffer
         self._deadline = monotonic() + self._request_s
         return not self.idle
@@ -120,10 +126,14 @@ class Wire:
         with contextlib.suppress(OSError):
             self._socket.shutdown(how)
 
+    def _drop_line_ends(self) -> None:
+        """Drop empty lines before a request (RFC 9112, 2.2): some clients send one behind a body."""
+        while self._buffer.startswith(b"\r\n"):
+            del self._buffer[:2]
+
     def _end_of_head(self) -> int:
         """Return where the head ends, -1 as long as that isn't known."""
-        while self._buffer.startswith(b"\r\n"):  # some clients send one behind a body
-            del self._buffer[:2]
+        self._drop_line_ends()
         end = self._buffer.find(b"\r\n\r\n")
         if _BARE_LINE_END.search(self._buffer, 0, len(self._buffer) if end < 0 else end):
             raise malformed("expected lines that end in CR LF")

@@ -106,7 +106,7 @@ def refused(port: int) -> bool:
     [
         (["--model", "none.npz"], "none.npz isn't there; make it with: python main.py"),
         (["--model", "bad.npz"], "bad.npz: expected a saved model, got a file that is damaged or something else"),
-        (["--drift-rows", "3"], "batch_rows must be at least 30, got 3"),
+        (["--drift-rows", "3"], "drift is found in batches of at least 30 rows, got 3"),
         (["--host", "192.0.2.7", "--port", "0"], None),
         (["--log-dir", "bad.npz"], "bad.npz: the log folder can't be written: it is a file"),
     ],

@@ -1,3 +1,4 @@
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -103,6 +104,16 @@ def test_a_window_that_gets_old_is_logged_though_nobody_asks(channel_log: Channe
     monitor.close()
     assert counts(channel_log) == [3, 3]  # and none without a request
     assert 0.049 <= length_s(channel_log.channel("monitoring")[0].fields) < 30
+
+
+def test_a_window_may_be_as_long_as_can_be(channel_log: ChannelLog) -> None:
+    monitor = Monitor(window_requests=2, window_s=math.inf)
+    for _ in range(3):
+        monitor.observe(OK)
+    time.sleep(0.1)
+    assert "monitor" in {thread.name for thread in threading.enumerate()}
+    monitor.close()
+    assert counts(channel_log) == [2, 1]
 
 
 def test_a_window_that_was_filled_does_not_end_the_next_one_early(channel_log: ChannelLog) -> None:

@@ -7,7 +7,7 @@ import pytest
 from log_files import told
 
 from pipeline.drift import DriftDetector, DriftReport
-from pipeline.payload import Row
+from pipeline.payload import MAX_ROWS, Row
 from pipeline.watch import QUEUE_BATCHES, DriftWatch
 from sevenfold.capture import ChannelLog
 
@@ -96,7 +96,17 @@ class Stuck(DriftDetector):
         return super().check(batch, batch_id=batch_id)
 
 
-def test_who_cannot_keep_up_lets_the_oldest_rows_go_and_says_how_many(channel_log: ChannelLog) -> None:
+def test_the_rows_of_the_largest_request_are_all_checked(channel_log: ChannelLog) -> None:
+    watch = DriftWatch(detector(), SCHEMA, 500)
+    watch.observe(rows(MAX_ROWS, seed=1))
+    watch.close()
+    assert [n_rows for _, n_rows, _ in verdicts(channel_log)] == [500] * (MAX_ROWS // 500)
+
+
+def test_who_cannot_keep_up_lets_the_oldest_rows_go_and_says_how_many(
+    channel_log: ChannelLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.watch.MAX_ROWS", 0)
     stuck = Stuck()
     watch = DriftWatch(stuck, SCHEMA, 100)
     watch.observe(rows(100, seed=1))
@@ -124,5 +134,5 @@ def test_a_check_that_fails_is_logged_and_the_next_batch_is_checked(channel_log:
 
 
 def test_a_batch_needs_as_many_rows_as_the_detector_asks_for() -> None:
-    with pytest.raises(ValueError, match=r"^batch_rows must be at least 30, got 29$"):
+    with pytest.raises(ValueError, match=r"^drift is found in batches of at least 30 rows, got 29$"):
         DriftWatch(detector(), SCHEMA, 29)
