@@ -165,6 +165,9 @@ def _findings(path: Path, trail: Trail, head: Head | None, against: Head | None,
         yield Finding(path, 0, 0, "head", note=note)
     witness = None if note else head
     yield from trail.findings(path, witness.seq if witness else 0, start)
+    last = max(trail.last.seq, witness.seq if witness else 0)
+    if start > max(last, 1):
+        yield Finding(path, 0, 0, "missing", start, start, f", the first that must be there: the last is {last}")
     for one, source in ((witness, "head"), (against, "checkpoint")):
         if one is not None and one.seq:
             yield from _about_witness(path, trail, one, source)

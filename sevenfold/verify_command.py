@@ -20,7 +20,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--log-dir", type=Path, default="logs", metavar="PATH", help="folder of the log files (default: %(default)s)")
     add("--key", type=Path, metavar="PATH", help="the key file that the trail is sealed with")
     add("--against", metavar="ID:SEQ:MAC", help="an earlier run's last line: prove that nothing up to it has changed")
-    add("--from", type=int, default=1, dest="start", metavar="SEQ", help="first event that must be there (default: 1)")
+    add(
+        "--from",
+        type=_event,
+        default=1,
+        dest="start",
+        metavar="SEQ",
+        help="first event that must be there (default: 1)",
+    )
 
 
 def run(options: argparse.Namespace, file: str) -> int:
@@ -49,6 +56,12 @@ def run(options: argparse.Namespace, file: str) -> int:
     with reader_may_leave():
         _show(verdict)
     return PROVED if verdict.proved else NOT_PROVED
+
+
+def _event(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"expected the number of an event, from 1, got {text!r}")
+    return int(text)
 
 
 def _show(verdict: Verdict) -> None:

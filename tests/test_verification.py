@@ -415,6 +415,8 @@ def test_what_was_removed_on_purpose_is_allowed_for(trail: Trail) -> None:
     delete_file(1)(trail)
     assert trail.findings(start=6) == []
     assert trail.findings(start=5) == ["file1:1: missing: event 5"]
+    assert trail.findings(start=18) == []
+    assert trail.findings(start=19) == ["live: missing: event 19, the first that must be there: the last is 18"]
     replace(1, 2, b"INFO |", b"INFO !")(trail)
     assert trail.findings(start=6) == ["file1:2: edited: event 7"]
 

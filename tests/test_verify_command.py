@@ -92,6 +92,13 @@ def test_what_cannot_be_read_is_one_line(
     assert call(capsys, *arguments) == (2, [], message)
 
 
+@pytest.mark.parametrize("first", ["0", "-5", "x"])
+def test_the_first_event_is_a_number_from_1(first: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        call(capsys, "--from", first)
+    assert f"expected the number of an event, from 1, got {first!r}" in capsys.readouterr().err
+
+
 def test_events_removed_on_purpose_are_accepted_if_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     log_events(40)
     oldest = min((folder / "logs").glob("app_json.*.log*"))
