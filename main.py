@@ -21,6 +21,7 @@ from pipeline.run import RunReport, Settings, run
 from pipeline.serving import serving
 from pipeline.signals import stop_signals
 from sevenfold import logs_command, verify_command
+from sevenfold.pipes import reader_may_leave
 
 OK, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -40,8 +41,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         after Ctrl-C.
     """
     arguments = sys.argv[1:] if argv is None else argv
-    if arguments and not arguments[0].startswith("-"):
-        return _command(*arguments)
+    _need_streams()
+    try:
+        return _command(*arguments) if arguments and not arguments[0].startswith("-") else _pipeline(arguments)
+    except KeyboardInterrupt:
+        print("main.py: interrupted; what was logged is kept", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _need_streams() -> None:
+    """Make up for standard streams that were closed, or that a windowed Python lacks: a progress bar needs one."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - as long as the process
+
+
+def _pipeline(arguments: Sequence[str]) -> int:
     options = _parse(arguments)
     try:
         source = _read(options)
@@ -126,7 +141,8 @@ def _serve_until(wait: Callable[[], None], options: argparse.Namespace) -> int:
     }
     try:
         with serving(options.model, **watched) as service, Server(service, options.host, options.port) as server:
-            print(f"serving {server.url}, model {service.model.version}; Ctrl-C stops", flush=True)
+            with reader_may_leave():
+                print(f"serving {server.url}, model {service.model.version}; Ctrl-C stops")
             wait()
     except (OSError, ValueError) as error:
         print(f"main.py serve: {_one_line(error)}", file=sys.stderr)
@@ -174,14 +190,12 @@ def _run(options: argparse.Namespace, source: _Source, handle: sinks.Sinks) -> i
     )
     try:
         report = run(source.dataset, settings, loaded=source.loaded, score_table=source.score_table)
-    except KeyboardInterrupt:
-        print("main.py: interrupted; what was logged is kept", file=sys.stderr)
-        return INTERRUPTED
     except Exception as error:  # the boundary of the program: the traceback is in errors.log
         where = handle.log_dir / "errors.log"
         print(f"main.py: the pipeline failed: {_one_line(error)}; the traceback is in {where}", file=sys.stderr)
         return FAILED
-    print(_summary(report, handle))
+    with reader_may_leave():
+        print(_summary(report, handle))
     return OK
 
 

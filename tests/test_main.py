@@ -278,6 +278,22 @@ def test_ctrl_c_ends_the_run_cleanly_and_audited(tmp_path: Path) -> None:
     assert len(read_events(predictions)) > 10
 
 
+@pytest.mark.skipif(os.name != "posix", reason="closes streams as a shell does")
+@pytest.mark.parametrize(("redirection", "status"), [("2>&-", 0), (">&-", 0), (">&- 2>&-", 0), ("| true", 0)])
+def test_a_run_does_not_depend_on_who_reads_what_it_prints(tmp_path: Path, redirection: str, status: int) -> None:
+    command = f'"{sys.executable}" "{ROOT}/main.py" --rows 300 --epochs 2 --requests 5 {redirection}'
+    done = subprocess.run(
+        ["/bin/bash", "-o", "pipefail", "-c", command],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, "Traceback" in done.stderr) == (status, False)
+    assert read_json(tmp_path / "logs" / "app_json.log")[-1]["record"]["extra"]["event"] == "ml_pipeline_completed"
+
+
 def _wait_for(condition: Any, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
