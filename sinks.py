@@ -41,6 +41,7 @@ from sevenfold.filters import (
 from sevenfold.handlers import AuditFormat, AuditSink, ErrorsSink, Interceptor, LineFormat, LineSink, nowhere
 from sevenfold.intercept import LOGGERS, Interception, install
 from sevenfold.lines import NO_CHANNEL
+from sevenfold.policies import parse_compression, parse_retention, parse_rotation
 from sevenfold.redaction import SECRETS, Redactor, Rule
 from sevenfold.rendering import Renderer
 
@@ -169,14 +170,15 @@ def configure(
     console_level = None if console is None else level_no(console)
     loggers = _loggers(intercept, table)
     line = LineFormat(Renderer(Redactor(redact)))
+    defaults = {"rotation": rotation, "retention": retention, "compression": compression}
+    options = {row.name: _options(row, defaults) for row in table}
     if _capture is not None:
         return _capture(table, level, line, Path(log_dir))
     routes = make_routes(table, level, console_level)
-    defaults = {"rotation": rotation, "retention": retention, "compression": compression}
     key = None if audit_key is None else read_key(Path(audit_key), Path(log_dir))
     others = [route for route in routes if route.channel.name != ERRORS]
     errors = partial(ErrorsSink, redactor=line.renderer.redactor, others=others)
-    sinks = _open_sinks(Path(log_dir), table, defaults, errors, key)
+    sinks = _open_sinks(Path(log_dir), table, options, errors, key)
     _remove_replaced()
     ids = _add_handlers(routes, sinks, line, console_level, strict=strict)
     interception = None if loggers is None else _intercept(loggers, routes, console_level)
@@ -250,6 +252,8 @@ def _loggers(intercept: bool | Mapping[str, str | None], table: tuple[Channel, .
         return None
     if intercept is True:
         return {name: channel if channel in known else None for name, channel in LOGGERS.items()}
+    if not isinstance(intercept, Mapping):
+        raise ValueError(f"intercept must be True, False or a mapping of loggers, got {intercept!r}")  # noqa: TRY004 - as all
     for channel in intercept.values():
         if not is_known(channel, known):
             raise ValueError(f"intercept: {unknown_channel(channel, known)}")
@@ -262,18 +266,27 @@ def _intercept(loggers: Mapping[str, str | None], routes: tuple[Route, ...], con
     return install(loggers, level=min(levels), console=console_level is not None)
 
 
+def _options(row: Channel, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Give how the file of a row is rotated and kept; raise ValueError where that can't be understood."""
+    own = {key: getattr(row, key) for key in defaults if getattr(row, key) is not INHERIT}
+    options = {**defaults, **own}
+    parse_rotation(options["rotation"])
+    parse_retention(options["retention"])
+    parse_compression(options["compression"])
+    return options
+
+
 def _open_sinks(
     log_dir: Path,
     table: tuple[Channel, ...],
-    defaults: Mapping[str, Any],
+    options: Mapping[str, Mapping[str, Any]],
     errors: Callable[[RotatingFile, str], ErrorsSink],
     key: bytes | None,
 ) -> dict[str, LineSink]:
     sinks: dict[str, LineSink] = {}
     with contextlib.ExitStack() as opened, _naming(log_dir):
         for row in table:
-            own = {key: getattr(row, key) for key in defaults if getattr(row, key) is not INHERIT}
-            file = RotatingFile(log_dir / row.file, **{**defaults, **own})
+            file = RotatingFile(log_dir / row.file, **options[row.name])
             opened.callback(file.stop)
             if row.name == ERRORS:
                 sinks[row.name] = errors(file, row.name)

@@ -70,7 +70,10 @@ class Rows:
     def _with(self, fields: dict[str, Any]) -> Record:
         extra: dict[str, Any] = {}
         for key, value in self._record["extra"].items():
-            extra.update(fields if key == BATCH else {key: value})
+            if key == BATCH:
+                extra.update(fields)
+            else:
+                extra.setdefault(key, value)  # a column wins over one value of its name
         return {**self._record, "extra": extra}
 
     def _exact_text(self, chunk: slice) -> str:

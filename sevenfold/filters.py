@@ -97,7 +97,7 @@ class OnErrors:
     ----------
     names : tuple of str
         The channels of the table.
-    level : int
+    level, other_level : int
         The least level kept of its own channel, and of unknown ones.
     console_level : int
         The least level of an unknown channel's record that the console shows.
@@ -105,6 +105,7 @@ class OnErrors:
 
     names: tuple[str, ...]
     level: int
+    other_level: int
     console_level: int
     _noticed: set[str] = field(default_factory=set)
 
@@ -119,8 +120,9 @@ class OnErrors:
             return False  # nearly all
         if no >= ERROR or (no >= INFO and has_exception(record)):
             return True
-        kept = channel == ERRORS if known else no < self.console_level or BATCH in record["extra"]
-        return bool(kept and no >= self.level)
+        if known:
+            return bool(channel == ERRORS and no >= self.level)
+        return bool(no >= self.other_level and (no < self.console_level or BATCH in record["extra"]))
 
     def _notice(self, channel: object) -> None:
         text = unknown_channel(channel, self.names)
@@ -184,16 +186,15 @@ def make_routes(channels: Sequence[Row], level: str | int | None, console_level:
     """
     rows = sorted(channels, key=lambda row: (row.name == AUDIT, row.name == ERRORS))
     names = tuple(row.name for row in channels)
-    return tuple(
-        _make_route(row, level_no(row.level if level is None else level), names, console_level) for row in rows
-    )
-
-
-def _make_route(row: Row, kept: int, names: tuple[str, ...], console_level: int | None) -> Route:
-    if row.name != ERRORS:
-        return Route(row, kept, OnChannel(frozenset({row.name})).accepts)
+    kept = {row.name: level_no(row.level if level is None else level) for row in rows}
+    least = min(kept.values())  # of an unknown channel, since a misspelt name may be any
     shown = _NEVER if console_level is None else console_level
-    return Route(row, min(kept, INFO), OnErrors(names, kept, shown).accepts)
+    return tuple(
+        Route(row, min(least, INFO), OnErrors(names, kept[ERRORS], least, shown).accepts)
+        if row.name == ERRORS
+        else Route(row, kept[row.name], OnChannel(frozenset({row.name})).accepts)
+        for row in rows
+    )
 
 
 def level_no(level: str | int) -> int:
@@ -204,7 +205,7 @@ def level_no(level: str | int) -> int:
     ValueError
         If it is neither a level's name nor a number from 0.
     """
-    if isinstance(level, int) and level >= 0:
+    if isinstance(level, int) and not isinstance(level, bool) and level >= 0:
         return int(level)
     try:
         return logger.level(str(level)).no

@@ -51,10 +51,12 @@ class Redactor:
     Raises
     ------
     ValueError
-        If a rule is neither, or a name has no letter or digit.
+        If these aren't several, one is neither, or a name has no letter or digit.
     """
 
     def __init__(self, rules: Iterable[Rule] = SECRETS) -> None:
+        if isinstance(rules, str) or not isinstance(rules, Iterable):
+            raise ValueError(f"redact takes a tuple of names and patterns, got {rules!r}")  # noqa: TRY004 - as for all arguments
         self.rules = tuple(rules)
         names = [rule for rule in self.rules if isinstance(rule, str)]
         patterns = [rule for rule in self.rules if isinstance(rule, re.Pattern)]

@@ -325,6 +325,13 @@ def test_rows_that_their_channel_does_not_keep_are_in_errors_log(logs: Path) -> 
     assert [event.fields["n"] for event in read_events(logs / "predictions.log")] == [3]
 
 
+def test_a_column_wins_over_one_value_of_its_name(logs: Path) -> None:
+    with sinks.configure(logs, console=None):
+        logger.bind(channel="predictions", b=0).info("prediction", batch={"a": [1, 2], "b": [3, 4]}, a=5, c=6)
+    found = [event.fields for event in read_events(logs / "predictions.log")]
+    assert found == [{"b": 3, "a": 1, "c": 6}, {"b": 4, "a": 2, "c": 6}]
+
+
 def test_an_exception_is_named_in_each_row(logs: Path) -> None:
     with sinks.configure(logs, console=None):
         logger.bind(channel="predictions").opt(exception=ValueError("bad")).error("failed", batch={"row": [1, 2]})

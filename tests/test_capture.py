@@ -264,6 +264,10 @@ def test_configure_opens_no_files_after_the_test_undid_its_patches(
 def test_configure_still_checks_its_arguments(channel_log: ChannelLog, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"^a level must be a name such as 'INFO' or a number from 0, got 'LOUD'$"):
         sinks.configure(tmp_path, level="LOUD")
+    wrong: list[dict[str, Any]] = [{"rotation": "soon"}, {"retention": "soon"}, {"compression": "soon"}]
+    for options in wrong:
+        with pytest.raises(ValueError, match="soon"):
+            sinks.configure(tmp_path, **options)
     logger.bind(channel="training").info("still captured")
     assert channel_log.messages == ["still captured"]
 

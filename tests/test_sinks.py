@@ -124,6 +124,16 @@ def test_a_keyword_channel_wins_over_a_bound_one_and_the_bound_over_the_context(
     }
 
 
+def test_a_misspelt_channel_below_the_levels_of_others_is_kept_where_one_row_keeps_as_little(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with configure(tmp_path, channels=(*CHANNELS, Channel("embeddings", "embeddings.log", level="DEBUG"))):
+        logger.bind(channel="embedings").debug("built")
+        logger.bind(channel="errors").debug("not kept")
+    assert [event.message for event in read_events(tmp_path / "errors.log")] == ["built"]
+    assert "unknown channel 'embedings'" in capsys.readouterr().err
+
+
 def test_an_eighth_channel_is_one_more_row(tmp_path: Path) -> None:
     with configure(tmp_path, channels=(*CHANNELS, Channel("embeddings", "embeddings.log", level="DEBUG"))) as handle:
         logger.bind(channel="embeddings").debug("stored", n_vectors=3)
@@ -161,6 +171,10 @@ def test_closing_after_everything_was_removed_is_no_error(tmp_path: Path) -> Non
     [
         ({"level": "LOUD"}, ValueError, "a level must be a name such as 'INFO' or a number from 0, got 'LOUD'"),
         ({"console": -1}, ValueError, "a level must be a name such as 'INFO' or a number from 0, got -1"),
+        ({"console": False}, ValueError, "a level must be a name such as 'INFO' or a number from 0, got False"),
+        ({"redact": "iban"}, ValueError, "redact takes a tuple of names and patterns, got 'iban'"),
+        ({"redact": None}, ValueError, "redact takes a tuple of names and patterns, got None"),
+        ({"intercept": "yes"}, ValueError, "intercept must be True, False or a mapping of loggers, got 'yes'"),
         (
             {"channels": CHANNELS[:3]},
             ValueError,
