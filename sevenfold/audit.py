@@ -100,7 +100,7 @@ class Chain:
             if head is None:
                 return False
             sealed, mac = seal_line(line, head, self._key)
-            self._file.write(sealed)
+            self._file.write(sealed, alone=True)
             self._write(Head(head.id, head.seq + 1, mac, head.inode, head.end + len(sealed)))
             return True
         finally:

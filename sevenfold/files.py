@@ -76,7 +76,7 @@ class RotatingFile:
         Raises
         ------
         OSError
-            If they can't be written; then nothing of them is in the file.
+            If they can't be written; then nothing of them is in the file, unless empty lines in their place.
         """
         self.make_room(len(data))
         self.write(data)
@@ -87,7 +87,7 @@ class RotatingFile:
         Raises
         ------
         OSError
-            If they can't be written; then nothing of them is in the file.
+            If they can't be written; then nothing of them is in the file, unless empty lines in their place.
         """
         self.make_room(lines.index(b"\n") + 1)
         end = self._end_of_what_fits(lines)
@@ -110,31 +110,44 @@ class RotatingFile:
         if now >= self._measure_at or self._unseen > self._trusted:
             self._measure(n_bytes, now)
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes, *, alone: bool = False) -> None:
         """Write whole lines to the file as it is, full or not.
+
+        Parameters
+        ----------
+        data : bytes
+            The lines.
+        alone : bool
+            Whether nobody else can be writing to the file now.
 
         Raises
         ------
         OSError
-            If they can't be written; then nothing of them is in the file.
+            If they can't be written; then nothing of them is in the file, unless empty lines in their place.
         """
         written = os.write(self._fd, data)
         if written < len(data):
-            self._write_rest(data, written)
+            if alone:
+                self._write_rest(data, written)
+            else:
+                self._blank_out(written)
 
     def _write_rest(self, data: bytes, written: int) -> None:
-        """Write what is left, or take back what is there: the disk is full, or will be with the next byte."""
+        """Write what is left, or cut off what is there: the disk is full, or will be with the next byte."""
         try:
             while written < len(data):
                 written += os.write(self._fd, data[written:])
         except OSError:
-            end = os.lseek(self._fd, 0, os.SEEK_CUR)
-            if os.lseek(self._fd, 0, os.SEEK_END) == end:  # nobody wrote behind it
-                os.ftruncate(self._fd, end - written)
-            else:  # what can't be cut off becomes empty lines
-                with mmap.mmap(self._fd, end) as content:
-                    content[end - written :] = b"\n" * written
+            os.ftruncate(self._fd, os.lseek(self._fd, 0, os.SEEK_CUR) - written)
             raise
+
+    def _blank_out(self, written: int) -> None:
+        """Turn what is there into empty lines: others may have written behind it by now, or will before it is cut."""
+        end = os.lseek(self._fd, 0, os.SEEK_CUR)
+        with mmap.mmap(self._fd, end) as content:
+            content[end - written :] = b"\n" * written
+        os.write(self._fd, b"\n")  # fails as the rest would have, which says why
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
 
     def follow(self) -> None:
         """See to it now, not only once a second, that the open file is the one at the path.
@@ -180,13 +193,13 @@ class RotatingFile:
         return (found.st_dev, found.st_ino) == self._identity
 
     def _reopen(self) -> None:
-        old, self._fd = self._fd, -1
+        old = self._fd  # stays in use until the new one is open: Ctrl-C may come between any two steps
         try:
             self._open()
         except OSError:
             if old >= 0 and os.fstat(old).st_nlink:
-                self._fd = old  # rather the file that was moved away than none; but one that was deleted is none
-                return
+                return  # rather the file that was moved away than none; but one that was deleted is none
+            self._fd = -1
             _close(old)
             raise
         _close(old)
@@ -205,7 +218,7 @@ class RotatingFile:
         self._forget()
 
     def _measure(self, n_bytes: int, now: float) -> None:
-        if now >= self._look_at:
+        if now >= self._look_at or self._fd < 0:
             self._look(now)
         if self._is_full(n_bytes):
             self._rotate(now)
@@ -224,8 +237,14 @@ class RotatingFile:
         if rotation.schedule is None:
             return False
         if self._due == float("inf"):  # only now, since an empty file is begun by whoever writes first
-            self._due = rotation.schedule.after(_begun(self._fd))
+            self._due = rotation.schedule.after(max(_begun(self._fd), self._rotated_last()))
         return time.time() >= self._due
+
+    def _rotated_last(self) -> float:
+        """Give when a file was rotated last, in seconds since the epoch: events may tell a time long before theirs."""
+        with contextlib.suppress(ValueError):  # somebody else's idea of a date
+            return max((one.time.timestamp() for one in self.names.rotated()), default=0.0)
+        return 0.0
 
     def _end_of_what_fits(self, lines: bytes) -> int:
         end = len(lines)

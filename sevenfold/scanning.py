@@ -168,6 +168,8 @@ class Scanner:
         return lines, bad
 
     def _event(self, number: int, text: str) -> tuple[Event, ...]:
+        if not text:
+            return ()  # what RotatingFile leaves of a write that failed
         try:
             return (_from_json(text) if text.startswith("{") else parse(text),)
         except LineError as error:

@@ -14,7 +14,7 @@ def read_events(path: Path) -> list[Event]:
     for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
         if line.startswith("    "):
             blocks[-1] += line
-        else:
+        elif line != "\n":  # which is what is left of a write that failed
             blocks.append(line)
     return [parse(block) for block in blocks]
 

@@ -245,7 +245,7 @@ class Crash(BaseException):
     """What a test stops a writer with."""
 
 
-def crash(*_: object) -> None:
+def crash(*_: object, **__: object) -> None:
     raise Crash
 
 

@@ -481,6 +481,45 @@ def test_a_full_disk_loses_lines_and_the_file_says_how_many(work: Work, n_writer
         assert told == lost_notices(work, n_writers, errno.ENOSPC)
 
 
+AS_THE_DISK_ALLOWS = """
+import json, sys, time
+from pathlib import Path
+from sevenfold.files import RotatingFile
+writer = sys.argv[3]
+print("ready", flush=True)
+sys.stdin.readline()
+file, acknowledged = RotatingFile(Path(sys.argv[1], "predictions.log")), []
+end = time.monotonic() + 1.5
+for number in range(10**9):
+    line = f"{writer}:{number}:" + "x" * (number * 97 % 2000) + ":end"
+    try:
+        file.append(line.encode() + b"\\n")
+        acknowledged.append(line)
+    except OSError:
+        if time.monotonic() > end:
+            break
+Path(sys.argv[2], f"acknowledged-{writer}").write_text(json.dumps(acknowledged))
+"""
+
+
+def test_writers_on_a_disk_that_is_full_again_and_again_lose_no_line_that_was_acknowledged(work: Work) -> None:
+    with small_disk(work.logs, 256_000):
+        ballast = work.logs / "ballast"
+        n_pages = 30
+        ballast.write_bytes(b"x" * 4096 * n_pages)
+        started = [work.start(AS_THE_DISK_ALLOWS, writer) for writer in range(2)]
+        next_phase(started)
+        while n_pages:
+            time.sleep(0.04)
+            n_pages -= 1
+            os.truncate(ballast, 4096 * n_pages)
+        assert work.finish() == ""
+        found = [line for line in (work.logs / "predictions.log").read_text().split("\n") if line]
+    told = [json.loads((work.folder / f"acknowledged-{writer}").read_text()) for writer in range(2)]
+    assert sorted(found) == sorted([*told[0], *told[1]])
+    assert min(map(len, told)) > 10
+
+
 @pytest.mark.parametrize("n_writers", [1, 2])
 def test_a_file_that_may_not_grow_loses_lines_and_says_how_many(work: Work, n_writers: int) -> None:
     phases = [[50, 400, 50], [-1, 12_000 * n_writers, -1]]

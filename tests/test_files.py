@@ -156,17 +156,27 @@ def test_a_file_is_due_by_the_time_of_its_first_line(path: Path, opened: Callabl
     assert contents(path) == [line(now - timedelta(hours=25)), line(now)]
 
 
-def test_a_file_without_a_time_is_due_by_its_last_change(path: Path, opened: Callable[..., RotatingFile]) -> None:
+@pytest.mark.parametrize("text", [b"no time\n", b"2026-99-99T99:99:99.000000Z no date\n"])
+def test_a_file_without_a_time_is_due_by_its_last_change(
+    path: Path, opened: Callable[..., RotatingFile], text: bytes
+) -> None:
     path.parent.mkdir()
-    for text in (b"no time\n", b"2026-99-99T99:99:99.000000Z no date\n"):
-        path.write_bytes(text)
+    path.write_bytes(text)
+    file = opened(path, rotation="1 day")
+    file.append(b"line\n")
+    assert contents(path)[-1] == text + b"line\n"
+    path.write_bytes(text)
+    os.utime(path, (0, time.time() - 90_000))
+    opened(path, rotation="1 day").append(b"line\n")
+    assert contents(path)[-2:] == [text, b"line\n"]
+
+
+def test_events_from_long_ago_do_not_make_each_line_a_file(path: Path, opened: Callable[..., RotatingFile]) -> None:
+    for _ in range(3):
         file = opened(path, rotation="1 day")
-        file.append(b"line\n")
-        assert contents(path)[-1] == text + b"line\n"
-        path.write_bytes(text)
-        os.utime(path, (0, time.time() - 90_000))
-        opened(path, rotation="1 day").append(b"line\n")
-        assert contents(path)[-2:] == [text, b"line\n"]
+        for _ in range(5):
+            file.append(b"2020-01-01T00:00:00.000000Z replayed\n")
+    assert len(contents(path)) == 2
 
 
 def test_a_file_that_another_process_began_is_due_by_its_line(path: Path, opened: Callable[..., RotatingFile]) -> None:
@@ -406,19 +416,50 @@ def no_file_larger_than(n_bytes: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_of_a_line_that_does_not_fit_nothing_stays(path: Path, opened: Callable[..., RotatingFile]) -> None:
+def test_of_a_line_that_does_not_fit_nothing_stays_but_empty_lines(
+    path: Path, opened: Callable[..., RotatingFile]
+) -> None:
     file = opened(path)
     file.append(b"abc\n")
     with no_file_larger_than(10):
         for _ in range(2):
             with pytest.raises(OSError, match="File too large"):
                 file.append(b"123456789\n")
-        file.append(b"fits\n")
     file.append(b"def\n")
-    assert contents(path) == [b"abc\nfits\ndef\n"]
+    assert contents(path) == [b"abc\n" + b"\n" * 6 + b"def\n"]
 
 
-def test_a_torn_line_with_others_behind_it_becomes_empty_lines(
+def test_of_a_line_that_does_not_fit_where_nobody_else_writes_nothing_stays(
+    path: Path, opened: Callable[..., RotatingFile]
+) -> None:
+    file = opened(path)
+    file.append(b"abc\n")
+    with no_file_larger_than(10):
+        with pytest.raises(OSError, match="File too large"):
+            file.write(b"123456789\n", alone=True)
+        file.append(b"fits\n")
+    assert contents(path) == [b"abc\nfits\n"]
+
+
+def test_an_interrupted_reopening_loses_no_file(
+    path: Path, opened: Callable[..., RotatingFile], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = opened(path, rotation=10)
+    file.append(b"123456789\n")
+
+    def interrupt(*_: object) -> int:
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sevenfold.files._open_shared", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        file.append(b"lost\n")
+    file.append(b"next\n")
+    file.append(b"more\n")
+    assert b"".join(contents(path)) == b"123456789\nnext\nmore\n"
+
+
+def test_what_others_wrote_behind_a_torn_line_stays(
     path: Path, opened: Callable[..., RotatingFile], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = opened(path)
