@@ -23,7 +23,7 @@ Keep: TypeAlias = Callable[[Event], bool]
 _TRIES = 100
 _LATE_S = 2 * LOOK_S  # for how long after a rotation a writer may still write to the old file
 _MAX_LATE = 8  # files that are looked at for so long
-_MOST_LATE = 10_000  # events, should a clock have been set back
+_MOST_LATE = 10_000  # events
 _SINCE_MARGIN = timedelta(minutes=1)
 
 
@@ -217,11 +217,16 @@ def _before(moment: datetime, events: Iterable[Event], late: list[Event]) -> Ite
     A writer that hasn't seen the rotation yet writes on to the old file while another begins the new one. Merged into
     that, what each of them wrote stays in its order, also beside what it wrote to other files.
     """
+    until = moment + timedelta(seconds=_LATE_S)
     for event in events:
-        if event.time < moment or len(late) >= _MOST_LATE:
+        if event.time < moment:
             yield event
-        else:
+        elif event.time < until and len(late) < _MOST_LATE:
             late.append(event)
+        else:  # later than anybody writes on: its time isn't that of its writing, so the file's order stands
+            yield from late
+            late.clear()
+            yield event
 
 
 def _open(path: Path) -> IO[bytes] | None:
