@@ -19,9 +19,11 @@ _SHORTEST = 6  # a shorter text is a secret only where it is the whole value: el
 
 def written(value: Any, depth: int = 0) -> Iterator[str]:
     """Give the texts that a value may appear as."""
-    if isinstance(value, str):
+    # By its own type: isinstance asks a value for its class, and somebody's may raise.
+    kind = type(value)
+    if issubclass(kind, str):
         yield clean(value)
-    elif isinstance(value, bytes | bytearray):
+    elif issubclass(kind, bytes | bytearray):
         yield bytes(value).decode("utf-8", "backslashreplace")
     elif depth < MAX_NESTING:
         for _, inner in members(value):
@@ -57,8 +59,10 @@ def exposed(exception: BaseException | None) -> Iterator[tuple[str, Any]]:
         if error is None or id(error) in seen:
             continue
         seen.add(id(error))
-        queue += [error.__cause__, error.__context__, *getattr(error, "exceptions", ())]
-        trace = error.__traceback__
+        queue += [_of(error, "__cause__"), _of(error, "__context__")]
+        with contextlib.suppress(Exception):  # somebody's class
+            queue += error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+        trace = _of(error, "__traceback__")
         caller = trace.tb_frame.f_back if trace else None
         while trace:
             yield from trace.tb_frame.f_locals.items()
@@ -69,6 +73,11 @@ def exposed(exception: BaseException | None) -> Iterator[tuple[str, Any]]:
             caller = caller.f_back
     for frame in callers.values():
         yield from _named(frame, frame.f_lineno)
+
+
+def _of(error: BaseException, name: str) -> Any:
+    """Give an attribute that each exception has, whatever its class makes of attributes."""
+    return getattr(BaseException, name).__get__(error)
 
 
 def _named(frame: FrameType, line: int) -> Iterator[tuple[str, Any]]:

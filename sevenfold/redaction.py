@@ -75,12 +75,15 @@ class Redactor:
             return contents
         channel = contents.channel and self.text(contents.channel)
         message, fields = self.text(contents.message), self.value(contents.fields)
-        known = set(self._secrets_in(contents.fields))
-        if has_exception(record):
-            known |= self.secrets_of(record["exception"][1])
+        known = self._known(record, contents)
         if known:
-            message, fields = hide(message, known), hide_in(fields, known)
+            channel, message, fields = hide_in(channel, known), hide(message, known), hide_in(fields, known)
         return Contents(channel, message, fields)
+
+    def _known(self, record: Record, contents: Contents) -> set[str]:
+        """Collect what a record holds under a secret's name, in its fields and in the variables of its exception."""
+        known = set(self._secrets_in(contents.fields))
+        return known | self.secrets_of(record["exception"][1]) if has_exception(record) else known
 
     def value(self, value: Any) -> Any:
         """Redact a plain value: texts by their looks, and what stands under a secret's name."""
@@ -114,15 +117,15 @@ class Redactor:
                 return False
         return True
 
-    def traceback(self, text: str, exception: BaseException | None) -> str:
-        """Redact a rendered traceback, with the values of variables that loguru's diagnose shows in it.
+    def traceback(self, text: str, record: Record) -> str:
+        """Redact a record's rendered traceback, with the values of variables that loguru's diagnose shows in it.
 
         In source lines only what looks like a secret is redacted: ``token = tokens[i]`` is worth reading, and a
         password written into the source can't be told from other texts.
         """
         if not self.rules:
             return text
-        text = hide(text, self.secrets_of(exception))
+        text = hide(text, self._known(record, contents_of(record)))
         for pattern in self._patterns:
             text = pattern.sub(_redact, text)
         lines = text.split("\n")
@@ -151,14 +154,19 @@ class Redactor:
                 queue += [(inner_name, inner, depth + 1) for inner_name, inner in members(value)]
 
     def _names_secret(self, name: Any, value: Any) -> bool:
-        return isinstance(name, str) and value is not None and not isinstance(value, bool) and self.is_secret(name)
+        # Not isinstance, which asks the value for its class: a weak reference whose object is gone raises then.
+        return isinstance(name, str) and value is not None and type(value) is not bool and self.is_secret(name)
 
-    def _secrets_in(self, fields: dict[str, Any]) -> Iterator[str]:
-        for key, value in fields.items():
-            if self._names_secret(key, value):
-                yield from written(value)
-            elif type(value) is dict:
+    def _secrets_in(self, fields: Any) -> Iterator[str]:
+        if type(fields) is list:
+            for value in fields:
                 yield from self._secrets_in(value)
+        elif type(fields) is dict:
+            for key, value in fields.items():
+                if self._names_secret(key, value):
+                    yield from written(value)
+                else:
+                    yield from self._secrets_in(value)
 
     def _is_secret(self, name: str) -> bool:
         return self._name is not None and self._name.search(_NOT_ALPHANUMERIC.sub("", name).lower()) is not None

@@ -254,3 +254,19 @@ def test_a_notice_holds_no_secret(tmp_path: Path, capsys: pytest.CaptureFixture[
     notice(f"{tmp_path}: password={canary}")
     assert canary not in capsys.readouterr().err
     assert sys.stderr is not None
+
+
+def test_a_secret_of_the_record_is_hidden_in_its_message_traceback_and_channel(
+    tmp_path: Path,
+) -> None:
+    secret = secrets.token_hex(8)
+    with configure(tmp_path, console=None):
+        logger.bind(channel="api").info("login with " + secret, users=[{"password": secret}])
+        try:
+            raise ValueError(f"cannot log in with {secret}")
+        except ValueError:
+            logger.bind(channel="api", password=secret).exception("failed")
+        logger.bind(channel="chan-" + secret, password=secret).error("x")
+    text = "".join(path.read_text(encoding="utf-8") for path in tmp_path.glob("*.log"))
+    assert text.count("[redacted]") > 6
+    assert secret not in text
