@@ -286,7 +286,7 @@ def _open_sinks(
     sinks: dict[str, LineSink] = {}
     with contextlib.ExitStack() as opened, _naming(log_dir):
         for row in table:
-            file = RotatingFile(log_dir / row.file, **options[row.name])
+            file = RotatingFile((log_dir / row.file).absolute(), **options[row.name])  # wherever the program goes
             opened.callback(file.stop)
             if row.name == ERRORS:
                 sinks[row.name] = errors(file, row.name)

@@ -49,7 +49,10 @@ def item_texts(column: Any, write: Write, redactor: Redactor, *, nested: bool) -
         if column.ndim <= 2 and column.dtype.char in _NUMBERS:  # noqa: PLR2004
             return _number_texts(column, write)
         column = plain(column) if column.dtype.kind == "f" else column.tolist()
-    kinds = set(map(type, column))
+    try:
+        kinds = set(map(type, column))
+    except TypeError:  # a class that can't be hashed
+        return None
     if nested:
         return _list_texts(column) if kinds == {list} else None
     if kinds <= {str, type(None)}:

@@ -242,7 +242,7 @@ class ErrorsSink(LineSink):
         rendered = str(message)
         if rendered == record["message"]:  # opt(raw=True): loguru rendered no traceback
             rendered = "".join(traceback.format_exception(*record["exception"]))
-        return line + indent(self._redactor.traceback(rendered, record["exception"][1]))
+        return line + indent(self._redactor.traceback(rendered, record))
 
 
 def _encoded(text: str, icon: str) -> bytes:

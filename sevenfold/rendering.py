@@ -67,11 +67,12 @@ class Renderer:
         try:
             template = self._templates[record["level"].name, extra.get("channel"), record["message"], tuple(extra)]
             texts = [write[type(value)](value) for value in extra.values()]
-        except (LookupError, TypeError):  # an unusual value; one that can't be hashed, or that orjson refuses
+            time = self._time(record["time"])
+        except Exception:  # an unusual value; one that can't be hashed, or that orjson refuses; a time without a zone
             return None
         if _NULL in texts:
             return None
-        line: bytes = template % (*self._time(record["time"]), *texts)
+        line: bytes = template % (*time, *texts)
         return line.decode()
 
     def _time(self, time: datetime) -> tuple[bytes, int]:

@@ -11,7 +11,10 @@ import re
 import subprocess
 import sys
 import threading
+import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +24,13 @@ from log_files import read_events, read_json
 from loguru import logger
 
 import sinks
+from sevenfold.files import LOOK_S
 from sevenfold.filters import make_routes
 from sevenfold.handlers import AuditFormat, LineFormat
+from sevenfold.reading import read
 from sevenfold.redaction import Redactor
 from sevenfold.rendering import Renderer
+from sevenfold.verification import verify
 from sinks import CHANNELS, Channel, configure
 
 pytestmark = pytest.mark.usefixtures("own_logger")
@@ -157,6 +163,57 @@ def test_a_second_call_replaces_the_first_and_leaves_the_handlers_of_others(tmp_
     assert (tmp_path / "first" / "ml_pipeline.log").read_text() == ""
     assert len(read_events(tmp_path / "second" / "ml_pipeline.log")) == 2
     assert others == ["epoch\n", "epoch\n", "after\n"]
+
+
+def test_the_folder_stays_the_same_wherever_the_program_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with configure("logs", console=None, rotation=300):
+        for number in range(3):
+            logger.bind(channel="api").info("x" * 200, n=number)
+            logger.bind(channel="audit").info("done", n=number)
+            monkeypatch.chdir(tmp_path / "there")
+            time.sleep(LOOK_S if number == 0 else 0)
+    assert list((tmp_path / "there").iterdir()) == []
+    assert verify(tmp_path / "here" / "logs" / "app_json.log").findings == ()
+    assert [event.fields["n"] for event in read(tmp_path / "here" / "logs" / "api_requests.log")] == [0, 1, 2]
+
+
+class BrokenGroup(ExceptionGroup[ValueError]):
+    password = property(lambda _: 1 / 0)
+
+
+def test_an_error_is_kept_whatever_its_frames_hold(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    class Model:
+        pass
+
+    model = Model()
+    gone = weakref.proxy(model)
+    del model
+    with configure(tmp_path, console=None):
+        for channel in ("training", "audit"):
+            try:
+                _ = gone.x
+            except ReferenceError:
+                logger.bind(channel=channel).exception("the model is gone")
+            try:
+                raise BrokenGroup("all", [ValueError("one")])
+            except BrokenGroup:
+                logger.bind(channel=channel).exception("all failed")
+    assert [event.message for event in read_events(tmp_path / "ml_pipeline.log")] == ["the model is gone", "all failed"]
+    assert len(read_events(tmp_path / "errors.log")) == 4
+    assert len(read_json(tmp_path / "app_json.log")) == 2
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("channel", ["api", "audit"])
+def test_a_time_without_a_zone_is_local(tmp_path: Path, channel: str) -> None:
+    moment = datetime(2026, 1, 1, 12)  # noqa: DTZ001
+    with configure(tmp_path, console=None):
+        logger.bind(channel=channel).patch(lambda record: record.update(time=moment)).info("imported", n=1)  # type: ignore[call-arg]
+    (event,) = read(tmp_path)
+    assert event.time == moment.astimezone(UTC)
 
 
 def test_closing_after_everything_was_removed_is_no_error(tmp_path: Path) -> None:
