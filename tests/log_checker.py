@@ -86,8 +86,12 @@ def returned_calls(work: Path) -> dict[int, int]:
 
 
 def log_files(folder: Path) -> list[Path]:
-    """List the live, moved, rotated and compressed files of the channel predictions; by plain glob, on purpose."""
-    return sorted(folder.glob("predictions*"))
+    """List the live, moved, rotated and compressed files of the channel predictions; by plain glob, on purpose.
+
+    A file that stands beside its archive counts alone: whoever compressed it was ended before it was deleted.
+    """
+    found = sorted(folder.glob("predictions*"))
+    return [path for path in found if path.suffix != ".gz" or path.with_suffix("") not in found]
 
 
 def count_lines(files: Iterable[Path], returned: Mapping[int, int]) -> Count:

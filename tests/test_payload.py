@@ -117,16 +117,20 @@ def test_no_more_than_twenty_wrong_fields_are_named() -> None:
     assert (status, message.count("expected 2 values"), message[-12:]) == (422, 20, "; and 5 more")
 
 
-def test_a_body_of_wrong_names_is_refused_in_no_more_time_and_memory_than_a_good_one() -> None:
-    n_names = 60_000
-    body = ("{" + ",".join(f'"{i}":1' for i in range(n_names)) + ',"7":1}').encode()
-    assert refusal(body)[2].startswith("7: given twice; ")  # took minutes when each name was counted
+@pytest.mark.timeout(20)
+def test_a_name_given_twice_is_found_among_many_at_once() -> None:
+    body = ("{" + ",".join(f'"{i}":1' for i in range(60_000)) + ',"59999":1}').encode()
+    assert refusal(body)[2].startswith("59999: given twice; ")  # took most of a minute when each name was counted
+
+
+def test_errors_that_are_not_named_take_no_memory() -> None:
+    schema = {f"feature_{i}": "number" for i in range(100)}
     tracemalloc.start()
-    status, _, message = refusal(b"[" + b",".join([b"{}"] * 10_000) + b"]")
+    with pytest.raises(RequestError, match=r"; and 999980 more$"):
+        read_payload(b"[" + b",".join([b"{}"] * 10_000) + b"]", "application/json", schema)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert (status, message[-16:]) == (422, "; and 19980 more")
-    assert peak < 5_000_000
+    assert peak < 10_000_000
 
 
 @pytest.mark.parametrize(
