@@ -491,7 +491,10 @@ def test_at_the_end_requests_in_flight_are_answered_and_idle_connections_closed(
         raw(server, post(GOOD[:9], length=len(GOOD))) as halfway,
     ):
         assert waiting.asked.acquire(timeout=30)
-        wait_for(lambda: sum(not wire.idle for wire in server._listener._open()) == 2)
+        in_flight = {busy.getsockname(), halfway.getsockname()}
+        wait_for(
+            lambda: {wire._socket.getpeername() for wire in server._listener._open() if not wire.idle} == in_flight
+        )
         closing_thread = threading.Thread(target=server.close)
         closing_thread.start()
         assert read_to_end(idle) == b""
