@@ -253,7 +253,7 @@ def _loggers(intercept: bool | Mapping[str, str | None], table: tuple[Channel, .
     if intercept is True:
         return {name: channel if channel in known else None for name, channel in LOGGERS.items()}
     if not isinstance(intercept, Mapping):
-        raise ValueError(f"intercept must be True, False or a mapping of loggers, got {intercept!r}")  # noqa: TRY004 - as all
+        raise ValueError(f"intercept must be True, False or a mapping of loggers, got {intercept!r}")  # noqa: TRY004 - as for all arguments
     for channel in intercept.values():
         if not is_known(channel, known):
             raise ValueError(f"intercept: {unknown_channel(channel, known)}")

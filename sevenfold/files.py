@@ -142,7 +142,7 @@ class RotatingFile:
             raise
 
     def _blank_out(self, written: int) -> None:
-        """Turn what is there into empty lines: others may have written behind it by now, or will before it is cut."""
+        """Turn what is there into empty lines, since it can't be cut off: others may be writing behind it."""
         end = os.lseek(self._fd, 0, os.SEEK_CUR)
         with mmap.mmap(self._fd, end) as content:
             content[end - written :] = b"\n" * written
