@@ -15,13 +15,14 @@ import numpy as np
 
 import sinks
 from pipeline.arguments import add_run_arguments, add_serve_arguments
-from pipeline.data import DataError, Dataset, Table, make_synthetic
-from pipeline.loading import LoadReport, load_dataset, load_score_table
+from pipeline.data.loading import LoadReport, load_dataset, load_score_table
+from pipeline.data.table import DataError, Dataset, Table, make_synthetic
 from pipeline.run import RunReport, Settings, run
-from pipeline.serving import serving
-from pipeline.signals import stop_signals
-from sevenfold import logs_command, verify_command
-from sevenfold.pipes import reader_may_leave
+from pipeline.service.embedded.signals import stop_signals
+from pipeline.service.lifecycle import serving
+from sevenfold.cli import logs as logs_command
+from sevenfold.cli import verify as verify_command
+from sevenfold.cli.streams import reader_may_leave
 
 OK, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -72,11 +73,11 @@ def create_app() -> Callable[..., Any]:
     """Make the application that an ASGI server runs: ``uvicorn main:create_app --factory --workers 4``.
 
     Each worker calls it, so that each has its own sinks, in the same folder. Environment variables say the rest, see
-    `pipeline.deployment.Settings`; where they are wrong, the process ends with a line that says so.
+    `pipeline.service.uvicorn.Settings`; where they are wrong, the process ends with a line that says so.
     """
     import atexit  # noqa: PLC0415 - only a server needs these two
 
-    from pipeline import deployment  # noqa: PLC0415
+    from pipeline.service import uvicorn as deployment  # noqa: PLC0415
 
     try:
         settings = deployment.Settings.read(os.environ)
@@ -131,7 +132,7 @@ def _serve(arguments: Sequence[str]) -> int:
 
 
 def _serve_until(wait: Callable[[], None], options: argparse.Namespace) -> int:
-    from pipeline.server import Server  # noqa: PLC0415 - nothing else here needs one
+    from pipeline.service.embedded.server import Server  # noqa: PLC0415 - nothing else here needs one
 
     watched: dict[str, Any] = {
         "window_requests": options.window_requests,

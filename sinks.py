@@ -23,10 +23,11 @@ from typing import Any, Final, Self
 
 from loguru import logger
 
-from sevenfold.audit import read_key
-from sevenfold.console import Console
-from sevenfold.files import RotatingFile
-from sevenfold.filters import (
+from sevenfold.audit.chain import read_key
+from sevenfold.files.policies import parse_compression, parse_retention, parse_rotation
+from sevenfold.files.rotating import RotatingFile
+from sevenfold.handlers.console import Console
+from sevenfold.handlers.filters import (
     AUDIT,
     ERRORS,
     Filter,
@@ -38,12 +39,11 @@ from sevenfold.filters import (
     make_routes,
     unknown_channel,
 )
-from sevenfold.handlers import AuditFormat, AuditSink, ErrorsSink, Interceptor, LineFormat, LineSink, nowhere
+from sevenfold.handlers.sinks import AuditFormat, AuditSink, ErrorsSink, Interceptor, LineFormat, LineSink, nowhere
 from sevenfold.intercept import LOGGERS, Interception, install
-from sevenfold.lines import NO_CHANNEL
-from sevenfold.policies import parse_compression, parse_retention, parse_rotation
-from sevenfold.redaction import SECRETS, Redactor, Rule
-from sevenfold.rendering import Renderer
+from sevenfold.lines.grammar import NO_CHANNEL
+from sevenfold.redaction.redactor import SECRETS, Redactor, Rule
+from sevenfold.rendering.renderer import Renderer
 
 
 class _Inherit(Enum):
@@ -133,10 +133,10 @@ def configure(
         The least level kept by every file, instead of the rows' own.
     rotation
         When a file is rotated: a size ("10 MB", bytes), a time ("00:00", "monday at 12:00"), an interval ("1 day", a
-        timedelta), a tuple of these, or None; see `sevenfold.policies.parse_rotation`.
+        timedelta), a tuple of these, or None; see `sevenfold.files.policies.parse_rotation`.
     retention
         Which rotated files are kept: so many, for so long ("30 days"), up to a total size ("1 GB"), a tuple of these,
-        or None for all; see `sevenfold.policies.parse_retention`.
+        or None for all; see `sevenfold.files.policies.parse_retention`.
     compression : "gz" or None
         Whether rotated files are gzipped.
     console : str or int, optional

@@ -29,9 +29,9 @@ from loguru import logger
 
 import sinks
 from benchmarks.common import conditions, in_turn, parse_scale, table, verdict
-from sevenfold.audit import make_key
-from sevenfold.files import RotatingFile
-from sevenfold.verification import verify
+from sevenfold.audit.chain import make_key
+from sevenfold.audit.verify import verify
+from sevenfold.files.rotating import RotatingFile
 
 FULL = {"events": 500, "rounds": 60}
 QUICK = {"events": 200, "rounds": 3}

@@ -24,7 +24,7 @@ from loguru import logger
 import sinks
 from benchmarks.common import conditions, parse_scale, table, verdict
 from benchmarks.loggers import MAX_BYTES, OURS, TEXTBOOK, textbook
-from sevenfold.reading import read
+from sevenfold.reading.folder import read
 
 FULL = {"rows": 1_000_000, "rounds": 5, "calls": 2_000, "channel_rounds": 15}
 QUICK = {"rows": 3_000, "rounds": 1, "calls": 100, "channel_rounds": 1}

@@ -30,8 +30,8 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from benchmarks.common import OURS, conditions, in_turn, table, verdict
-from pipeline.drift import DriftDetector
-from pipeline.significance import ks_distance, ks_p_value, places
+from sevenfold.drift.detector import DriftDetector
+from sevenfold.drift.statistics import ks_distance, ks_p_value, places
 
 Columns: TypeAlias = dict[str, np.ndarray]
 Draw: TypeAlias = Callable[[np.random.Generator, int], Columns]

@@ -28,9 +28,9 @@ from loguru import logger
 
 import sinks
 from benchmarks.common import conditions
-from sevenfold.lines import Event
-from sevenfold.logs_command import as_json
-from sevenfold.reading import read
+from sevenfold.cli.logs import as_json
+from sevenfold.lines.grammar import Event
+from sevenfold.reading.folder import read
 
 Reader: TypeAlias = Callable[[], Iterable[object]]
 

@@ -38,13 +38,14 @@ from loguru import logger
 
 import sinks
 from benchmarks.common import conditions, in_turn, parse_scale, table
-from pipeline import deployment, training
-from pipeline.data import make_synthetic, split
-from pipeline.model import save
-from pipeline.server import Server
-from pipeline.serving import serving
-from pipeline.signals import stop_signals
-from sevenfold.reading import read
+from pipeline.data.table import make_synthetic, split
+from pipeline.model import training
+from pipeline.model.logistic import save
+from pipeline.service import uvicorn as deployment
+from pipeline.service.embedded.server import Server
+from pipeline.service.embedded.signals import stop_signals
+from pipeline.service.lifecycle import serving
+from sevenfold.reading.folder import read
 
 FULL = {"requests": 3_000, "rounds": 7}
 QUICK = {"requests": 200, "rounds": 1}

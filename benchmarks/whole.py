@@ -32,10 +32,11 @@ import numpy as np
 from loguru import logger
 logger.remove()
 sys.path.insert(0, sys.argv[1])
-from pipeline import run, training
-from pipeline.data import fingerprint, make_synthetic, split
-from pipeline.drift import DriftDetector
-from pipeline.model import sample, save
+from pipeline import run
+from pipeline.model import training
+from pipeline.data.table import fingerprint, make_synthetic, split
+from sevenfold.drift.detector import DriftDetector
+from pipeline.model.logistic import sample, save
 
 settings = run.Settings(model_path=Path("artifacts/model.npz"), shift_some=True)
 dataset = make_synthetic(int(sys.argv[2]), 8, np.random.default_rng(settings.seed))

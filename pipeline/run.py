@@ -10,14 +10,15 @@ from uuid import uuid4
 import numpy as np
 from loguru import logger
 
-from pipeline import faults, training
-from pipeline.auditing import actor, audit
-from pipeline.data import Dataset, Table, fingerprint, shift, split
-from pipeline.drift import DriftDetector, log_report
-from pipeline.inference import score
-from pipeline.loading import LoadReport, log_load
-from pipeline.model import LogisticModel, sample, save
-from pipeline.serving import serving
+from pipeline import faults
+from pipeline.audit_events import actor, audit
+from pipeline.data.loading import LoadReport, log_load
+from pipeline.data.table import Dataset, Table, fingerprint, shift, split
+from pipeline.model import training
+from pipeline.model.inference import score
+from pipeline.model.logistic import LogisticModel, sample, save
+from pipeline.service.lifecycle import serving
+from sevenfold.drift.detector import DriftDetector, log_report
 
 LOOPBACK = "127.0.0.1"
 MIN_BATCH_ROWS = 30  # with fewer, the drift detector says nothing
@@ -186,8 +187,8 @@ def _serve(settings: Settings, table: Table) -> int:
     """Serve the model over HTTP on the loopback, and ask it; return how many requests were answered."""
     if settings.requests == 0:
         return 0
-    from pipeline.server import Server  # noqa: PLC0415 - a run that sends no request needs no server
-    from pipeline.traffic import make_requests, send  # noqa: PLC0415
+    from pipeline.service.embedded.server import Server  # noqa: PLC0415 - a run that sends no request needs no server
+    from pipeline.service.traffic import make_requests, send  # noqa: PLC0415
 
     # Live drift is off: these rows were checked before they were scored, and a small table's come several times.
     with (

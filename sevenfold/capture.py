@@ -27,12 +27,12 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 from loguru import logger
 
-from sevenfold.batches import BATCH, rows_of
-from sevenfold.filters import AUDIT, INFO, Gate, make_routes
-from sevenfold.handlers import LineFormat, nowhere
-from sevenfold.lines import Record, has_exception, render
-from sevenfold.redaction import Redactor
-from sevenfold.rendering import Renderer
+from sevenfold.handlers.filters import AUDIT, INFO, Gate, make_routes
+from sevenfold.handlers.sinks import LineFormat, nowhere
+from sevenfold.lines.grammar import Record, has_exception, render
+from sevenfold.redaction.redactor import Redactor
+from sevenfold.rendering.batches import BATCH, rows_of
+from sevenfold.rendering.renderer import Renderer
 
 if TYPE_CHECKING:
     from sinks import Channel, Sinks

@@ -30,10 +30,10 @@ from typing import Any, Final, Self
 
 from loguru import logger
 
-from sevenfold.filters import INFO
-from sevenfold.lines import Record
+from sevenfold.handlers.filters import INFO
+from sevenfold.lines.grammar import Record
+from sevenfold.lines.values import plain
 from sevenfold.notices import describe, notice
-from sevenfold.values import plain
 
 LOGGERS: Final[Mapping[str, str | None]] = MappingProxyType({"root": None, "uvicorn": None, "uvicorn.access": "api"})
 WARNINGS = "py.warnings"  # the logger of warnings, by the stdlib's own name for it; a table may route it, too

@@ -3,8 +3,8 @@
 import contextlib
 import sys
 
-from sevenfold.lines import escape
-from sevenfold.redaction import Redactor
+from sevenfold.lines.grammar import escape
+from sevenfold.redaction.redactor import Redactor
 
 PREFIX = "sevenfold: "
 MAX_LENGTH = 500  # characters; a notice may quote what somebody logged

@@ -14,7 +14,7 @@ import sinks
 from sevenfold import capture
 from sevenfold.capture import CapturedRecord, ChannelLog
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[1]
 CORE: Any = logger._core  # type: ignore[attr-defined]
 KNOWN = "training, predictions, drift, monitoring, api, audit, errors"
 UNKNOWN = f"unknown channel 'predictons'; known: {KNOWN}"

@@ -15,12 +15,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from log_files import read_events
 from loguru import logger
 
 import sinks
 from sevenfold import intercept
-from sevenfold.lines import Event
+from sevenfold.lines.grammar import Event
+from tests.support.log_files import read_events
 
 ROOT = Path(sinks.__file__).parent
 PRELUDE = """

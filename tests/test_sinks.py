@@ -20,18 +20,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from log_files import read_events, read_json
 from loguru import logger
 
 import sinks
-from sevenfold.files import LOOK_S
-from sevenfold.filters import make_routes
-from sevenfold.handlers import AuditFormat, LineFormat
-from sevenfold.reading import read
-from sevenfold.redaction import Redactor
-from sevenfold.rendering import Renderer
-from sevenfold.verification import verify
+from sevenfold.audit.verify import verify
+from sevenfold.files.rotating import LOOK_S
+from sevenfold.handlers.filters import make_routes
+from sevenfold.handlers.sinks import AuditFormat, LineFormat
+from sevenfold.reading.folder import read
+from sevenfold.redaction.redactor import Redactor
+from sevenfold.rendering.renderer import Renderer
 from sinks import CHANNELS, Channel, configure
+from tests.support.log_files import read_events, read_json
 
 pytestmark = pytest.mark.usefixtures("own_logger")
 

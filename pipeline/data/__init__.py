@@ -1,0 +1,1 @@
+"""Tables of data: made up, or read from a file."""

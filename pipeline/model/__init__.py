@@ -1,0 +1,1 @@
+"""The classifier: features, training, prediction, and the file it is kept in."""

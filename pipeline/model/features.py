@@ -1,0 +1,209 @@
+"""From a table to the matrix that a model multiplies: standardised numbers, one-hot levels, indicators of gaps.
+
+Fences as in J. W. Tukey, Exploratory Data Analysis, 1977, chapter 2, but wider: they are for the absurd, not the rare.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.data.table import mean_and_std
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from pipeline.data.table import Table
+
+FENCE = 5.0  # how many widths of its middle part a column may reach beyond that part
+MAX_LEVELS = 50
+MIN_COUNT = 5
+MIN_SHARE = 0.005
+
+_TAILS = (0.25, 0.1, 0.05, 0.01, 0.0)  # what the middle part leaves out on either side
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """How a categorical column is encoded: one output for each level, then one each for the two flags.
+
+    Attributes
+    ----------
+    levels : tuple of str
+        The frequent values of the training rows, in order.
+    other : bool
+        Whether one output stands for all the rare values, and those never seen before.
+    missing : bool
+        Whether one output stands for a missing value.
+    """
+
+    levels: tuple[str, ...]
+    other: bool
+    missing: bool
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the outputs, in order."""
+        return (*self.levels, *["<other>"] * self.other, *["<missing>"] * self.missing)
+
+    def codes(self, values: NDArray[np.object_]) -> NDArray[np.intp]:
+        """Return the position of each value's output, -1 for a value that has none."""
+        position: dict[str | None, int] = {level: i for i, level in enumerate(self.levels)}
+        other = len(self.levels) if self.other else -1
+        position[None] = len(self.levels) + self.other if self.missing else -1
+        return np.array([position.get(value, other) for value in values], dtype=np.intp)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FeatureEncoder:
+    """What the training rows taught about each column.
+
+    Attributes
+    ----------
+    kinds : dict[str, str]
+        Each column of the table in order, and "number" or "category".
+    mean, std : np.ndarray
+        (m,), of the m numeric columns, the values beyond the fences pulled in to them.
+    low, high : np.ndarray
+        (m,), the fences in units of `std` from `mean`: further out no value counts for more.
+    gaps : np.ndarray
+        (m,) bool, whether a numeric column had missing values.
+    levels : tuple of Levels
+        One for each categorical column.
+    """
+
+    kinds: dict[str, str]
+    mean: NDArray[np.float64]
+    std: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    gaps: NDArray[np.bool_]
+    levels: tuple[Levels, ...]
+
+    @classmethod
+    def fit(cls, table: Table) -> FeatureEncoder:
+        """Learn scales and levels from the training rows."""
+        require_finite(table)
+        numeric, categorical = table.numeric, table.categorical
+        kinds = {name: "number" if name in numeric else "category" for name in table.names}
+        with np.errstate(over="raise", invalid="raise"):
+            scales = [_scale(table.columns[name]) for name in numeric]
+        mean, std, low, high = np.array(scales, dtype=np.float64).reshape(-1, 4).T.copy()
+        gaps = np.array([np.isnan(table.columns[name]).any() for name in numeric], dtype=np.bool_)
+        return cls(kinds, mean, std, low, high, gaps, tuple(_levels(table.columns[name]) for name in categorical))
+
+    @property
+    def numeric(self) -> tuple[str, ...]:
+        """The names of the numeric columns."""
+        return tuple(name for name, kind in self.kinds.items() if kind == "number")
+
+    @property
+    def categorical(self) -> tuple[str, ...]:
+        """The names of the categorical columns."""
+        return tuple(name for name, kind in self.kinds.items() if kind == "category")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the k outputs, in order."""
+        gaps = [f"{name}=<missing>" for name, gap in zip(self.numeric, self.gaps, strict=True) if gap]
+        pairs = zip(self.categorical, self.levels, strict=True)
+        return (*self.numeric, *gaps, *[f"{name}={level}" for name, levels in pairs for level in levels.names])
+
+    def transform(self, table: Table) -> NDArray[np.float64]:
+        """Encode a table that has these columns, and maybe others, as an (n, k) matrix.
+
+        A missing number is the mean; a level never seen is "other", or all zeros if the training rows had no rare ones.
+
+        Raises
+        ------
+        ValueError
+            If a column is absent or a value infinite.
+        FloatingPointError
+            If a value is too large to be standardised. To take the fence for it would hide it.
+        """
+        columns = table.columns
+        if missing := ", ".join(repr(name) for name in self.kinds if name not in columns):
+            raise ValueError(f"expected a table with the columns of the training rows, got one without {missing}")
+        numbers = np.empty((table.n_rows, len(self.mean)))
+        for j, name in enumerate(self.numeric):
+            numbers[:, j] = columns[name]
+        blocks = [_one_hot(levels, columns[name]) for name, levels in zip(self.categorical, self.levels, strict=True)]
+        return np.hstack([*self._standardised(numbers), *blocks])
+
+    def _standardised(self, numbers: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        _require_finite(self.numeric, numbers)
+        gaps = np.isnan(numbers)
+        with np.errstate(over="raise", invalid="raise"):
+            z = (numbers - self.mean) / self.std
+        z = np.clip(z, self.low, self.high)
+        z[gaps] = 0.0
+        return z, gaps[:, self.gaps].astype(np.float64)
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the encoder as arrays that need no pickle; `from_arrays` is the way back."""
+        levels = [[column.levels, column.other, column.missing] for column in self.levels]
+        # As bytes: an array of text would lose a NUL at the end of a name, and be stored in four bytes a letter.
+        spec = np.frombuffer(json.dumps({"kinds": self.kinds, "levels": levels}).encode(), dtype=np.uint8)
+        numbers = {name: getattr(self, name).astype("<f8") for name in ("mean", "std", "low", "high")}
+        return {"spec": spec, "gaps": self.gaps, **numbers}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, NDArray[Any]]) -> FeatureEncoder:
+        """Return the encoder that `to_arrays` was called on."""
+        spec = json.loads(arrays["spec"].tobytes())
+        levels = tuple(Levels(tuple(names), other, missing) for names, other, missing in spec["levels"])
+        numbers = {name: arrays[name].astype(np.float64) for name in ("mean", "std", "low", "high")}
+        return cls(kinds=spec["kinds"], gaps=arrays["gaps"].astype(np.bool_), levels=levels, **numbers)
+
+
+def require_finite(table: Table) -> None:
+    """Raise ValueError that names the first infinite value; rows count from 0."""
+    for name in table.numeric:
+        _require_finite((name,), table.columns[name][:, np.newaxis])
+
+
+def _require_finite(names: tuple[str, ...], numbers: NDArray[np.float64]) -> None:
+    for i, j in np.argwhere(np.isinf(numbers))[:1]:
+        raise ValueError(f"row {i}, column {names[j]!r}: expected a finite number, got {numbers[i, j]}")
+
+
+def _scale(column: NDArray[np.float64]) -> tuple[float, float, float, float]:
+    """Return mean, sd, and the fences in sds from the mean."""
+    values = column[~np.isnan(column)]
+    if not values.size:
+        return 0.0, 1.0, 0.0, 0.0
+    low, high = _fences(values)
+    values = np.clip(values, low, high)
+    mean, std = mean_and_std(values)
+    if values.min() == values.max():  # then the sd is rounding noise at best
+        std = 1.0
+    return mean, std, (low - mean) / std, (high - mean) / std
+
+
+def _fences(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Return how far a column may reach, by its quartiles, or by a wider middle part if those are one value."""
+    for tail in _TAILS:
+        low, high = np.quantile(values, [tail, 1 - tail])
+        if high > low:
+            break
+    reach = FENCE * (high - low)
+    return float(low - reach), float(high + reach)
+
+
+def _levels(column: NDArray[np.object_]) -> Levels:
+    counts = Counter(column.tolist())
+    missing = counts.pop(None, 0) > 0
+    least = max(MIN_COUNT, MIN_SHARE * len(column))
+    ranked = sorted(counts, key=lambda level: (-counts[level], level))
+    kept = [level for level in ranked[:MAX_LEVELS] if counts[level] >= least]
+    return Levels(tuple(sorted(kept)), other=len(kept) < len(counts), missing=missing)
+
+
+def _one_hot(levels: Levels, column: NDArray[np.object_]) -> NDArray[np.float64]:
+    k = len(levels.names)
+    # The last row and column of the identity are for the code -1; the column goes.
+    return np.eye(k + 1)[levels.codes(column), :k]

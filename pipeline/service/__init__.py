@@ -1,0 +1,1 @@
+"""The service that answers requests with the model."""

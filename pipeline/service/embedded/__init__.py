@@ -1,0 +1,1 @@
+"""A server on the standard library alone."""

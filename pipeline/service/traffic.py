@@ -1,0 +1,81 @@
+"""Requests as clients send them: most of them good, some malformed, and one that makes the model fail."""
+
+import contextlib
+import json
+from collections.abc import Iterable, Iterator
+from http.client import HTTPConnection
+
+from pipeline.data.table import Table
+from pipeline.service.scoring import Request
+
+_TIMEOUT_S = 30.0
+_EVERY = 20  # one request in so many is malformed
+# A finite number that any validation lets pass, and that overflows when a model standardises it.
+_OVERFLOWS = 1.7e308
+
+
+def make_requests(table: Table, count: int) -> Iterator[Request]:
+    """Make requests for scoring the rows of a table, over and over.
+
+    Parameters
+    ----------
+    table : Table
+        Its rows are the features.
+    count : int
+        How many requests. The last one is finite but so large that the model overflows, if the table has a numeric
+        column; every twentieth is malformed, in a different way each.
+
+    Yields
+    ------
+    Request
+    """
+    for number in range(count):
+        row = table.row(number % table.n_rows)
+        if number == count - 1 and table.numeric:
+            yield _post(row | dict.fromkeys(table.numeric, _OVERFLOWS))
+        elif number % _EVERY == _EVERY - 1:
+            yield _malformed(row, number // _EVERY)
+        else:
+            yield _post(row)
+
+
+def send(requests: Iterable[Request], host: str, port: int) -> int:
+    """Send requests over one connection, each once the one before is answered.
+
+    It goes there directly, whatever the environment says of proxies.
+
+    Returns
+    -------
+    int
+        How many were answered.
+
+    Raises
+    ------
+    OSError
+        If nobody answers.
+    """
+    count = 0
+    with contextlib.closing(HTTPConnection(host, port, timeout=_TIMEOUT_S)) as connection:
+        for count, request in enumerate(requests, start=1):  # noqa: B007 - the count is the result
+            headers = {"Content-Type": request.content_type} if request.body else {}
+            connection.request(request.method, request.path, request.body or None, headers)
+            connection.getresponse().read()
+    return count
+
+
+def _post(row: dict[str, float | str | None]) -> Request:
+    return Request("POST", "/predict", json.dumps(row).encode())
+
+
+def _malformed(row: dict[str, float | str | None], number: int) -> Request:
+    first = next(iter(row))
+    ways = (
+        Request("POST", "/predict", b'{"income": 0.12,'),
+        _post({name: value for name, value in row.items() if name != first}),
+        _post(row | {"no_such_feature": 1.0}),
+        _post(row | {first: float("nan")}),
+        Request("GET", "/predict"),
+        Request("POST", "/predictions", json.dumps(row).encode()),
+        Request("POST", "/predict", b"income=0.12", content_type="application/x-www-form-urlencoded"),
+    )
+    return ways[number % len(ways)]

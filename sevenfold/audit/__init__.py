@@ -1,0 +1,1 @@
+"""The audit chain: seal each event over the one before, and prove that nothing was changed."""

@@ -1,0 +1,268 @@
+"""The audit chain: append sealed lines, from any number of processes.
+
+An event is appended under one lock: read the head, append the line, move the head. Who is killed in between leaves one
+line more than the head says, or a torn one: the next writer takes the former over and ends the latter.
+"""
+
+import os
+import secrets
+import weakref
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+from sevenfold.audit.recovery import last_id, last_line, last_line_of_all, read_tail
+from sevenfold.audit.seals import HEAD_BYTES, NO_MAC, SEAL_BYTES, Head, fits, id_in_head, new_id, parse_head, seal_line
+from sevenfold.files.locks import acquire, is_same_file, release
+from sevenfold.files.rotating import LOOK_S, MEASURE_S, MODE, OPEN_FLAGS, RotatingFile
+
+KEY_BYTES = 32
+GRACE_S = 1.2 * LOOK_S  # after which nobody writes who hasn't looked whether the head is still there
+
+
+class AuditError(ValueError):
+    """An audit chain that can't be gone on with as asked; the message says why, and the way out."""
+
+
+class Chain:
+    """Append sealed lines to an audit file; any number of processes may, and one thread of each at a time.
+
+    Parameters
+    ----------
+    file : RotatingFile
+        The audit file, which nobody else writes. It is closed if the chain can't begin.
+    key : bytes, optional
+        Seals with HMAC; without it anybody who can write the files can seal, too.
+
+    Raises
+    ------
+    AuditError
+        If the chain that is there was begun with a key and none is given, or the other way round, or with another key.
+    OSError
+        If the head can't be opened.
+    """
+
+    _file: RotatingFile
+    _key: bytes | None
+    _fd: int
+    _known: Head | None  # the last head that this process wrote
+    _text: bytes  # and its bytes
+    _look_at: float
+    _glance_at: float
+    _path: Path
+    _log_path: str
+
+    def __init__(self, file: RotatingFile, key: bytes | None = None) -> None:
+        self.__setstate__({"_file": file, "_key": key})
+        try:
+            while not self._begin():
+                self.close()
+        except BaseException:
+            self.close()
+            file.stop()
+            raise
+
+    def append(self, line: bytes) -> None:
+        """Seal a line of JSON that ends with ``}`` and a newline, and append it.
+
+        Raises
+        ------
+        OSError
+            If it can't be written; the chain goes on with the next.
+        """
+        while not self._append(line):
+            self.close()  # somebody deleted or replaced the head file: open the new one
+
+    def close(self) -> None:
+        """Close the head."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+        self._look_at = self._glance_at = 0.0
+
+    def _begin(self) -> bool:
+        """Begin a chain, or mend what a crash has left."""
+        fd = self._opened()
+        acquire(fd)
+        try:
+            return self._looked_after() is not None
+        finally:
+            release(fd)
+
+    def _append(self, line: bytes) -> bool:
+        fd = self._opened()
+        acquire(fd)
+        try:
+            # Rotated before the head is read, and noted there before the line is written: who is killed then leaves no
+            # head that another, who still has the rotated file open, would take for up to date.
+            self._file.make_room(len(line) + SEAL_BYTES)
+            head = self._undisturbed() or self._looked_after()
+            if head is None:
+                return False
+            sealed, mac = seal_line(line, head, self._key)
+            self._file.write(sealed, alone=True)
+            self._write(Head(head.id, head.seq + 1, mac, head.inode, head.end + len(sealed)))
+            return True
+        finally:
+            release(fd)
+
+    def _opened(self) -> int:
+        if self._fd < 0:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._fd = os.open(self._path, OPEN_FLAGS | os.O_RDWR, MODE)
+        return self._fd
+
+    def _undisturbed(self) -> Head | None:
+        """Give the head, if the log file is there and ends where the head says; None if a closer look is due.
+
+        Who deletes or moves the log file is noticed within a hundredth of a second; who replaces it, or touches the
+        head file alone, once another process has written or a second has passed.
+        """
+        now = monotonic()
+        if now >= self._glance_at:  # looking a path up costs a fifth of all the rest
+            if now >= self._look_at or not os.access(self._log_path, os.F_OK):
+                return None
+            self._glance_at = now + MEASURE_S
+        text = _read_at_start(self._fd, HEAD_BYTES)
+        head = self._known if text == self._text else parse_head(text, self._key)
+        if head is None or (head.inode, head.end) != self._file.position:
+            return None
+        return None if head is not self._known and self._is_older(head) else head
+
+    def _looked_after(self) -> Head | None:
+        """Give the head, with the log file's end mended; None if somebody deleted or replaced the head."""
+        if not is_same_file(self._fd, self._path):
+            return None
+        self._look_at = monotonic() + LOOK_S
+        self._file.follow()
+        head = self._recognized()
+        return head if (head.inode, head.end) == self._file.position else self._mended(head)
+
+    def _is_older(self, head: Head) -> bool:
+        """Whether this process wrote a later one: numbers only rise, so somebody put an old head there."""
+        known = self._known
+        return known is not None and known.id == head.id and known.seq > head.seq
+
+    def _recognized(self) -> Head:
+        if self._known is None:
+            self._refuse_other_key()
+        head = parse_head(_read_at_start(self._fd, HEAD_BYTES), self._key)
+        if head is None:
+            return self._after_lost_head()
+        return self._known if self._known and self._is_older(head) else head
+
+    def _refuse_other_key(self) -> None:
+        id_ = id_in_head(_read_at_start(self._fd, HEAD_BYTES)) or last_id(self._file.names)
+        if id_ and not fits(id_, self._key):
+            begun = ("with another key" if self._key else "with a key") if id_[0] == "k" else "without a key"
+            raise AuditError(
+                f"{self._file.path} was begun {begun}: give the same again, or move the audit files and their head"
+                f" {self._path.name} elsewhere to begin anew"
+            )
+
+    def _after_lost_head(self) -> Head:
+        """Go on behind the last line that is known, and leave out a number.
+
+        Nobody can tell any more whether lines at the end were cut: the number that is missing keeps a trace of that.
+        """
+        if last_id(self._file.names):
+            sleep(GRACE_S)  # until the other writers are waiting for the new head that this one has locked
+        last = last_line_of_all(self._file.names, self._key) or self._known
+        if last is None:
+            return Head(new_id(self._key), 0, NO_MAC)
+        if self._known and self._is_older(last):
+            last = self._known
+        return Head(last.id, last.seq + 1, last.mac)
+
+    def _mended(self, head: Head) -> Head:
+        """End a torn line, and take over the one that a killed writer could not acknowledge."""
+        tail = read_tail(self._file.path)
+        if tail and not tail.endswith(b"\n"):
+            self._file.append(b"\n")
+        last = last_line(tail, self._key)
+        if last and last.id == head.id and last.seq > head.seq:
+            head = last
+        inode, end = self._file.position
+        return self._write(head._replace(inode=inode, end=end))
+
+    def _write(self, head: Head) -> Head:
+        # One small write in place: whoever is killed leaves the old head or the new one.
+        text = head.to_bytes(self._key)
+        _write_at_start(self._fd, text)
+        self._known, self._text = head, text
+        return head
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_file": self._file, "_key": self._key}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        file = state["_file"]
+        self.__dict__.update(state, _path=file.names.head, _log_path=str(file.path))
+        self.__dict__.update(_fd=-1, _known=None, _text=b"-", _look_at=0.0, _glance_at=0.0)
+        _chains.add(self)
+
+
+def read_key(path: Path, log_dir: Path) -> bytes:
+    """Read a key file, and refuse one that others could read.
+
+    Raises
+    ------
+    AuditError
+        If there is none, it is too short, others may read it, or it lies in the log folder, whose readers it is to be
+        kept from.
+    """
+    if path.resolve().is_relative_to(log_dir.resolve()):
+        raise AuditError(f"{path}: the key must lie outside the log folder {log_dir}; move it")
+    try:
+        mode, key = path.stat().st_mode, path.read_bytes()
+    except OSError as error:
+        raise AuditError(f"{path}: {error.strerror}; make a key with: python main.py audit-key {path}") from error
+    if os.name == "posix" and mode & 0o077:
+        raise AuditError(f"{path}: others may read the key; do: chmod 600 {path}")
+    if len(key) < KEY_BYTES:
+        raise AuditError(f"{path}: expected a key of at least {KEY_BYTES} bytes, got {len(key)}")
+    return key
+
+
+def make_key(path: Path) -> None:
+    """Write a new key that nobody else can read.
+
+    Raises
+    ------
+    FileExistsError
+        If the file is there: a key is never written over.
+    """
+    fd = os.open(path, OPEN_FLAGS | os.O_EXCL | os.O_WRONLY, MODE)
+    with os.fdopen(fd, "wb") as file:
+        file.write(secrets.token_bytes(KEY_BYTES))
+
+
+if hasattr(os, "pread"):
+
+    def _read_at_start(fd: int, n_bytes: int) -> bytes:
+        return os.pread(fd, n_bytes, 0)
+
+    def _write_at_start(fd: int, data: bytes) -> None:
+        os.pwrite(fd, data, 0)
+
+else:  # pragma: no cover - Windows
+
+    def _read_at_start(fd: int, n_bytes: int) -> bytes:
+        os.lseek(fd, 0, os.SEEK_SET)
+        return os.read(fd, n_bytes)
+
+    def _write_at_start(fd: int, data: bytes) -> None:
+        os.lseek(fd, 0, os.SEEK_SET)
+        os.write(fd, data)
+
+
+_chains: weakref.WeakSet[Chain] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for chain in _chains:
+        chain.close()  # the lock goes with the open file, which the parent shares
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,57 @@
+"""The ends of audit files: what the last sealed lines say, for a chain that isn't as its head says."""
+
+import gzip
+import os
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from sevenfold.audit.seals import Head, Seal, mac_of, read_seal
+from sevenfold.files.names import Names
+
+_TAIL_BYTES = 65_536  # read from the end of a file; more where its last line is longer
+
+
+def read_tail(path: Path) -> bytes:
+    """Read the end of a file, with its last line whole; nothing from one that is gone or a broken archive."""
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            length = _TAIL_BYTES
+            while True:
+                file.seek(max(0, size - length))
+                tail: bytes = file.read()
+                if length >= size or b"\n" in tail.rstrip():
+                    return tail
+                length *= 8
+    except (FileNotFoundError, EOFError, gzip.BadGzipFile, zlib.error):
+        return b""
+
+
+def last_line(tail: bytes, key: bytes | None) -> Head | None:
+    """Find the last line in the end of a file that is sealed, and rightly so."""
+    right = (seal for line, seal in _sealed(tail) if mac_of(line, key) == seal.mac)
+    return next((Head(seal.id, seal.seq, seal.mac) for seal in right), None)
+
+
+def last_line_of_all(names: Names, key: bytes | None) -> Head | None:
+    """Find the last line in all files that is sealed, and rightly so."""
+    found = (last_line(read_tail(path), key) for path in _newest_first(names))
+    return next(filter(None, found), None)
+
+
+def last_id(names: Names) -> str | None:
+    """Find which chain the last line says it is of, whatever the key."""
+    return next((seal.id for path in _newest_first(names) for _, seal in _sealed(read_tail(path))), None)
+
+
+def _sealed(tail: bytes) -> Iterator[tuple[bytes, Seal]]:
+    """Give the lines that have a seal, the last one first."""
+    for line in reversed(tail.split(b"\n")):
+        seal = read_seal(line)
+        if seal is not None:
+            yield line, seal
+
+
+def _newest_first(names: Names) -> list[Path]:
+    return [names.path, *(rotated.path for rotated in reversed(names.rotated()))]

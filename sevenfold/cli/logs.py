@@ -1,0 +1,189 @@
+"""The command `logs`: print the events of a log folder, merged by time, as lines or as JSON."""
+
+import argparse
+import contextlib
+import io
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, TypeAlias
+
+from loguru import logger
+
+from sevenfold.cli.streams import reader_may_leave
+from sevenfold.files.policies import parse_retention
+from sevenfold.lines.grammar import Contents, Event, indent, render, timestamp, value_text
+from sevenfold.lines.values import to_json
+from sevenfold.reading.folder import read
+
+Test: TypeAlias = Callable[[Event], bool]
+
+OK, FAILED, INTERRUPTED = 0, 1, 130
+_ABSENT = object()
+
+
+def add_arguments(parser: argparse.ArgumentParser, channels: Sequence[str]) -> None:
+    """Give a parser the arguments of the command.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        The parser.
+    channels : sequence of str
+        Those that `--channel` takes.
+    """
+    add = parser.add_argument
+    add(
+        "--log-dir", type=_folder, metavar="PATH", default="logs", help="folder of the log files (default: %(default)s)"
+    )
+    add("--channel", choices=channels, metavar="NAME", help=f"only this one of {', '.join(channels)}")
+    add("--level", type=_level, metavar="LEVEL", help="only events of this level or above, such as WARNING")
+    add(
+        "--since", type=_moment, metavar="WHEN", help="only later ones: a time (UTC), or how long ago, such as '10 min'"
+    )
+    where: dict[str, Any] = {"action": "append", "default": [], "type": _field, "metavar": "KEY=VALUE"}
+    add("--where", **where, help="only events with this field; may be given several times")
+    add("--message", metavar="TEXT", help="only events whose message contains this")
+    add("--follow", action="store_true", help="go on with what comes, until Ctrl-C")
+    add("--json", action="store_true", help="one JSON object a line")
+
+
+def show(options: argparse.Namespace, files: Mapping[str, str]) -> int:
+    """Print events to stdout.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        What a parser with `add_arguments` gave.
+    files : mapping of str to str
+        The file of each channel.
+
+    Returns
+    -------
+    int
+        The exit status: 0, also when whoever read stdout has gone; 1 for a file that can't be read, 130 after Ctrl-C.
+    """
+    # Without a channel, everything that lies in the folder, also files that the table lacks.
+    chosen = files if options.channel else None
+    events = read(options.log_dir, channel=options.channel, since=options.since, files=chosen, follow=options.follow)
+    try:
+        tests = tuple(_tests(options))
+        wanted = (event for event in events if all(test(event) for test in tests))
+        with reader_may_leave():
+            _print(wanted, as_json if options.json else as_text, at_once=options.follow)
+    except OSError as error:
+        sys.stderr.write(f"main.py logs: {error.filename or options.log_dir}: {error.strerror}\n")
+        return FAILED
+    except KeyboardInterrupt:
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+        return INTERRUPTED
+    return OK
+
+
+def as_text(event: Event) -> str:
+    """Write an event as its line, with the traceback below if there is one; without the last line's end."""
+    record = {"time": event.time, "level": SimpleNamespace(name=event.level)}
+    line = render(record, Contents(event.channel, event.message, event.fields))
+    return line if event.exception is None else f"{line}\n{indent(event.exception)[:-1]}"
+
+
+def as_json(event: Event) -> str:
+    """Write an event as a JSON object on one line."""
+    return to_json(
+        {
+            "time": timestamp(event.time),
+            "level": event.level,
+            "channel": event.channel,
+            "message": event.message,
+            "fields": event.fields,
+            "exception": event.exception,
+        }
+    )
+
+
+def _print(events: Iterable[Event], write: Callable[[Event], str], *, at_once: bool) -> None:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # for a terminal that isn't UTF-8
+    for event in events:
+        sys.stdout.write(write(event) + "\n")
+        if at_once:
+            sys.stdout.flush()
+
+
+def _tests(options: argparse.Namespace) -> Iterator[Test]:
+    if options.level is not None:
+        yield lambda event: _level_no(event.level, unknown=options.level) >= options.level
+    if options.message is not None:
+        yield lambda event: options.message in event.message
+    for key, wanted in options.where:
+        yield _has_field(key, wanted)
+
+
+def _has_field(key: str, wanted: str) -> Test:
+    def test(event: Event) -> bool:
+        value = _lookup(event.fields, key)
+        return value is not _ABSENT and (value == wanted or value_text(value) == wanted)
+
+    return test
+
+
+def _lookup(fields: Any, key: str) -> Any:
+    """Find a field, or one inside a field: ``features.income``."""
+    if not isinstance(fields, dict):
+        return _ABSENT
+    if key in fields:
+        return fields[key]
+    places = (at for at, character in enumerate(key) if character == ".")
+    found = (_lookup(fields[key[:at]], key[at + 1 :]) for at in places if key[:at] in fields)
+    return next((value for value in found if value is not _ABSENT), _ABSENT)
+
+
+def _level_no(name: str, *, unknown: int | None = None) -> int:
+    """Give a level's number; that of a custom one isn't known here, unless it has no name."""
+    try:
+        return int(name.removeprefix("Level ")) if name.startswith("Level ") else logger.level(name).no
+    except ValueError:
+        if unknown is None:
+            raise
+        return unknown
+
+
+def _folder(text: str) -> Path:
+    path = Path(text)
+    if not path.is_dir():
+        raise argparse.ArgumentTypeError(f"expected a folder, got {text!r}")
+    return path
+
+
+def _level(text: str) -> int:
+    try:
+        return int(text) if text.isdecimal() else _level_no(text.upper())
+    except ValueError:
+        known = "TRACE, DEBUG, INFO, SUCCESS, WARNING, ERROR, CRITICAL"
+        raise argparse.ArgumentTypeError(f"expected one of {known}, or a number, got {text!r}") from None
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text.strip())
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    except ValueError:
+        pass
+    try:
+        span = parse_retention(text.strip().removesuffix("ago").strip())
+        if span.max_age_s is not None:
+            return datetime.now(UTC) - timedelta(seconds=span.max_age_s)
+    except (ValueError, OverflowError):
+        pass
+    expected = "a time such as 2026-11-23T08:36, or how long ago, such as '10 min', '2 h' or '1 day'"
+    raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")
+
+
+def _field(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise argparse.ArgumentTypeError(f"expected KEY=VALUE, got {text!r}")
+    return key, value

@@ -1,0 +1,1 @@
+"""Compare a batch of rows with the rows that a model was trained on."""

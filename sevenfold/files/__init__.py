@@ -1,0 +1,1 @@
+"""Log files that several processes append to, rotate, compress and delete."""

@@ -1,0 +1,1 @@
+"""What is handed to ``logger.add``: filters, formats and sinks."""

@@ -1,0 +1,213 @@
+"""Where a record goes: the filters, all of them on the bound extra ``channel``.
+
+Filters pickle, as handlers must when a logger is an argument of a process. They are methods bound to the names they
+look for: each call of the logger asks every one of them, and calling an object takes a fifth longer.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+from loguru import logger
+
+from sevenfold.lines.grammar import has_exception
+from sevenfold.lines.values import plain
+from sevenfold.notices import notice
+from sevenfold.rendering.batches import BATCH
+
+AUDIT = "audit"
+ERRORS = "errors"  # the channel whose file gets the errors of all others
+ERROR = logger.level("ERROR").no
+INFO = logger.level("INFO").no
+_NEVER = 10**9  # above any level
+_MAX_NOTICES = 50  # names; they may come from outside
+
+
+Filter: TypeAlias = Callable[[Mapping[str, Any]], bool]
+
+
+class Row(Protocol):
+    """What a row of the channel table says of levels."""
+
+    @property
+    def name(self) -> str:
+        """The channel's name."""
+
+    @property
+    def level(self) -> str | int:
+        """The least level that its file keeps."""
+
+    @property
+    def console_level(self) -> str | int:
+        """The least level that the console shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class OnChannel:
+    """Filter: what one channel's file keeps.
+
+    Attributes
+    ----------
+    names : frozenset of str
+        The channel's name.
+    """
+
+    names: frozenset[str]
+
+    def accepts(self, record: Mapping[str, Any]) -> bool:
+        """Whether the record is bound to the channel."""
+        try:
+            # A set answers with a bool whatever is asked: NumPy's arrays, compared with a name, are no bool.
+            return record["extra"].get("channel") in self.names
+        except Exception:  # it has no hash, or one of its own that fails
+            return False
+
+
+@dataclass(frozen=True, slots=True)
+class OnConsole:
+    """Filter: what the console shows.
+
+    Attributes
+    ----------
+    levels : dict
+        The least level shown, by channel.
+    other_level : int
+        The least level shown of records without a channel, or of one that the table lacks.
+    """
+
+    levels: Mapping[str, int]
+    other_level: int
+
+    def accepts(self, record: Mapping[str, Any]) -> bool:
+        """Whether the console shows the record."""
+        channel = record["extra"].get("channel")
+        least = self.levels.get(channel, self.other_level) if isinstance(channel, str) else self.other_level
+        return bool(record["level"].no >= least)
+
+
+@dataclass(frozen=True, slots=True)
+class OnErrors:
+    """Filter: what errors.log keeps.
+
+    Errors and logged exceptions of all channels and of none; its own channel; and records of a channel that the
+    table lacks where the console doesn't show them, or shows one line for the rows of a batch, so that a misspelt name
+    loses nothing. Each such name is told on stderr once.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The channels of the table.
+    level, other_level : int
+        The least level kept of its own channel, and of unknown ones.
+    console_level : int
+        The least level of an unknown channel's record that the console shows.
+    """
+
+    names: tuple[str, ...]
+    level: int
+    other_level: int
+    console_level: int
+    _noticed: set[str] = field(default_factory=set)
+
+    def accepts(self, record: Mapping[str, Any]) -> bool:
+        """Whether errors.log keeps the record."""
+        no = record["level"].no
+        channel = record["extra"].get("channel")
+        known = is_known(channel, self.names)
+        if not known:
+            self._notice(channel)
+        elif no < ERROR and channel != ERRORS and record["exception"] is None:
+            return False  # nearly all
+        if no >= ERROR or (no >= INFO and has_exception(record)):
+            return True
+        if known:
+            return bool(channel == ERRORS and no >= self.level)
+        return bool(no >= self.other_level and (no < self.console_level or BATCH in record["extra"]))
+
+    def _notice(self, channel: object) -> None:
+        text = unknown_channel(channel, self.names)
+        if text not in self._noticed and len(self._noticed) < _MAX_NOTICES:
+            self._noticed.add(text)
+            notice(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Filter of strict mode: raise for a channel that the table lacks, let nothing through."""
+
+    names: tuple[str, ...]
+
+    def accepts(self, record: Mapping[str, Any]) -> bool:
+        """Raise ValueError if the record's channel is unknown."""
+        channel = record["extra"].get("channel")
+        if not is_known(channel, self.names):
+            raise ValueError(unknown_channel(channel, self.names))
+        return False
+
+
+def is_known(channel: object, names: tuple[str, ...]) -> bool:
+    """Whether a record's channel is none at all or one of the table's."""
+    return channel is None or (isinstance(channel, str) and channel in names)
+
+
+def unknown_channel(channel: object, names: tuple[str, ...]) -> str:
+    """Say that a channel is unknown, and which ones are known."""
+    return f"unknown channel {repr(plain(channel))[:80]}; known: {', '.join(names)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Which records reach the file of one channel.
+
+    Attributes
+    ----------
+    channel : Row
+        The row of the channel table.
+    level : int
+        The least level that the file's handler is called for.
+    filter : callable
+        Takes a record; whether the file keeps it.
+    """
+
+    channel: Row
+    level: int
+    filter: Filter
+
+    def accepts(self, record: Mapping[str, Any]) -> bool:
+        """Whether a record reaches the file."""
+        return bool(record["level"].no >= self.level and self.filter(record))
+
+
+def make_routes(channels: Sequence[Row], level: str | int | None, console_level: int | None) -> tuple[Route, ...]:
+    """Say for each file which records reach it, in the order of their handlers.
+
+    The audit trail comes last, since it raises in the caller when an event can't be written, and a raise ends the
+    fan-out.
+    """
+    rows = sorted(channels, key=lambda row: (row.name == AUDIT, row.name == ERRORS))
+    names = tuple(row.name for row in channels)
+    kept = {row.name: level_no(row.level if level is None else level) for row in rows}
+    least = min(kept.values())  # of an unknown channel, since a misspelt name may be any
+    shown = _NEVER if console_level is None else console_level
+    return tuple(
+        Route(row, min(least, INFO), OnErrors(names, kept[ERRORS], least, shown).accepts)
+        if row.name == ERRORS
+        else Route(row, kept[row.name], OnChannel(frozenset({row.name})).accepts)
+        for row in rows
+    )
+
+
+def level_no(level: str | int) -> int:
+    """Give the number of a level.
+
+    Raises
+    ------
+    ValueError
+        If it is neither a level's name nor a number from 0.
+    """
+    if isinstance(level, int) and not isinstance(level, bool) and level >= 0:
+        return int(level)
+    try:
+        return logger.level(str(level)).no
+    except ValueError:
+        raise ValueError(f"a level must be a name such as 'INFO' or a number from 0, got {level!r}") from None

@@ -1,0 +1,130 @@
+"""Errors stand in two files, their channel's and that of the errors: what shows each once, with its traceback."""
+
+import os
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+from sevenfold.handlers.filters import ERRORS
+from sevenfold.lines.grammar import Event
+from sevenfold.lines.values import to_json
+from sevenfold.reading.scanner import Scanner
+from sevenfold.reading.series import Family, Files
+
+_MILD = {"TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING"}  # of these, only what has an exception is an error
+_WAIT_POLLS = 5  # for the twin, which is written to the file of the errors a moment later
+_MAX_SHOWN = 10_000
+
+
+class Index:
+    """Which events of channels the file of the errors holds, in eight bytes each.
+
+    Parameters
+    ----------
+    errors : Family
+        The file of the errors, with its siblings.
+    """
+
+    def __init__(self, errors: Family) -> None:
+        self._errors = errors
+        self._files: Files | None = None
+        self._handed_on = False
+        self._hashes: dict[str, array[int]] = {}  # sorted, by the stamp of the file, "" for the live one
+
+    def without_twins(self, events: Iterable[Event]) -> Iterator[Event]:
+        """Leave out the events that come from the file of the errors, too."""
+        self._read()
+        for event in events:
+            if not _may_have_twin(event) or not self._has(_identity(event)):
+                yield event
+
+    def errors(self, *, follow: bool) -> Iterator[Event]:
+        """Read the events of the file of the errors, exactly those that are in the index."""
+        files = self._read()
+        self._handed_on = True
+        # Of a file that was deleted meanwhile the channels' own files speak.
+        yield from self._errors.history(files, follow=follow, on_missing=self._hashes.pop)
+
+    def close(self) -> None:
+        """Close the file of the errors if nobody came to read it."""
+        if self._files is not None and self._files.live is not None and not self._handed_on:
+            self._files.live.close()
+
+    def _has(self, identity: int) -> bool:
+        for hashes in self._hashes.values():
+            at = bisect_left(hashes, identity)
+            if at < len(hashes) and hashes[at] == identity:
+                return True
+        return False
+
+    def _read(self) -> Files:
+        if self._files is None:
+            self._files = files = self._errors.files()
+            for one in files.rotated:
+                scanner = self._errors.open(one, _ignore)
+                self._hashes[one.stamp] = _hashes(scanner.read() if scanner else ())
+                files.ends[one.stamp] = scanner.offset if scanner else 0
+            if files.live is not None:
+                copy = os.fdopen(os.dup(files.live.fileno()), "rb", buffering=0)
+                self._hashes[""] = _hashes(Scanner(self._errors.path, copy, _ignore).read(files.end))
+                files.live.seek(0)  # the copy shares the place
+        return self._files
+
+
+class Once:
+    """Passes errors once that come from two files, a moment apart."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, tuple[Event, int]] = {}
+        self._shown: dict[int, None] = {}
+
+    def remember(self, event: Event) -> None:
+        """Take note that an event was shown."""
+        if _may_have_twin(event):
+            self._shown[_identity(event)] = None
+            if len(self._shown) > _MAX_SHOWN:
+                del self._shown[next(iter(self._shown))]
+
+    def sift(self, found: Iterable[tuple[Event, bool]]) -> Iterator[Event]:
+        """Pass events, but hold back what may have a twin until that is there, or doesn't come.
+
+        Parameters
+        ----------
+        found : iterable of (Event, bool)
+            The events since the last call, and whether each is from the file of the errors.
+        """
+        for event, from_errors in found:
+            if not _may_have_twin(event):
+                yield event
+            elif (identity := _identity(event)) in self._shown:
+                continue
+            elif from_errors:
+                self._waiting[identity] = (event, 0)
+            else:
+                self._waiting.setdefault(identity, (event, _WAIT_POLLS))
+        for identity, (event, polls) in list(self._waiting.items()):
+            if polls:
+                self._waiting[identity] = (event, polls - 1)
+            else:
+                del self._waiting[identity]
+                self.remember(event)
+                yield event
+
+
+def _hashes(batches: Iterable[list[Event]]) -> "array[int]":
+    events = chain.from_iterable(batches)
+    return array("q", sorted(array("q", (_identity(event) for event in events if _may_have_twin(event)))))
+
+
+def _may_have_twin(event: Event) -> bool:
+    is_error = event.level not in _MILD or "exception_type" in event.fields
+    return is_error and event.channel is not None and event.channel != ERRORS
+
+
+def _identity(event: Event) -> int:
+    return hash((event.time, event.level, event.channel, event.message, to_json(event.fields)))
+
+
+def _ignore(*_: object) -> None:
+    """Bad lines are told when the file is read for its events."""

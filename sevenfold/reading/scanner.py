@@ -1,0 +1,228 @@
+"""One open log file, block by block, as Events; what is no event is reported and passed over."""
+
+import gzip
+import json
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any, TypeAlias
+
+from sevenfold.lines.grammar import INDENT, Event, LineError, parse, parse_all
+from sevenfold.lines.values import to_json
+from sevenfold.notices import notice
+
+# Is told of a line that is no event: the file, the line's number from 1, and what is wrong with it.
+OnBad: TypeAlias = Callable[[Path, int, str], object]
+
+BLOCK_BYTES = 1 << 17
+BATCH_LINES = 64
+PATIENCE = 5  # looks at a last line that has no end: somebody may be writing it
+PAUSE_S = 0.01
+_INDENT = INDENT.encode()
+_BOM = b"\xef\xbb\xbf"
+NEVER = 1 << 62  # an offset that no file reaches
+_JSON = json.JSONDecoder(parse_constant=lambda token: _refuse(f"expected strict JSON, got {token}"))
+
+
+class Scanner:
+    """Read the events of an open file, in batches.
+
+    Parameters
+    ----------
+    path : Path
+        Its name, for reports.
+    file : binary file
+        At its start; this closes it.
+    on_bad : callable, optional
+        Is told of each line that is no event; by default a notice on stderr tells the first of a file and how many.
+
+    Attributes
+    ----------
+    offset : int
+        Bytes read so far; of what is in a compressed file.
+    """
+
+    def __init__(self, path: Path, file: IO[bytes], on_bad: OnBad | None = None) -> None:
+        self.path = path
+        self.file = file
+        self.offset = 0
+        self._on_bad = on_bad
+        self._n_lines = self._n_bad = 0
+        self._broken = False
+        self._pending: list[bytes] = []  # the beginning of an event
+
+    def read(self, end: int = NEVER) -> Iterator[list[Event]]:
+        """Read the events that begin before an offset, and close the file.
+
+        The last may still be in the writing: it is waited for, for a moment.
+        """
+        try:
+            yield from self.until(end)
+            while self._pending and (block := self._block_of_last()):
+                at = _boundary(block, first=True, after=self._pending)
+                self._pending.append(block if at < 0 else block[:at])
+                if at >= 0:
+                    break
+            yield from self._flush()
+        finally:
+            self.close()
+
+    def until(self, end: int) -> Iterator[list[Event]]:
+        """Read up to an offset, but for the last event, which may go on behind it."""
+        while self.offset < end and (block := self._block(min(BLOCK_BYTES, end - self.offset))):
+            yield from self._feed(block)
+
+    def more(self, *, rotated: bool = False) -> Iterator[list[Event]]:
+        """Read what has come since; of a file that isn't rotated, the last event only once it grows no more."""
+        before = self.offset
+        yield from self.until(NEVER)
+        if (rotated or self.offset == before) and self._ends_line():
+            yield from self._flush()
+
+    def close(self) -> None:
+        """Close the file, and tell how many lines were bad, unless each was told."""
+        if not self.file.closed:
+            self.file.close()
+            if self._on_bad is None and self._n_bad > 1:
+                notice(f"{self.path}: {self._n_bad} lines in all that are no events")
+
+    def _block(self, n_bytes: int) -> bytes:
+        if self._broken:
+            return b""
+        try:
+            block = self.file.read(n_bytes)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            self._broken = True
+            self._report(self._n_lines + 1, f"expected a whole gzip file: {error}")
+            return b""
+        self.offset += len(block)
+        return block
+
+    def _block_of_last(self) -> bytes:
+        """Read on behind the last event that is asked for, which may be in the writing."""
+        for _ in range(PATIENCE):
+            block = self._block(BLOCK_BYTES)
+            if block or self._ends_line() or self._broken:
+                return block
+            time.sleep(PAUSE_S)
+        return b""
+
+    def _ends_line(self) -> bool:
+        return not self._pending or self._pending[-1].endswith(b"\n")
+
+    def _feed(self, block: bytes) -> Iterator[list[Event]]:
+        at = _boundary(block, first=False, after=self._pending)
+        if at < 0:
+            self._pending.append(block)
+            return
+        data = b"".join([*self._pending, block[:at]])
+        self._pending = [block[at:]]
+        yield from self._events(data)
+
+    def _flush(self) -> Iterator[list[Event]]:
+        data = b"".join(self._pending)
+        self._pending = []
+        whole = data.rfind(b"\n") + 1
+        yield from self._events(data[:whole])
+        if data[whole:]:
+            self._report(self._n_lines + 1, f"torn: expected a line's end after {data[whole:][-40:]!r}")
+
+    def _events(self, data: bytes) -> Iterator[list[Event]]:
+        """Read whole events."""
+        if not self._n_lines:
+            data = data.removeprefix(_BOM)
+        first = self._n_lines + 1
+        lines, bad = self._decode(data.replace(b"\r\n", b"\n") if b"\r" in data else data, first)
+        self._n_lines += len(lines)
+        if bad or data.startswith(_INDENT) or b"\n" + _INDENT in data:
+            yield [
+                event
+                for number, text in _grouped(lines, first)
+                if number not in bad
+                for event in self._event(number, text)
+            ]
+            return
+        for i in range(0, len(lines), BATCH_LINES):
+            batch = lines[i : i + BATCH_LINES]
+            try:
+                events = parse_all(batch)
+            except ValueError:
+                events = [event for n, line in enumerate(batch, first + i) for event in self._event(n, line)]
+            yield events
+
+    def _decode(self, data: bytes, first: int) -> tuple[list[str], set[int]]:
+        """Split into lines; those that aren't UTF-8 are told, and their numbers given."""
+        try:
+            return data.decode().split("\n")[:-1], set()
+        except UnicodeDecodeError:
+            lines = [line.decode(errors="backslashreplace") for line in data.split(b"\n")[:-1]]
+        bad = set()
+        for number, line in enumerate(data.split(b"\n")[:-1], first):
+            try:
+                line.decode()
+            except UnicodeDecodeError as error:
+                bad.add(number)
+                self._report(number, f"expected UTF-8, got {line[error.start : error.start + 10]!r}")
+        return lines, bad
+
+    def _event(self, number: int, text: str) -> tuple[Event, ...]:
+        if not text:
+            return ()  # what RotatingFile leaves of a write that failed
+        try:
+            return (_from_json(text) if text.startswith("{") else parse(text),)
+        except LineError as error:
+            self._report(number, str(error))
+            return ()
+
+    def _report(self, number: int, reason: str) -> None:
+        self._n_bad += 1
+        if self._on_bad is not None:
+            self._on_bad(self.path, number, reason)
+        elif self._n_bad == 1:
+            notice(f"{self.path}, line {number}: {reason}")
+
+
+def _boundary(block: bytes, *, first: bool, after: list[bytes]) -> int:
+    """Find the first or last place in a block at which an event begins; -1 if there is none."""
+    at_start = block[:1] != b" " and bool(after) and after[-1].endswith(b"\n")
+    if first and at_start:
+        return 0
+    at = block.find(b"\n") if first else block.rfind(b"\n", 0, -1)
+    while at >= 0 and (at + 1 == len(block) or block[at + 1] == ord(" ")):
+        at = block.find(b"\n", at + 1) if first else block.rfind(b"\n", 0, at)
+    return at + 1 if at >= 0 else 0 if at_start else -1
+
+
+def _grouped(lines: list[str], first: int) -> Iterator[tuple[int, str]]:
+    """Put the lines of a traceback to the line above them, and number the events by their first lines."""
+    start = 0
+    for i in range(1, len(lines) + 1):
+        if i == len(lines) or not lines[i].startswith(INDENT):
+            if i > start:
+                yield first + start, "\n".join(lines[start:i])
+            start = i
+
+
+def _from_json(line: str) -> Event:
+    """Read a line that loguru's ``serialize=True`` wrote, from its "record": "text" is for people."""
+    try:
+        record = _JSON.decode(line)["record"]
+        fields = dict(record["extra"])
+        channel = fields.pop("channel", None)
+        exception = record.get("exception") or {}
+        if exception.get("type") is not None:
+            value = exception.get("value")
+            fields |= {"exception_type": exception["type"], "exception_message": "" if value is None else value}
+        moment = datetime.fromisoformat(record["time"]["repr"]).astimezone(UTC)
+        name = channel if channel is None or isinstance(channel, str) else to_json(channel)
+        return Event(moment, record["level"]["name"], name, record["message"], fields)
+    except LineError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise LineError(f"expected a line of loguru's JSON, got {line[:40]!r} ({type(error).__name__})") from None
+
+
+def _refuse(text: str) -> Any:
+    raise LineError(text)

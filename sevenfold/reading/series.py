@@ -1,0 +1,251 @@
+"""A log file with its rotated and compressed siblings: what is there at one moment, and what comes after."""
+
+import contextlib
+import gzip
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from heapq import merge
+from itertools import chain
+from operator import attrgetter
+from pathlib import Path
+from typing import IO, TypeAlias, cast
+
+from sevenfold.files.names import Names, Rotated
+from sevenfold.files.rotating import LOOK_S
+from sevenfold.lines.grammar import Event
+from sevenfold.reading.scanner import NEVER, OnBad, Scanner
+
+Keep: TypeAlias = Callable[[Event], bool]
+
+_TRIES = 100
+_LATE_S = 2 * LOOK_S  # for how long after a rotation a writer may still write to the old file
+_MAX_LATE = 8  # files that are looked at for so long
+_MOST_LATE = 10_000  # events
+_SINCE_MARGIN = timedelta(minutes=1)
+
+
+@dataclass(slots=True)
+class Files:
+    """The files of a family at one moment.
+
+    Attributes
+    ----------
+    rotated : list of Rotated
+        Oldest first.
+    live : binary file or None
+        The log file itself, open.
+    end : int
+        Its size then.
+    ends : dict
+        Of the rotated files, by stamp, where they are known.
+    """
+
+    rotated: list[Rotated]
+    live: IO[bytes] | None
+    end: int
+    ends: dict[str, int] = field(default_factory=dict)
+
+
+class Family:
+    """A log file and its rotated siblings.
+
+    Parameters
+    ----------
+    path : Path
+        The log file.
+    keep : callable, optional
+        Whether an event is wanted.
+    since : datetime, optional
+        Files that were rotated before aren't.
+    on_bad : callable, optional
+        As `Scanner` takes it.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        keep: Keep | None = None,
+        since: datetime | None = None,
+        on_bad: OnBad | None = None,
+    ) -> None:
+        self.path = path
+        self._names = Names(path)
+        self._keep = keep
+        self._since = since
+        self._on_bad = on_bad
+        self._known: set[str] = set()  # stamps of the rotated files that were listed
+        self._live: Scanner | None = None
+        self._late: list[tuple[float, Scanner]] = []  # rotated files, and until when they are looked at
+
+    def files(self) -> Files:
+        """Open the live file, and list the rotated ones as they were at that moment."""
+        for left in range(_TRIES, -1, -1):
+            live = _open(self.path)
+            # Twice, since a listing may miss a file that is renamed meanwhile; plain files win over compressed ones.
+            listed = {one.stamp: one for _ in range(2) for one in reversed(self._names.rotated())}
+            if not left or (not self.path.exists() if live is None else _is_at(live, self.path)):
+                break
+            if live is not None:
+                live.close()
+        since = self._since
+        rotated = [one for one in listed.values() if since is None or one.time + _SINCE_MARGIN >= since]
+        end = NEVER if live is None or isinstance(live, gzip.GzipFile) else os.fstat(live.fileno()).st_size
+        return Files(sorted(rotated), live, end)
+
+    def open(self, rotated: Rotated, on_bad: OnBad | None = None) -> Scanner | None:
+        """Open a rotated file, compressed by now or not; None if it was deleted."""
+        paths = [rotated.path]
+        for _ in range(_TRIES):
+            for path in paths:
+                file = _open(path)
+                if file is not None:
+                    return Scanner(path, file, on_bad or self._on_bad)
+            paths = [one.path for one in self._names.rotated() if one.stamp == rotated.stamp]
+            if not paths:
+                break
+        return None
+
+    def history(
+        self, files: Files | None = None, *, follow: bool = False, on_missing: Callable[[str], object] = lambda _: None
+    ) -> Iterator[Event]:
+        """Read what is there.
+
+        Parameters
+        ----------
+        files : Files, optional
+            What is to be read; by default what is there when the first event is asked for.
+        follow : bool
+            Leave off so that `poll` can go on.
+        on_missing : callable
+            Is told the stamps of rotated files that were deleted meanwhile.
+        """
+        files = files or self.files()
+        self._known |= {one.stamp for one in files.rotated}
+        live = None if files.live is None else Scanner(self.path, files.live, self._on_bad)
+        try:
+            late: list[Event] = []
+            for one in files.rotated:
+                scanner = self.open(one)
+                if scanner is None:
+                    on_missing(one.stamp)
+                else:
+                    events = _merged(late, self._wanted(scanner.read(files.ends.get(one.stamp, NEVER))))
+                    late = []
+                    yield from _before(one.time, events, late)
+            if live is None:
+                yield from late
+            else:
+                self._live = live if follow else None
+                yield from _merged(late, self._wanted(live.until(files.end) if follow else live.read(files.end)))
+        finally:
+            if live is not None and self._live is None:
+                live.close()
+
+    def poll(self) -> Iterator[Event]:
+        """Read what was written since, also to files that were rotated since."""
+        if self._live is None or not _is_at(self._live.file, self.path):
+            yield from self._move_on()
+        elif os.fstat(self._live.file.fileno()).st_size < self._live.offset:  # somebody truncated it
+            self._live.close()
+            self._live = self._scan(_open(self.path))
+        for late in list(self._late):
+            until, scanner = late
+            over = time.monotonic() > until
+            yield from self._wanted(scanner.read() if over else scanner.more(rotated=True))
+            if over:
+                self._late.remove(late)
+        if self._live is not None:
+            yield from self._wanted(self._live.more())
+
+    def close(self) -> None:
+        """Close what is open."""
+        for scanner in (*(scanner for _, scanner in self._late), *filter(None, (self._live,))):
+            scanner.close()
+
+    def _move_on(self) -> Iterator[Event]:
+        """Go on with the file that is at the path now, after those that were rotated in between."""
+        files = self.files()
+        until = time.monotonic() + _LATE_S
+        new = [one for one in files.rotated if one.stamp not in self._known]
+        self._known |= {one.stamp for one in new}
+        if self._live is not None:
+            self._late.append((until, self._live))
+            old = _rotated_from(self._live.file, new)
+            new = [one for one in new if one is not old]
+        self._live = self._scan(files.live)
+        for one in new[:-_MAX_LATE]:
+            scanner = self.open(one)
+            if scanner is not None:
+                yield from self._wanted(scanner.read())
+        self._late += [(until, scanner) for scanner in map(self.open, new[-_MAX_LATE:]) if scanner is not None]
+
+    def _scan(self, file: IO[bytes] | None) -> Scanner | None:
+        return None if file is None else Scanner(self.path, file, self._on_bad)
+
+    def _wanted(self, batches: Iterable[list[Event]]) -> Iterator[Event]:
+        events = chain.from_iterable(batches)
+        return events if self._keep is None else filter(self._keep, events)
+
+
+def log_files(folder: Path) -> list[Path]:
+    """List the log files of a folder, also such as are there only rotated."""
+    found, rotated = set(), dict[Path, set[str]]()
+    for name in sorted(os.listdir(folder)):  # noqa: PTH208 - names are enough
+        path = folder / name.removesuffix(".gz")
+        if path.suffix != ".log":
+            continue
+        parent = path.with_name(path.stem.rpartition(".")[0] + path.suffix)
+        if parent not in rotated:
+            rotated[parent] = {one.path.name for one in Names(parent).rotated()} if parent.suffix else set()
+        if name in rotated[parent]:
+            found.add(parent)
+        elif name == path.name:
+            found.add(path)
+    return sorted(found)
+
+
+def _merged(late: list[Event], events: Iterator[Event]) -> Iterator[Event]:
+    return merge(late, events, key=attrgetter("time")) if late else events
+
+
+def _before(moment: datetime, events: Iterable[Event], late: list[Event]) -> Iterator[Event]:
+    """Pass the events from before a rotation, and put the others to those that are late.
+
+    A writer that hasn't seen the rotation yet writes on to the old file while another begins the new one. Merged into
+    that, what each of them wrote stays in its order, also beside what it wrote to other files.
+    """
+    until = moment + timedelta(seconds=_LATE_S)
+    for event in events:
+        if event.time < moment:
+            yield event
+        elif event.time < until and len(late) < _MOST_LATE:
+            late.append(event)
+        else:  # later than anybody writes on: its time isn't that of its writing, so the file's order stands
+            yield from late
+            late.clear()
+            yield event
+
+
+def _open(path: Path) -> IO[bytes] | None:
+    with contextlib.suppress(FileNotFoundError):
+        return cast("IO[bytes]", gzip.open(path)) if path.suffix == ".gz" else path.open("rb", buffering=0)
+    return None
+
+
+def _is_at(file: IO[bytes], path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _rotated_from(file: IO[bytes], new: list[Rotated]) -> Rotated | None:
+    """Say which of the files that were rotated since is the open one."""
+    for one in new:
+        if _is_at(file, one.path):
+            return one
+    gone = os.fstat(file.fileno()).st_nlink == 0  # compressed by now, unless somebody deleted it
+    return new[0] if gone and new else None

@@ -1,0 +1,5 @@
+"""Keep secrets out of what is written."""
+
+from sevenfold.redaction.redactor import SECRETS, Redactor
+
+__all__ = ["SECRETS", "Redactor"]

@@ -1,0 +1,35 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TITLES = ["", "requests/s", "without logging", "ratio", "CPU a request", "without", "requests"]
+TITLES += ["lines missing or too many"]
+
+
+def cells(row: str) -> list[str]:
+    return [cell.strip() for cell in row.split("|")[1:-1]]
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        (["--workers", "1", "--only", "uvicorn"], ["uvicorn, 1 worker"]),
+        pytest.param(
+            ["--workers", "2"], ["uvicorn, 1 worker", "uvicorn, 2 workers", "embedded"], marks=pytest.mark.slow
+        ),
+    ],
+)
+def test_the_benchmark_of_the_service_prints_its_table_and_misses_no_line(options: list[str], names: list[str]) -> None:
+    command = [sys.executable, "-m", "benchmarks.service", "--quick", *options]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    (table,) = [block.splitlines() for block in done.stdout.split("\n\n") if block.startswith("|")]
+    rows = [dict(zip(cells(table[0]), cells(row), strict=True)) for row in table[2:]]
+    assert [list(row) for row in rows] == [TITLES] * len(names)
+    assert [(row[""], row["requests"], row["lines missing or too many"]) for row in rows] == [
+        (name, "264", "0") for name in names
+    ]
+    assert done.stdout.splitlines()[-1].startswith("Throughput with logging, to that without: at least ")

@@ -1,0 +1,38 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(module: str, *arguments: str) -> str:
+    command = [sys.executable, "-m", module, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert (done.returncode, [line for line in done.stderr.splitlines() if "it isn't installed" not in line]) == (0, [])
+    return done.stdout
+
+
+def rows(output: str) -> list[list[str]]:
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in output.splitlines() if line.startswith("|")]
+
+
+def test_the_benchmark_of_calls_prints_its_tables_and_loses_no_line() -> None:
+    found = rows(run("benchmarks.speed", "--quick", "--events", "60", "--rounds", "1", "--only", "one-thread"))
+    ours = [row for row in found if row[0] == "Sevenfold"]
+    assert [(row[2], row[3], row[4]) for row in ours] == [("1.00", "0", "yes")] * 2
+
+
+def test_the_benchmark_of_whole_tables_reads_back_what_it_logged() -> None:
+    output = run("benchmarks.bulk", "--quick")
+    assert "every line read back equals the arrays" in output
+    assert [row[0] for row in rows(output) if "µs a row" in row[1]] == ["as lists", "by name"]
+
+
+@pytest.mark.slow
+def test_one_command_prints_all_tables() -> None:
+    output = run("benchmarks", "--quick")
+    assert [line for line in output.splitlines() if line.startswith("## ")] == [
+        f"## {part}" for part in ("speed", "bulk", "whole", "audit", "files", "reading", "service")
+    ]

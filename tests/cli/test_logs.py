@@ -1,0 +1,300 @@
+"""The command `logs`, in this process and as a user starts it."""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from loguru import logger
+
+import main
+import sinks
+from sevenfold import capture
+from sevenfold.cli.logs import _moment, as_text
+from sevenfold.lines.grammar import parse, timestamp
+
+ROOT = Path(main.__file__).parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+NOW = datetime.now(UTC)
+
+pytestmark = pytest.mark.usefixtures("own_logger")
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Log what two requests do, the second of which fails, and put an old event into a rotated file."""
+    logs = tmp_path_factory.mktemp("filled")
+    with capture._borrowed_logger(set_aside=()), sinks.configure(logs, console=None):
+        for request_id, x in (("98", 0.5), ("a1", 2.0)):
+            with logger.contextualize(request_id=request_id):
+                predictions = logger.bind(channel="predictions", features={"income": x, "home.town": "Köln"})
+                predictions.info("prediction", decision="approve", confidence=(x + 1) / 2 % 1)
+                try:
+                    _ = 1 / (x - 2)
+                except ZeroDivisionError:
+                    logger.bind(channel="api").exception("request | failed", status=500)
+                else:
+                    logger.bind(channel="api").info("request", status=200)
+        logger.bind(channel="drift").warning("batch", drift_detected=True)
+        logger.bind(channel="audit").info("model_trained", event="model_trained")
+    old = logs / f"api_requests.{NOW - timedelta(hours=3):%Y-%m-%d_%H-%M-%S_%f}.log"
+    old.write_text(f"{timestamp(NOW - timedelta(hours=3))} | INFO     | api | old | n=0\n")
+    return logs
+
+
+@pytest.fixture
+def folder(filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return Path(shutil.copytree(filled, tmp_path / "logs"))
+
+
+@pytest.fixture
+def shown(capsys: pytest.CaptureFixture[str], folder: Path) -> Any:  # noqa: ARG001 - it has been filled
+    def show(*arguments: str) -> str:
+        assert main.main(["logs", *arguments]) == main.OK
+        captured = capsys.readouterr()
+        assert captured.err == ""
+        return captured.out
+
+    return show
+
+
+def messages(out: str) -> list[str]:
+    return [line.split(" | ")[3] for line in out.splitlines() if not line.startswith("    ")]
+
+
+def start(*arguments: str, cwd: Path, **variables: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, str(ROOT / "main.py"), "logs", *arguments]
+    env = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"} | variables
+    return subprocess.Popen(command, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_the_events_of_all_files_are_shown_as_they_stand_there_by_time(shown: Any, folder: Path) -> None:
+    out = shown()
+    failed = r"request \u007c failed"
+    assert messages(out) == ["old", "prediction", "request", "prediction", failed, "batch", "model_trained"]
+    errors = (folder / "errors.log").read_text(encoding="utf-8")
+    assert errors.count("\n") > 5
+    assert errors in out
+    for file in ("predictions.log", "data_drift.log"):
+        assert set((folder / file).read_text(encoding="utf-8").splitlines()) <= set(out.splitlines())
+    assert shown("--log-dir", str(folder)) == out
+
+
+def test_a_request_is_followed_through_its_channels(shown: Any) -> None:
+    assert messages(shown("--where", "request_id=98")) == ["prediction", "request"]
+    out = shown("--where", "request_id=a1")
+    assert messages(out) == ["prediction", r"request \u007c failed"]
+    assert "    ZeroDivisionError: float division by zero" in out
+
+
+@pytest.mark.parametrize(
+    ("where", "n_found"),
+    [
+        (["status=200"], 1),
+        (["status=200.0"], 0),
+        (['request_id="98"'], 2),
+        (["request_id=98", "status=200"], 1),
+        (["request_id=98", "status=500"], 0),
+        (["drift_detected=true"], 1),
+        (["features.income=0.5"], 1),
+        (["features.home.town=Köln"], 2),
+        (['features={"income":2.0,"home.town":"Köln"}'], 1),
+        (["features.income.x=1"], 0),
+        (["nothing=1"], 0),
+        (["exception_type=ZeroDivisionError"], 1),
+        (["exception_message=float division by zero"], 1),
+    ],
+)
+def test_fields_are_compared_as_a_line_writes_them(shown: Any, where: list[str], n_found: int) -> None:
+    assert len(messages(shown(*(part for one in where for part in ("--where", one))))) == n_found
+
+
+def test_a_channel_is_what_its_file_holds(shown: Any, folder: Path) -> None:
+    assert messages(shown("--channel", "api")) == ["old", "request", r"request \u007c failed"]
+    assert shown("--channel", "predictions") == (folder / "predictions.log").read_text(encoding="utf-8")
+    assert shown("--channel", "errors") == (folder / "errors.log").read_text(encoding="utf-8")
+    assert messages(shown("--channel", "audit")) == ["model_trained"]
+    assert shown("--channel", "training") == ""
+
+
+def test_levels_messages_and_times_narrow_it_down(shown: Any, folder: Path) -> None:
+    (folder / "custom.log").write_text(
+        f"{timestamp(NOW)} | NOTICE   | x | custom\n{timestamp(NOW)} | Level 25 | x | number\n"
+    )
+    assert messages(shown("--level", "warning")) == ["custom", r"request \u007c failed", "batch"]
+    assert messages(shown("--level", "25")) == ["custom", "number", r"request \u007c failed", "batch"]
+    assert messages(shown("--message", "request | f")) == [r"request \u007c failed"]
+    assert "old" in messages(shown("--since", "4 h"))
+    assert "old" not in messages(shown("--since", "2 hours ago"))
+    assert "old" in messages(shown("--since", (NOW - timedelta(hours=3)).isoformat()))
+    assert shown("--since", "2999-01-01") == ""
+    assert messages(shown("--level", "ERROR", "--channel", "api", "--since", "1 day")) == [r"request \u007c failed"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-11-23T08:36:11.096123Z", datetime(2026, 11, 23, 8, 36, 11, 96123, UTC)),
+        ("2026-11-23 08:36", datetime(2026, 11, 23, 8, 36, tzinfo=UTC)),
+        ("2026-11-23", datetime(2026, 11, 23, tzinfo=UTC)),
+        ("2026-11-23T08:36+02:00", datetime(2026, 11, 23, 6, 36, tzinfo=UTC)),
+    ],
+)
+def test_a_time_is_in_utc_unless_it_says_otherwise(text: str, expected: datetime) -> None:
+    assert _moment(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("10 min", 600), ("2 h", 7200), ("1 day", 86_400), ("1 h 30 min ago", 5400), ("90s", 90)]
+)
+def test_how_long_ago_is_said_as_a_retention_is(text: str, seconds: float) -> None:
+    assert abs((datetime.now(UTC) - _moment(text)).total_seconds() - seconds) < 5
+
+
+@pytest.mark.parametrize("text", ["", "soon", "10", "10 MB", "-1 h", "2026-13-01", "99999999999 years", "ago"])
+def test_other_times_are_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="expected a time such as"):
+        _moment(text)
+
+
+def test_json_has_one_object_a_line(shown: Any) -> None:
+    objects = [json.loads(line) for line in shown("--json", "--where", "request_id=a1").splitlines()]
+    assert [one.pop("exception") is not None for one in objects] == [False, True]
+    assert all(parse(f"{one.pop('time')} | INFO     | - | m").time > NOW - timedelta(hours=1) for one in objects)
+    features = {"income": 2.0, "home.town": "Köln"}
+    assert objects[0] == {
+        "level": "INFO",
+        "channel": "predictions",
+        "message": "prediction",
+        "fields": {"request_id": "a1", "features": features, "decision": "approve", "confidence": 0.5},
+    }
+    assert objects[1]["message"] == "request | failed"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "2026-11-23T08:36:11.096123Z | INFO     | - | m",
+        '2026-11-23T08:36:11.096123Z | Level 25 | \\u002d |  | a=-0.0 "b c"=x d="x y" e=18446744073709551616',
+        '2026-11-23T08:36:11.096123Z | CRITICAL | a\\u007c | \\u001b "m" | a=[1,"é\\u2028",{}] b=1e+300 c="true"',
+        "2026-11-23T08:36:11.096123Z | ERROR    | api | m\n    Traceback\n    \n      \\u001b[0m é",
+    ],
+)
+def test_a_line_is_written_as_it_was_read(line: str) -> None:
+    assert as_text(parse(line)) == line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--channel", "apis"], "argument --channel: invalid choice: 'apis' (choose from "),
+        (["--level", "LOUD"], "argument --level: expected one of TRACE, "),
+        (["--since", "soon"], "argument --since: expected a time such as 2026-11-23T08:36, or how long ago, "),
+        (["--where", "request_id"], "argument --where: expected KEY=VALUE, got 'request_id'"),
+        (["--log-dir", "nowhere"], "argument --log-dir: expected a folder, got 'nowhere'"),
+        (["more"], "unrecognized arguments: more"),
+    ],
+)
+def test_wrong_arguments_are_told_in_one_line(
+    folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], told: str
+) -> None:
+    assert folder.is_dir()
+    with pytest.raises(SystemExit) as caught:
+        main.main(["logs", *arguments])
+    captured = capsys.readouterr()
+    assert (caught.value.code, captured.out, captured.err.count("\n")) == (main.WRONG_INPUT, "", 1)
+    assert captured.err.startswith(f"main.py logs: {told}")
+
+
+def test_an_unknown_command_is_told_and_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main.main(["lgos"])
+    assert caught.value.code == main.WRONG_INPUT
+    assert capsys.readouterr().err.startswith("main.py: unknown command 'lgos'; known: logs")
+    for arguments in (["--help"], ["logs", "--help"]):
+        with pytest.raises(SystemExit) as caught:
+            main.main(arguments)
+        assert caught.value.code == 0
+    out = capsys.readouterr().out
+    assert re.search(r"^  logs +print what was logged", out, re.MULTILINE)
+    assert "--follow" in out
+
+
+def test_a_bad_line_is_told_on_stderr_and_the_rest_shown(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with (folder / "data_drift.log").open("a") as file:
+        file.write("torn")
+    assert main.main(["logs"]) == main.OK
+    captured = capsys.readouterr()
+    assert len(messages(captured.out)) == 7
+    assert captured.err == "sevenfold: logs/data_drift.log, line 2: torn: expected a line's end after b'torn'\n"
+
+
+def test_a_file_that_cannot_be_read_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "predictions.log").unlink()
+    (folder / "predictions.log").mkdir()
+    assert main.main(["logs"]) == main.FAILED
+    assert capsys.readouterr().err == "main.py logs: logs/predictions.log: Is a directory\n"
+
+
+def test_a_reader_of_stdout_may_leave(folder: Path) -> None:
+    lines = (folder / "predictions.log").read_text(encoding="utf-8")
+    (folder / "predictions.log").write_text(lines * 5000, encoding="utf-8")
+    for arguments in ((), ("--follow",)):
+        process = start(*arguments, cwd=folder.parent)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert " | " in process.stdout.readline()
+        process.stdout.close()
+        assert (process.wait(20), process.stderr.read()) == (main.OK, "")
+        process.stderr.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C can't be sent to another process there")
+def test_following_shows_what_comes_through_a_rotation_until_ctrl_c(folder: Path) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a program in the background ignores it
+    process = start("--follow", "--channel", "api", "--since", "1 h", cwd=folder.parent)
+    signal.signal(signal.SIGINT, before)
+    assert process.stdout is not None
+    found = [process.stdout.readline()]
+    with sinks.configure(folder, console=None, rotation="300 B"):
+        for n in range(10):
+            logger.bind(channel="api").info("request", n=n)
+            logger.bind(channel="drift").info("not this")
+            time.sleep(0.02)
+        while "n=9" not in found[-1]:
+            found.append(process.stdout.readline())
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (main.INTERRUPTED, "", "")
+    assert [line for line in found if " n=" in line] == [line for line in found if " | request | n=" in line]
+    assert [int(line.split(" n=")[1]) for line in found if " n=" in line] == list(range(10))
+
+
+def test_text_that_a_terminal_cannot_show_is_escaped(folder: Path) -> None:
+    process = start("--where", "request_id=98", cwd=folder.parent, PYTHONIOENCODING="ascii")
+    out, err = process.communicate(timeout=20)
+    assert err == ""
+    assert r'"home.town":"K\xf6ln"' in out
+
+
+@pytest.fixture
+def queries() -> list[str]:
+    return re.findall(r"^```sql\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def test_the_queries_of_the_readme_run(folder: Path, queries: list[str]) -> None:
+    duckdb: Any = pytest.importorskip("duckdb")
+    assert folder.is_dir()
+    audit, predictions = (duckdb.sql(query).fetchall() for query in queries)
+    assert [row[:2] for row in audit] == [("model_trained", 1)]
+    assert predictions == [("approve", 2, 0.625)]

@@ -1,0 +1,393 @@
+from collections.abc import Callable
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from sevenfold.capture import ChannelLog
+from sevenfold.drift.detector import DriftDetector, FeatureDrift, log_report
+from sevenfold.lines.values import plain
+
+Columns = dict[str, np.ndarray]
+Rng = np.random.Generator
+
+N_FEATURES = 10
+N_BATCHES = 400
+N_REFERENCES = 10
+
+
+def gaussians(rng: Rng, n_rows: int) -> Columns:
+    return dict(zip("abcdefghij", rng.standard_normal((N_FEATURES, n_rows)), strict=True))
+
+
+def words(values: list[str | None]) -> np.ndarray:
+    return np.array(values, dtype=object)
+
+
+def levels(rng: Rng, n_rows: int, n_levels: int = 20) -> np.ndarray:
+    return words([f"level {i:02d}" for i in range(n_levels)])[rng.integers(0, n_levels, n_rows)]
+
+
+def share_of_batches(
+    rng: Rng, table: Callable[[Rng, int], Columns], n_rows: int, change: Callable[[Columns], None], feature: str | None
+) -> float:
+    """Return how many batches alarm, of 400 against ten references of 10,000 rows: for any feature, or for one."""
+    alarms = 0
+    for _ in range(N_REFERENCES):
+        detector = DriftDetector(table(rng, 10_000))
+        for _ in range(N_BATCHES // N_REFERENCES):
+            batch = table(rng, n_rows)
+            change(batch)
+            report = detector.check(batch, batch_id="b")
+            alarms += feature in report.drifted_features if feature else report.drift_detected
+    return alarms / N_BATCHES
+
+
+def nothing(_: Columns) -> None:
+    pass
+
+
+@pytest.mark.parametrize("n_rows", [50, 100, 500, 5000])
+def test_at_most_six_in_a_hundred_batches_without_drift_alarm(n_rows: int) -> None:
+    assert share_of_batches(np.random.default_rng(n_rows), gaussians, n_rows, nothing, None) <= 0.06
+
+
+def test_at_most_six_in_a_hundred_batches_of_categories_without_drift_alarm() -> None:
+    def table(rng: Rng, n_rows: int) -> Columns:
+        return {"twenty": levels(rng, n_rows), "hundreds": levels(rng, n_rows, 300)}
+
+    assert share_of_batches(np.random.default_rng(6), table, 500, nothing, None) <= 0.06
+
+
+def test_a_quarter_of_a_standard_deviation_is_found_in_500_rows() -> None:
+    def shift(batch: Columns) -> None:
+        batch["d"] += 0.25
+
+    assert share_of_batches(np.random.default_rng(7), gaussians, 500, shift, "d") >= 0.95
+
+
+def test_half_as_much_variance_again_is_found_in_500_rows() -> None:
+    def widen(batch: Columns) -> None:
+        batch["d"] *= np.sqrt(1.5)
+
+    assert share_of_batches(np.random.default_rng(8), gaussians, 500, widen, "d") >= 0.90
+
+
+@pytest.fixture(scope="module")
+def reference() -> Columns:
+    rng = np.random.default_rng(10)
+    return {
+        **gaussians(rng, 10_000),
+        "tiny": rng.standard_normal(10_000) * 1e-6,
+        "constant": np.full(10_000, 7.0),
+        "flag": (rng.random(10_000) < 0.3).astype(np.int64),
+        "word": levels(rng, 10_000, 3),
+        "id": words([f"id {i}" for i in range(10_000)]),
+        "empty": np.full(10_000, np.nan),
+        "one word": words(["x"] * 10_000),
+    }
+
+
+@pytest.fixture(scope="module")
+def detector(reference: Columns) -> DriftDetector:
+    return DriftDetector(reference)
+
+
+@pytest.fixture
+def batch() -> Columns:
+    """Return 500 rows without drift: found to be so by the first test that uses them."""
+    rng = np.random.default_rng(12)
+    return {
+        **gaussians(rng, 500),
+        "tiny": rng.standard_normal(500) * 1e-6,
+        "constant": np.full(500, 7.0),
+        "flag": rng.random(500) < 0.3,
+        "word": levels(rng, 500, 3),
+        "id": words([f"id {i}" for i in range(10_000, 10_500)]),
+        "empty": np.full(500, np.nan),
+        "one word": words(["x"] * 500),
+        "extra": words([None] * 500),
+    }
+
+
+def drifted(detector: DriftDetector, batch: Columns) -> tuple[str, ...]:
+    return detector.check(batch, batch_id="b").drifted_features
+
+
+def row(detector: DriftDetector, batch: Columns, feature: str) -> FeatureDrift:
+    return next(row for row in detector.check(batch, batch_id="b").features if row.feature == feature)
+
+
+def test_a_batch_without_drift_has_one_row_per_feature_of_the_reference(
+    detector: DriftDetector, reference: Columns, batch: Columns
+) -> None:
+    report = detector.check(batch, batch_id="b-1")
+    verdict = asdict(report)
+    rows = verdict.pop("features")
+    assert verdict == {
+        "batch_id": "b-1",
+        "batch_size": 500,
+        "reference_size": 10_000,
+        "n_features": 17,
+        "n_drifted": 0,
+        "share_drifted": 0.0,
+        "drifted_features": (),
+        "drift_detected": False,
+        "severity": "none",
+        "status": "ok",
+    }
+    assert [row["feature"] for row in rows] == list(reference)
+    statuses = {"constant": "constant", "one word": "constant", "empty": "all_missing"}
+    assert [row["status"] for row in rows] == [statuses.get(name, "ok") for name in reference]
+
+
+def test_a_shifted_feature_is_the_one_that_is_found(detector: DriftDetector, batch: Columns) -> None:
+    batch["c"] = batch["c"] + 0.4
+    report = detector.check(batch, batch_id="b")
+    assert (report.n_drifted, report.drifted_features, report.severity) == (1, ("c",), "moderate")
+    assert report.share_drifted == 1 / 17
+    found = row(detector, batch, "c")
+    assert found.psi == pytest.approx(0.16, abs=0.06)  # 0.4 squared, if there were many cells
+
+
+def test_the_method_is_the_test_that_found_most(detector: DriftDetector, batch: Columns) -> None:
+    batch["a"] = batch["a"] + 0.25
+    batch["b"] = batch["b"] * 1.5
+    batch["c"] = np.where(np.abs(batch["c"]) < 0.3, 0.3, batch["c"])
+    found = {name: row(detector, batch, name) for name in "abc"}
+    assert [found[name].method for name in "abc"] == ["rank_sum", "chi_squared", "kolmogorov_smirnov"]
+    assert found["a"].statistic == pytest.approx(0.07, abs=0.04)  # Phi(0.25 / sqrt 2) - 1/2
+
+
+def test_a_p_value_is_multiplied_by_the_number_of_tests_and_then_adjusted_for_the_number_of_features() -> None:
+    rng = np.random.default_rng(19)
+    reference = {"x": rng.standard_normal(1000), "y": np.repeat(words(["a", "b"]), [500, 500])}
+    batch = {"x": rng.standard_normal(100) + 0.3, "y": np.repeat(words(["a", "b"]), [60, 40])}
+    x, y = DriftDetector(reference).check(batch, batch_id="b").features
+    ks = stats.ks_2samp(reference["x"], batch["x"], method="asymp").pvalue
+    chi_squared = stats.chi2_contingency([[500, 500], [60, 40]], correction=False).pvalue
+    assert (x.method, y.method) == ("kolmogorov_smirnov", "chi_squared")
+    assert [x.p_value, y.p_value] == pytest.approx([4 * ks, 3 * chi_squared])
+    assert [x.p_value_adjusted, y.p_value_adjusted] == pytest.approx([2 * 4 * ks, 3 * chi_squared])
+
+
+def test_severity_is_named_by_psi(detector: DriftDetector, batch: Columns) -> None:
+    still = batch["a"]
+    found = []
+    for shift in (0.0, 0.25, 0.4, 0.8):
+        batch["a"] = still + shift
+        found.append(row(detector, batch, "a").severity)
+    assert found == ["none", "minor", "moderate", "major"]
+
+
+def test_a_large_batch_does_not_alarm_for_a_difference_that_does_not_matter() -> None:
+    rng = np.random.default_rng(13)
+    reference, batch = {"x": rng.standard_normal(200_000)}, {"x": rng.standard_normal(200_000) + 0.05}
+    (found,) = DriftDetector(reference).check(batch, batch_id="b").features
+    assert found.p_value is not None
+    assert found.p_value < 1e-9
+    assert not found.drift_detected
+    assert DriftDetector(reference, psi_floor=0.0).check(batch, batch_id="b").drift_detected
+
+
+def test_a_feature_of_scale_1e_6_is_as_good_as_any(detector: DriftDetector, batch: Columns) -> None:
+    batch["tiny"] = batch["tiny"] + 0.5e-6
+    assert drifted(detector, batch) == ("tiny",)
+
+
+def test_one_nan_neither_hides_drift_nor_is_drift(detector: DriftDetector, batch: Columns) -> None:
+    batch["a"][0] = np.nan
+    batch["b"] = batch["b"] + 0.5
+    batch["b"][0] = np.nan
+    assert drifted(detector, batch) == ("b",)
+    assert row(detector, batch, "a").missing_fraction == 0.002
+
+
+def test_one_nan_does_not_change_the_p_value_of_the_others_by_more_than_its_own_row(
+    detector: DriftDetector, batch: Columns
+) -> None:
+    batch["b"] = batch["b"] + 0.2
+    before = row(detector, batch, "b").p_value
+    batch["b"][np.argsort(batch["b"])[250]] = np.nan
+    assert row(detector, batch, "b").p_value == pytest.approx(before, rel=0.2)
+
+
+def test_a_share_of_missing_values_is_drift(detector: DriftDetector, batch: Columns) -> None:
+    for name in ("a", "word"):
+        batch[name][:150] = np.nan if name == "a" else None
+        found = row(detector, batch, name)
+        assert (found.method, found.missing_fraction, found.status) == ("missing_share", 0.3, "ok")
+        assert found.statistic == pytest.approx(0.3)
+    assert drifted(detector, batch) == ("a", "word")
+
+
+def test_the_share_of_missing_values_that_the_reference_has_is_no_drift() -> None:
+    rng = np.random.default_rng(14)
+    tables = []
+    for n_rows in (10_000, 500):
+        x = rng.standard_normal(n_rows)
+        x[rng.random(n_rows) < 0.3] = np.nan
+        tables.append({"x": x})
+    assert not DriftDetector(tables[0]).check(tables[1], batch_id="b").drift_detected
+    assert DriftDetector(tables[0]).check({"x": np.zeros(500)}, batch_id="b").drift_detected
+
+
+@pytest.mark.parametrize("nothing_in_it", [np.full(500, np.nan), words([None] * 500)], ids=["numbers", "text"])
+def test_a_column_that_is_all_missing_has_drifted_whatever_its_type(
+    detector: DriftDetector, batch: Columns, nothing_in_it: np.ndarray
+) -> None:
+    for name in ("a", "word", "constant"):
+        batch[name] = nothing_in_it
+        found = row(detector, batch, name)
+        assert (found.status, found.method, found.severity) == ("all_missing", "missing_share", "major")
+    assert drifted(detector, batch) == ("a", "constant", "word")
+
+
+def test_values_where_the_reference_had_none_are_drift(detector: DriftDetector, batch: Columns) -> None:
+    batch["empty"] = np.ones(500)
+    found = row(detector, batch, "empty")
+    assert (found.drift_detected, found.status, found.statistic) == (True, "all_missing", -1.0)
+
+
+def test_a_feature_that_stops_varying_has_drifted(detector: DriftDetector, batch: Columns) -> None:
+    batch["a"] = np.zeros(500)
+    assert drifted(detector, batch) == ("a",)
+
+
+def test_a_constant_that_is_left_has_drifted(detector: DriftDetector, batch: Columns) -> None:
+    batch["constant"] = np.where(np.arange(500) < 5, 3.0, 7.0)
+    batch["one word"][:5] = "y"
+    assert drifted(detector, batch) == ("constant", "one word")
+    found = row(detector, batch, "constant")
+    assert (found.status, found.method, found.unseen_levels) == ("constant", "rare_share", (3.0,))
+    batch["constant"] = batch["a"]
+    assert row(detector, batch, "constant").severity == "major"
+
+
+def test_a_feature_without_anything_to_test_has_no_p_value(detector: DriftDetector, batch: Columns) -> None:
+    found = row(detector, batch, "constant")
+    assert (found.method, found.statistic, found.p_value, found.psi) == ("none", None, None, 0.0)
+    assert not found.drift_detected
+
+
+def test_a_value_below_all_of_a_discrete_feature_is_found(detector: DriftDetector, batch: Columns) -> None:
+    batch["flag"] = batch["flag"].astype(np.float64)
+    batch["flag"][:100] = -1.0
+    assert drifted(detector, batch) == ("flag",)
+
+
+def test_infinities_are_values_like_others() -> None:
+    rng = np.random.default_rng(15)
+    reference, batch = rng.standard_normal(10_000), rng.standard_normal(500)
+    reference[:1000], batch[:50] = np.inf, np.inf
+    detector = DriftDetector({"x": reference})
+    assert not detector.check({"x": batch}, batch_id="b").drift_detected
+    batch[:200] = -np.inf
+    assert detector.check({"x": batch}, batch_id="b").drift_detected
+
+
+def test_a_new_level_is_found_and_listed_when_it_is_more_than_noise(detector: DriftDetector, batch: Columns) -> None:
+    batch["word"][0] = "new"
+    found = row(detector, batch, "word")
+    assert (found.drift_detected, found.unseen_levels) == (False, ("new",))
+    batch["word"][:10] = "new"
+    batch["word"][10] = "newer"
+    found = row(detector, batch, "word")
+    assert (found.drift_detected, found.method, found.unseen_levels) == (True, "rare_share", ("new", "newer"))
+
+
+def test_a_column_of_identifiers_has_not_drifted_and_lists_ten(detector: DriftDetector, batch: Columns) -> None:
+    found = row(detector, batch, "id")
+    assert not found.drift_detected
+    assert len(found.unseen_levels) == 10
+
+
+def test_other_shares_of_the_same_levels_are_drift(detector: DriftDetector, batch: Columns) -> None:
+    batch["word"] = np.repeat(words(["level 00", "level 01", "level 02"]), [220, 140, 140])
+    found = row(detector, batch, "word")
+    assert (found.drift_detected, found.method, found.unseen_levels) == (True, "chi_squared", ())
+
+
+@pytest.mark.parametrize("n_rows", [0, 1, 5, 29])
+def test_few_rows_are_insufficient_data(detector: DriftDetector, batch: Columns, n_rows: int) -> None:
+    report = detector.check({name: column[:n_rows] for name, column in batch.items()}, batch_id="b")
+    assert (report.batch_size, report.status, report.drift_detected) == (n_rows, "insufficient_data", False)
+    assert {(row.status, row.method, row.p_value, row.psi) for row in report.features} == {
+        ("insufficient_data", "none", None, None)
+    }
+
+
+def test_thirty_rows_are_enough_and_a_small_reference_is_not(detector: DriftDetector, batch: Columns) -> None:
+    thirty = {name: column[:30] for name, column in batch.items()}
+    assert detector.check(thirty, batch_id="b").status == "ok"
+    five = {name: column[:5] for name, column in batch.items()}
+    assert DriftDetector(five).check(batch, batch_id="b").status == "insufficient_data"
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "message"),
+    [
+        ("a", words(["x"] * 500), "column 'a': expected numbers, got text"),
+        ("word", np.zeros(500), "column 'word': expected text, got numbers"),
+    ],
+)
+def test_a_column_of_another_type_is_refused(
+    detector: DriftDetector, batch: Columns, name: str, column: np.ndarray, message: str
+) -> None:
+    batch[name] = column
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        detector.check(batch, batch_id="b")
+
+
+def test_a_batch_that_lacks_a_column_is_refused(detector: DriftDetector, batch: Columns) -> None:
+    del batch["a"]
+    with pytest.raises(ValueError, match=r"^column 'a': expected in every batch, as the reference has it, got none$"):
+        detector.check(batch, batch_id="b")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"alpha": 0.0}, "alpha must be between 0 and 1, got 0.0"),
+        ({"psi_floor": -0.1}, "psi_floor must be at least 0, got -0.1"),
+        ({"psi_floor": float("nan")}, "psi_floor must be at least 0, got nan"),
+        ({"min_rows": 0}, "min_rows must be at least 1, got 0"),
+        ({"reference": {}}, "the reference must have at least 1 column, got 0"),
+    ],
+)
+def test_a_detector_refuses_what_makes_no_sense(arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        DriftDetector(**{"reference": {"x": np.zeros(50)}, **arguments})  # type: ignore[arg-type]
+
+
+def test_the_callers_arrays_are_left_as_they_were() -> None:
+    rng = np.random.default_rng(16)
+    table = {"x": rng.standard_normal(100), "y": levels(rng, 100)}
+    before = {name: column.copy() for name, column in table.items()}
+    DriftDetector(table).check(table, batch_id="b")
+    assert all(np.array_equal(table[name], before[name]) for name in table)
+
+
+def test_the_order_of_rows_makes_no_difference(detector: DriftDetector, batch: Columns) -> None:
+    order = np.random.default_rng(17).permutation(500)
+    shuffled = {name: column[order] for name, column in batch.items()}
+    ours, theirs = (detector.check(table, batch_id="b").features for table in (batch, shuffled))
+    assert [row.p_value for row in ours] == [row.p_value for row in theirs]
+
+
+@pytest.mark.parametrize(("shift", "level"), [(0.0, "INFO"), (1.0, "WARNING")])
+def test_every_feature_and_then_the_verdict_are_logged(channel_log: ChannelLog, shift: float, level: str) -> None:
+    rng = np.random.default_rng(18)
+    detector = DriftDetector({"x": rng.standard_normal(1000), "y": levels(rng, 1000)})
+    report = detector.check({"x": rng.standard_normal(200) + shift, "y": levels(rng, 200)}, batch_id="b-7")
+    log_report(report)
+    batch = {"batch_id": "b-7", "batch_size": 200, "reference_size": 1000}
+    verdict = asdict(report)
+    rows = verdict.pop("features")
+    assert [(record.level, record.message, dict(record.fields)) for record in channel_log.channel("drift")] == [
+        ("INFO", "feature", plain({**batch, **rows[0]})),
+        ("INFO", "feature", plain({**batch, **rows[1]})),
+        (level, "batch", plain(verdict)),
+    ]
+    assert report.drifted_features == (("x",) if shift else ())

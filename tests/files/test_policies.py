@@ -1,0 +1,191 @@
+import time as clock
+from collections.abc import Iterator
+from datetime import UTC, datetime, time, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from sevenfold.files.policies import At, Every, Retention, Rotation, parse_compression, parse_retention, parse_rotation
+
+DAY_S = 86_400
+SIZES = {
+    1: 1,
+    2_500.9: 2_500,
+    "1 B": 1,
+    "500b": 500,
+    "10 MB": 10_000_000,
+    "10 mb": 10_000_000,
+    " 1.5 kB ": 1_500,
+    "1 KiB": 1_024,
+    "2 MiB": 2_097_152,
+    "1 GB": 10**9,
+    "1 TiB": 2**40,
+}
+SPANS = {
+    "1 day": DAY_S,
+    "2 days": 2 * DAY_S,
+    "1 h 30 min": 5_400,
+    "1 hour, 30 minutes": 5_400,
+    "10s": 10,
+    "0.5 sec": 0.5,
+    "1 week": 7 * DAY_S,
+    "1 month": 2_628_000,
+    "1 year": 365 * DAY_S,
+}
+TIMES = {
+    "00:00": At(time(0)),
+    "23:59:30": At(time(23, 59, 30)),
+    "daily": At(time(0)),
+    "weekly": At(time(0), 0),
+    "Monday": At(time(0), 0),
+    "sunday at 12:30": At(time(12, 30), 6),
+    "10": At(time(10)),
+    "06:00+02:00": At(time(6, tzinfo=timezone(timedelta(hours=2)))),
+}
+
+
+@pytest.mark.parametrize("value", SIZES)
+def test_a_rotation_by_size_is_in_bytes(value: Any) -> None:
+    assert parse_rotation(value) == Rotation(max_bytes=SIZES[value])
+
+
+@pytest.mark.parametrize("value", SPANS)
+def test_a_rotation_by_interval_is_in_seconds(value: str) -> None:
+    assert parse_rotation(value) == Rotation(schedule=Every(SPANS[value]))
+
+
+@pytest.mark.parametrize("value", TIMES)
+def test_a_rotation_by_time_of_day_or_week(value: str) -> None:
+    assert parse_rotation(value) == Rotation(schedule=TIMES[value])
+
+
+def test_a_rotation_as_python_values_or_as_several() -> None:
+    assert parse_rotation(None) == parse_rotation(()) == Rotation()
+    assert parse_rotation(timedelta(minutes=1)) == Rotation(schedule=Every(60))
+    assert parse_rotation(time(4)) == Rotation(schedule=At(time(4)))
+    assert parse_rotation(("1 MB", "00:00")) == parse_rotation(["00:00", 10**6]) == Rotation(10**6, At(time(0)))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(
+            0,
+            -5,
+            0.5,
+            float("nan"),
+            float("inf"),
+            2**63,
+            True,
+            timedelta(0),
+            b"1 MB",
+            datetime(2026, 1, 1, tzinfo=UTC),
+            {},
+        ),
+        *("", "soon", "0 MB", "0 days", "1 day 2 moons", "25:00", "mooday at 12:00", "monday at noon"),
+    ],
+)
+def test_what_is_no_rotation_is_said_with_what_is_one(value: Any) -> None:
+    expected = "a size such as '10 MB', a time such as '00:00', an interval such as '1 day'"
+    with pytest.raises(ValueError, match="rotation") as caught:
+        parse_rotation(value)
+    assert str(caught.value) == f"rotation must be {expected}, or None; got {value!r}"
+
+
+@pytest.mark.parametrize("value", [("1 MB", 5), ("1 day", "00:00")])
+def test_a_rotation_has_one_size_and_one_time(value: Any) -> None:
+    with pytest.raises(ValueError, match="rotation") as caught:
+        parse_rotation(value)
+    assert str(caught.value) == f"rotation takes one size and one time, got {value!r}"
+
+
+def test_a_retention_by_count_age_and_total_size() -> None:
+    assert parse_retention(None) == Retention()
+    assert parse_retention(0) == Retention(max_count=0)
+    assert parse_retention("30 days") == parse_retention(timedelta(days=30)) == Retention(max_age_s=30 * DAY_S)
+    assert parse_retention("1 GB") == Retention(max_bytes=10**9)
+    assert parse_retention((5, "1 day", "10 MB")) == Retention(5, DAY_S, 10_000_000)
+
+
+@pytest.mark.parametrize("value", [-1, 1.5, 30.0, True, "", "some", "00:00", timedelta(0), [None]])
+def test_what_is_no_retention_is_said_with_what_is_one(value: Any) -> None:
+    expected = "a count, an age such as '30 days', a total size such as '1 GB'"
+    with pytest.raises(ValueError, match="retention") as caught:
+        parse_retention(value)
+    got = None if value == [None] else value
+    assert str(caught.value) == f"retention must be {expected}, or None; got {got!r}"
+
+
+def test_a_compression_is_gz_or_none() -> None:
+    assert [parse_compression(value) for value in (None, "gz", ".gz", " gz ")] == [False, True, True, True]
+    for value in ("zip", "", 5, True):
+        with pytest.raises(ValueError, match="compression") as caught:
+            parse_compression(value)
+        assert str(caught.value) == f"compression must be 'gz' or None, got {value!r}"
+
+
+def at(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+def after(schedule: At, moment: str) -> str:
+    found = schedule.after(at(moment))
+    return datetime.fromtimestamp(found, tz=datetime.fromisoformat(moment).tzinfo).isoformat()
+
+
+def test_an_interval_begins_with_the_file() -> None:
+    assert Every(90).after(1_000.5) == 1_090.5
+
+
+def test_a_time_of_day_is_the_next_one_and_never_the_same_moment() -> None:
+    midnight = At(time(0, tzinfo=UTC))
+    assert after(midnight, "2026-11-23T16:00:00+00:00") == "2026-11-24T00:00:00+00:00"
+    assert after(midnight, "2026-11-24T00:00:00+00:00") == "2026-11-25T00:00:00+00:00"
+    assert after(midnight, "2026-12-31T23:59:59.999999+00:00") == "2027-01-01T00:00:00+00:00"
+
+
+def test_a_day_of_the_week_is_the_next_one() -> None:
+    noon_on_wednesday = At(time(12, tzinfo=UTC), 2)
+    assert after(noon_on_wednesday, "2026-11-23T16:00:00+00:00") == "2026-11-25T12:00:00+00:00"
+    assert after(noon_on_wednesday, "2026-11-25T11:59:59+00:00") == "2026-11-25T12:00:00+00:00"
+    assert after(noon_on_wednesday, "2026-11-25T12:00:00+00:00") == "2026-12-02T12:00:00+00:00"
+
+
+def test_a_time_with_a_zone_is_of_that_zone() -> None:
+    schedule = At(time(6, tzinfo=timezone(timedelta(hours=9))))
+    assert after(schedule, "2026-11-23T20:59:59+00:00") == "2026-11-23T21:00:00+00:00"
+
+
+@pytest.fixture
+def central_europe(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    if not hasattr(clock, "tzset"):
+        pytest.skip("this system has no tzset")
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+        clock.tzset()
+        yield
+    clock.tzset()
+
+
+@pytest.mark.usefixtures("central_europe")
+def test_a_time_without_a_zone_is_local_across_the_change_of_clocks() -> None:
+    midnight = At(time(0))
+    assert midnight.after(at("2026-03-28T12:00:00+01:00")) == at("2026-03-29T00:00:00+01:00")
+    assert midnight.after(at("2026-03-29T12:00:00+02:00")) == at("2026-03-30T00:00:00+02:00")
+    assert midnight.after(at("2026-10-25T12:00:00+01:00")) == at("2026-10-26T00:00:00+01:00")
+
+
+@pytest.mark.usefixtures("central_europe")
+def test_in_the_hour_that_comes_twice_a_file_is_rotated_once() -> None:
+    schedule, first = At(time(2, 30)), at("2026-10-25T02:30:00+02:00")
+    assert schedule.after(first - 60) == first
+    for minutes in range(120):
+        assert schedule.after(first + 60 * minutes) == at("2026-10-26T02:30:00+01:00")
+
+
+@pytest.mark.usefixtures("central_europe")
+def test_a_time_that_a_day_lacks_comes_all_the_same() -> None:
+    schedule = At(time(2, 30))
+    found = schedule.after(at("2026-03-29T01:00:00+01:00"))
+    assert at("2026-03-29T01:00:00+01:00") < found < at("2026-03-29T04:00:00+02:00")
+    assert schedule.after(found) == at("2026-03-30T02:30:00+02:00")

@@ -1,0 +1,552 @@
+import contextlib
+import multiprocessing
+import os
+import pickle
+import stat
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sevenfold.files import locks
+from sevenfold.files import rotating as files
+from sevenfold.files.names import Names, Rotated
+from sevenfold.files.rotating import RotatingFile
+
+on_posix = pytest.mark.skipif(not locks.LOCKS, reason="the system has no file locks")
+STAMP = "2026-11-23_08-36-11_096123"
+MOMENT = datetime(2026, 11, 23, 8, 36, 11, 96123, tzinfo=UTC)
+MOMENTS = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - see timezones
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "logs" / "predictions.log"
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[..., RotatingFile]]:
+    """Open rotating files, which are closed when the test is over."""
+    found: list[RotatingFile] = []
+
+    def open_file(path: Path, **options: Any) -> RotatingFile:
+        found.append(RotatingFile(path, **options))
+        return found[-1]
+
+    yield open_file
+    for file in found:
+        file.stop()
+
+
+def contents(path: Path) -> list[bytes]:
+    """Read the rotated files of a log file, oldest first, and the live one."""
+    return [rotated.path.read_bytes() for rotated in Names(path).rotated()] + [path.read_bytes()]
+
+
+def line(when: datetime) -> bytes:
+    return f"{when:%Y-%m-%dT%H:%M:%S.%fZ} | INFO     | predictions | line\n".encode()
+
+
+# Names
+
+
+def test_a_rotated_file_is_named_by_the_time_in_utc(path: Path) -> None:
+    names = Names(path)
+    assert names.next(MOMENT) == path.with_name(f"predictions.{STAMP}.log")
+    assert names.lock == path.with_name(".predictions.lock")
+
+
+def test_rotated_files_are_listed_oldest_first_and_neighbours_are_not(path: Path) -> None:
+    later = "2026-11-23_08-36-11_096124"
+    mine = [f"predictions.{STAMP}.log", f"predictions.{STAMP}.log.gz", f"predictions.{later}.log.gz"]
+    others = ["predictions.log", "predictions.errors.log", "predictions.2026.log", f"predictions.errors.{STAMP}.log"]
+    others += [f"predictions.{STAMP}.txt", f"predictions.{STAMP}.log.zip", f"predictions.{STAMP}.log.gz.tmp"]
+    others += [f".predictions.{STAMP}.log.gz.tmp", f"my-predictions.{STAMP}.log", f"predictions-{STAMP}.log"]
+    others += [f"predictions.{STAMP}1.log", "predictions.1.log", f"predictions.{STAMP}_log"]
+    path.parent.mkdir()
+    for name in [*others, *mine[::-1]]:
+        path.with_name(name).touch()
+    path.with_name(f"predictions.{later}.log").symlink_to(path)
+    path.with_name("predictions.2026-11-23_08-36-11_096125.log").mkdir()
+    first, packed, last = (path.with_name(name) for name in mine)
+    found = Names(path).rotated()
+    assert found == [Rotated(STAMP, False, first), Rotated(STAMP, True, packed), Rotated(later, True, last)]
+    assert found[0].time == MOMENT
+
+
+def test_a_folder_that_is_not_there_has_no_rotated_files(path: Path) -> None:
+    assert Names(path).rotated() == []
+
+
+@given(st.lists(MOMENTS, min_size=2, max_size=8), st.booleans())
+def test_names_sort_in_the_order_of_rotation_and_never_collide_whatever_the_clock_does(
+    tmp_path_factory: pytest.TempPathFactory, moments: list[datetime], compressed: bool
+) -> None:
+    names = Names(tmp_path_factory.mktemp("names") / "predictions.log")
+    made = []
+    for moment in moments:
+        made.append(names.next(moment))
+        made[-1].with_name(made[-1].name + ".gz" * compressed).touch()
+    assert made == sorted(set(made))
+
+
+# Rotation
+
+
+def test_a_file_is_rotated_before_it_exceeds_its_limit_in_bytes_not_characters(
+    path: Path, opened: Callable[..., RotatingFile]
+) -> None:
+    file = opened(path, rotation=10)
+    for text in ("ééé\n", "é\n", "a\n", "bbbb\n", "éé\n", "c\n"):
+        file.append(text.encode())
+    assert contents(path) == ["ééé\né\n".encode(), b"a\nbbbb\n", "éé\nc\n".encode()]
+
+
+def test_a_line_larger_than_the_limit_is_whole_and_leaves_no_empty_file(
+    path: Path, opened: Callable[..., RotatingFile]
+) -> None:
+    file = opened(path, rotation=10)
+    for data in (b"x" * 100 + b"\n", b"y\n", b"z" * 100 + b"\n"):
+        file.append(data)
+    assert contents(path) == [b"x" * 100 + b"\n", b"y\n", b"z" * 100 + b"\n"]
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="this system has no tzset")
+def test_the_time_in_a_name_is_utc_wherever_the_machine_is(
+    path: Path, opened: Callable[..., RotatingFile], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "EAST-9")
+        time.tzset()
+        before = datetime.now(UTC)
+        file = opened(path, rotation=10)
+        for _ in range(3):
+            file.append(b"abc\n")
+        (rotated,) = Names(path).rotated()
+    time.tzset()
+    assert before <= rotated.time <= datetime.now(UTC)
+
+
+def test_without_a_rotation_a_file_grows(path: Path, opened: Callable[..., RotatingFile]) -> None:
+    file = opened(path)
+    for _ in range(100):
+        file.append(b"x" * 1000)
+    assert contents(path) == [b"x" * 100_000]
+
+
+def test_a_file_goes_on_where_the_last_process_ended(path: Path) -> None:
+    for _ in range(5):
+        file = RotatingFile(path, rotation=10)
+        file.append(b"abc\n")
+        file.stop()
+    assert contents(path) == [b"abc\nabc\n", b"abc\nabc\n", b"abc\n"]
+
+
+def test_a_file_is_due_by_the_time_of_its_first_line(path: Path, opened: Callable[..., RotatingFile]) -> None:
+    now = datetime.now(UTC)
+    path.parent.mkdir()
+    for hours, n_files in ((23, 1), (25, 2)):
+        path.write_bytes(line(now - timedelta(hours=hours)))
+        opened(path, rotation="1 day").append(line(now))
+        assert len(contents(path)) == n_files
+    assert contents(path) == [line(now - timedelta(hours=25)), line(now)]
+
+
+@pytest.mark.parametrize("text", [b"no time\n", b"2026-99-99T99:99:99.000000Z no date\n"])
+def test_a_file_without_a_time_is_due_by_its_last_change(
+    path: Path, opened: Callable[..., RotatingFile], text: bytes
+) -> None:
+    path.parent.mkdir()
+    path.write_bytes(text)
+    file = opened(path, rotation="1 day")
+    file.append(b"line\n")
+    assert contents(path)[-1] == text + b"line\n"
+    path.write_bytes(text)
+    os.utime(path, (0, time.time() - 90_000))
+    opened(path, rotation="1 day").append(b"line\n")
+    assert contents(path)[-2:] == [text, b"line\n"]
+
+
+def test_events_from_long_ago_do_not_make_each_line_a_file(path: Path, opened: Callable[..., RotatingFile]) -> None:
+    for _ in range(3):
+        file = opened(path, rotation="1 day")
+        for _ in range(5):
+            file.append(b"2020-01-01T00:00:00.000000Z replayed\n")
+    assert len(contents(path)) == 2
+
+
+def test_a_file_that_another_process_began_is_due_by_its_line(path: Path, opened: Callable[..., RotatingFile]) -> None:
+    now = datetime.now(UTC)
+    file = opened(path, rotation="1 day")
+    opened(path).append(line(now - timedelta(days=2)))
+    file.append(line(now))
+    assert contents(path) == [line(now - timedelta(days=2)), line(now)]
+
+
+def test_a_file_is_rotated_by_whichever_of_size_and_time_comes_first(
+    path: Path, opened: Callable[..., RotatingFile]
+) -> None:
+    file = opened(path, rotation=(10, timedelta(seconds=0.3)))
+    for data in (b"aaaaaa\n", b"bbbbbb\n", b"c\n"):
+        file.append(data)
+    assert contents(path) == [b"aaaaaa\n", b"bbbbbb\nc\n"]
+    time.sleep(0.4)
+    file.append(b"d\n")
+    file.append(b"e\n")
+    assert contents(path) == [b"aaaaaa\n", b"bbbbbb\nc\n", b"d\ne\n"]
+
+
+@on_posix
+def test_who_does_not_get_the_lock_writes_on_without_waiting(path: Path, opened: Callable[..., RotatingFile]) -> None:
+    file = opened(path, rotation=10)
+    file.append(b"123456789\n")
+    with Names(path).lock.open("w") as taken:
+        assert locks.lock(taken.fileno(), exclusive=True)
+        began = time.monotonic()
+        file.append(b"abc\n")
+        assert time.monotonic() - began < 0.5
+        assert contents(path) == [b"123456789\nabc\n"]
+    file.append(b"def\n")
+    assert contents(path) == [b"123456789\nabc\n", b"def\n"]
+
+
+@on_posix
+def test_a_file_that_another_process_rotated_is_left_at_the_next_line_and_not_rotated_again(
+    path: Path, opened: Callable[..., RotatingFile]
+) -> None:
+    first, second = opened(path, rotation=10), opened(path, rotation=10)
+    first.append(b"123456789\n")
+    second.append(b"abc\n")
+    first.append(b"def\n")
+    assert contents(path) == [b"123456789\n", b"abc\ndef\n"]
+
+
+@on_posix
+def test_a_rotation_looks_again_once_it_has_the_lock(
+    path: Path, opened: Callable[..., RotatingFile], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = opened(path, rotation=10), opened(path, rotation=10)
+    first.append(b"123456789\n")
+    real_lock = locks.lock
+
+    def lock_late(fd: int, *, exclusive: bool) -> bool:
+        monkeypatch.setattr(files, "lock", real_lock)
+        second.append(b"abc\n")
+        return real_lock(fd, exclusive=exclusive)
+
+    monkeypatch.setattr(files, "lock", lock_late)
+    first.append(b"def\n")
+    assert contents(path) == [b"123456789\n", b"abc\ndef\n"]
+
+
+@on_posix
+def test_a_lock_file_that_was_deleted_meanwhile_counts_for_nothing(
+    path: Path, opened: Callable[..., RotatingFile], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = opened(path, rotation=10)
+    file.append(b"123456789\n")
+    real_lock = locks.lock
+
+    def lock_late(fd: int, *, exclusive: bool) -> bool:
+        monkeypatch.setattr(files, "lock", real_lock)
+        Names(path).lock.unlink()
+        return real_lock(fd, exclusive=exclusive)
+
+    monkeypatch.setattr(files, "lock", lock_late)
+    file.append(b"abc\n")
+    assert contents(path) == [b"123456789\nabc\n"]
+    file.append(b"def\n")
+    assert contents(path) == [b"123456789\nabc\n", b"def\n"]
+
+
+@pytest.mark.parametrize("has_locks", [True, False])  # without locks, the file is closed before it is renamed
+def test_a_rotation_that_fails_is_told_once_and_tried_again_later(
+    path: Path,
+    opened: Callable[..., RotatingFile],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    has_locks: bool,
+) -> None:
+    monkeypatch.setattr(files, "LOCKS", has_locks and locks.LOCKS)
+    file = opened(path, rotation=10)
+    in_the_way = path.with_name("in the way")
+    in_the_way.mkdir()
+    monkeypatch.setattr(Names, "next", lambda *_: in_the_way)
+    for _ in range(5):
+        file.append(b"123456789\n")
+    assert contents(path) == [b"123456789\n" * 5]
+    error = f"[Errno 21] Is a directory: '{path}' -> '{in_the_way}'"
+    assert capsys.readouterr().err == f"sevenfold: {path}: not rotated: IsADirectoryError: {error}\n"
+    in_the_way.rmdir()
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + files.RETRY_S + 1)
+    file.append(b"abc\n")
+    assert (in_the_way.read_bytes(), path.read_bytes()) == (b"123456789\n" * 5, b"abc\n")
+
+
+# Opening
+
+
+@on_posix
+def test_all_files_are_for_their_owner_alone(path: Path) -> None:
+    umask = os.umask(0)
+    try:
+        file = RotatingFile(path, rotation=10, compression="gz")
+        for _ in range(6):
+            file.append(b"abc\n")
+        file.stop()
+        RotatingFile(path, compression="gz").stop()
+    finally:
+        os.umask(umask)
+    modes = {found.name: stat.S_IMODE(found.stat().st_mode) for found in path.parent.iterdir()}
+    assert len(modes) == 4
+    assert {name.rsplit(".")[-1] for name in modes} == {"log", "gz", "lock"}
+    assert set(modes.values()) == {0o600}
+
+
+@on_posix
+def test_no_symbolic_link_is_followed_where_a_file_is_made(
+    path: Path, opened: Callable[..., RotatingFile], capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = path.parent.parent / "target"
+    path.parent.mkdir()
+    path.symlink_to(target)
+    with pytest.raises(OSError, match="symbolic links"):
+        RotatingFile(path)
+    path.unlink()
+    Names(path).lock.symlink_to(target)
+    file = opened(path, rotation=10)
+    file.append(b"123456789\n")
+    file.append(b"abc\n")
+    assert contents(path) == [b"123456789\nabc\n"]
+    assert "not rotated: OSError: [Errno 40] Too many levels of symbolic links" in capsys.readouterr().err
+    assert not target.exists()
+
+
+@on_posix
+def test_a_link_in_the_place_of_a_rotated_file_is_replaced_not_followed(
+    path: Path, opened: Callable[..., RotatingFile], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, link = path.parent.parent / "target", path.with_name(f"predictions.{STAMP}.log")
+    target.write_text("somebody's")
+    file = opened(path, rotation=10)
+    link.symlink_to(target)
+    monkeypatch.setattr(Names, "next", lambda *_: link)
+    for _ in range(4):
+        file.append(b"123\n")
+    assert (target.read_text(), contents(path)) == ("somebody's", [b"123\n123\n", b"123\n123\n"])
+
+
+@on_posix
+def test_a_file_that_another_program_locks_is_a_clear_error_in_bounded_time(path: Path) -> None:
+    path.parent.mkdir()
+    with path.open("w") as foreign:
+        assert locks.lock(foreign.fileno(), exclusive=True)
+        began = time.monotonic()
+        with pytest.raises(BlockingIOError) as caught:
+            RotatingFile(path)
+    assert str(caught.value) == f"[Errno 11] the file is locked by another program: {str(path)!r}"
+    assert time.monotonic() - began < 10
+
+
+@on_posix
+def test_a_file_that_was_rotated_while_it_was_opened_is_not_written(
+    path: Path, opened: Callable[..., RotatingFile], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real_lock, rotated = locks.lock, Names(path).next(MOMENT)
+
+    def lock_late(fd: int, *, exclusive: bool) -> bool:
+        monkeypatch.setattr(files, "lock", real_lock)
+        path.rename(rotated)
+        return real_lock(fd, exclusive=exclusive)
+
+    monkeypatch.setattr(files, "lock", lock_late)
+    opened(path).append(b"abc\n")
+    assert contents(path) == [b"", b"abc\n"]
+
+
+def test_descriptors_are_given_back(path: Path) -> None:
+    def n_open() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("descriptors are counted in /proc")
+    before = n_open()
+    file = RotatingFile(path, rotation=10, retention=2, compression="gz")
+    for _ in range(50):
+        file.append(b"abc\n")
+    file.stop()
+    assert n_open() == before
+
+
+# Outsiders
+
+
+@on_posix
+@pytest.mark.parametrize("outsider", [Path.unlink, lambda path: path.rename(path.with_name("moved"))])
+def test_a_file_that_is_gone_is_noticed_within_a_second(
+    path: Path, opened: Callable[..., RotatingFile], monkeypatch: pytest.MonkeyPatch, outsider: Callable[[Path], Any]
+) -> None:
+    file = opened(path)
+    file.append(b"abc\n")
+    outsider(path)
+    file.append(b"def\n")
+    assert not path.exists()
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 1)
+    file.append(b"ghi\n")
+    assert path.read_bytes() == b"ghi\n"
+
+
+# Failed writes
+
+
+@contextlib.contextmanager
+def no_file_larger_than(n_bytes: int) -> Iterator[None]:
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_of_a_line_that_does_not_fit_nothing_stays_but_empty_lines(
+    path: Path, opened: Callable[..., RotatingFile]
+) -> None:
+    file = opened(path)
+    file.append(b"abc\n")
+    with no_file_larger_than(10):
+        for _ in range(2):
+            with pytest.raises(OSError, match="File too large"):
+                file.append(b"123456789\n")
+    file.append(b"def\n")
+    assert contents(path) == [b"abc\n" + b"\n" * 6 + b"def\n"]
+
+
+def test_of_a_line_that_does_not_fit_where_nobody_else_writes_nothing_stays(
+    path: Path, opened: Callable[..., RotatingFile]
+) -> None:
+    file = opened(path)
+    file.append(b"abc\n")
+    with no_file_larger_than(10):
+        with pytest.raises(OSError, match="File too large"):
+            file.write(b"123456789\n", alone=True)
+        file.append(b"fits\n")
+    assert contents(path) == [b"abc\nfits\n"]
+
+
+def test_an_interrupted_reopening_loses_no_file(
+    path: Path, opened: Callable[..., RotatingFile], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = opened(path, rotation=10)
+    file.append(b"123456789\n")
+
+    def interrupt(*_: object) -> int:
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sevenfold.files.rotating._open_shared", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        file.append(b"lost\n")
+    file.append(b"next\n")
+    file.append(b"more\n")
+    assert b"".join(contents(path)) == b"123456789\nnext\nmore\n"
+
+
+def test_what_others_wrote_behind_a_torn_line_stays(
+    path: Path, opened: Callable[..., RotatingFile], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = opened(path)
+    file.append(b"abc\n")
+    real_lseek = os.lseek
+
+    def lseek_late(fd: int, where: int, how: int) -> int:
+        monkeypatch.setattr(os, "lseek", real_lseek)
+        found = real_lseek(fd, where, how)
+        with no_file_larger_than(-1), path.open("ab") as other:
+            other.write(b"x\n")
+        return found
+
+    with no_file_larger_than(10):
+        monkeypatch.setattr(os, "lseek", lseek_late)
+        with pytest.raises(OSError, match="File too large"):
+            file.append(b"123456789\n")
+    file.append(b"def\n")
+    assert contents(path) == [b"abc\n" + b"\n" * 6 + b"x\ndef\n"]
+
+
+# Other processes
+
+
+@on_posix
+def test_a_child_takes_no_lock_from_its_parent_and_keeps_no_file_of_its(
+    path: Path, opened: Callable[..., RotatingFile]
+) -> None:
+    file = opened(path, rotation=10)
+    file.append(b"123456789\n")
+    context = multiprocessing.get_context("fork")
+    forked, done = context.Event(), context.Event()
+
+    def work() -> None:
+        forked.set()
+        done.wait(30)
+
+    child = context.Process(target=work)
+    child.start()
+    assert forked.wait(30)
+    with path.open("rb") as other:
+        assert not locks.lock(other.fileno(), exclusive=True)
+        file.append(b"abc\n")
+        assert locks.lock(other.fileno(), exclusive=True)
+    done.set()
+    child.join(30)
+    assert (child.exitcode, contents(path)) == (0, [b"123456789\n", b"abc\n"])
+
+
+@on_posix
+def test_a_child_locks_what_it_writes(path: Path) -> None:
+    file = RotatingFile(path)
+    context = multiprocessing.get_context("fork")
+    written, done = context.Event(), context.Event()
+
+    def work() -> None:
+        file.append(b"abc\n")
+        written.set()
+        done.wait(30)
+
+    child = context.Process(target=work)
+    child.start()
+    assert written.wait(30)
+    file.stop()
+    with path.open("rb") as other:
+        assert not locks.lock(other.fileno(), exclusive=True)
+        done.set()
+        child.join(30)
+        assert locks.lock(other.fileno(), exclusive=True)
+    assert (child.exitcode, contents(path)) == (0, [b"abc\n"])
+
+
+def test_a_file_pickles_and_is_opened_at_the_first_line(path: Path, opened: Callable[..., RotatingFile]) -> None:
+    data = pickle.dumps(opened(path, rotation=10, retention=3, compression="gz"))
+    path.unlink()
+    copy = pickle.loads(data)  # noqa: S301
+    assert not path.exists()
+    for _ in range(3):
+        copy.append(b"abc\n")
+    copy.stop()
+    assert len(Names(path).rotated()) == 1
+    assert path.read_bytes() == b"abc\n"
+
+
+def test_options_are_checked_before_anything_is_made(path: Path) -> None:
+    for options in ({"rotation": "soon"}, {"retention": "soon"}, {"compression": "zip"}):
+        with pytest.raises(ValueError, match=next(iter(options))):
+            RotatingFile(path, **options)
+    assert not path.parent.exists()

@@ -1,0 +1,362 @@
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from sklearn.compose import ColumnTransformer
+from sklearn.datasets import load_breast_cancer
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss as sklearn_log_loss
+from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, RobustScaler, StandardScaler
+from tqdm import tqdm
+
+from pipeline.data.loading import load_dataset
+from pipeline.data.table import Dataset, Table, make_synthetic, split
+from pipeline.model.logistic import LogisticModel, sigmoid
+from pipeline.model.training import log_loss, roc_auc, train
+from sevenfold.capture import ChannelLog
+from tests.support.log_files import told
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+Made = tuple[dict[str, Any], "NDArray[np.float64]"]  # columns, and the logits of the target
+Make = Callable[[np.random.Generator, int], Made]
+
+
+def synthetic(
+    seed: int = 0, n_rows: int = 1000, n_features: int = 4
+) -> tuple[Dataset, Dataset, Dataset, np.random.Generator]:
+    rng = np.random.default_rng(seed)
+    return (*split(make_synthetic(n_rows, n_features, rng), rng), rng)
+
+
+def one_column(values: Iterable[float], target: Any) -> Dataset:
+    return Dataset(Table({"a": np.array([*values], dtype=np.float64)}), np.array(target, dtype=np.int8))
+
+
+def fitted(**kwargs: Any) -> LogisticModel:
+    train_rows, val, _, rng = synthetic()
+    return train(train_rows, val, rng=rng, **kwargs)[0]
+
+
+# The formulas
+
+
+def test_the_log_loss_by_hand_and_for_huge_logits() -> None:
+    assert log_loss(np.array([1, 0]), np.array([np.log(3), np.log(3)])) == pytest.approx(np.log(16 / 3) / 2)
+    assert log_loss(np.array([1, 0]), np.array([1e4, -1e4])) == 0
+    assert log_loss(np.array([1, 0]), np.array([-1e4, 1e4])) == 1e4
+    assert log_loss(np.array([1]), np.array([40.0])) == pytest.approx(np.exp(-40), rel=1e-12)
+
+
+def test_the_log_loss_is_that_of_scikit_learn() -> None:
+    rng = np.random.default_rng(0)
+    target, logits = rng.integers(0, 2, 500), rng.normal(0, 4, 500)
+    assert log_loss(target, logits) == pytest.approx(sklearn_log_loss(target, sigmoid(logits)), rel=1e-12)
+
+
+def test_the_auc_by_hand() -> None:
+    assert roc_auc([0, 1, 0, 1], [1, 2, 3, 4]) == 0.75
+    assert roc_auc([0, 1, 1], [1, 1, 2]) == 0.75
+    assert roc_auc([0, 1], [5, 5]) == 0.5
+    assert roc_auc([1, 0], [0, np.inf]) == 0
+
+
+@pytest.mark.parametrize("levels", [3, 50, 10**9])
+def test_the_auc_is_that_of_scikit_learn_with_ties_and_without(levels: int) -> None:
+    rng = np.random.default_rng(levels)
+    target, score = rng.integers(0, 2, 400), rng.integers(0, levels, 400)
+    assert roc_auc(target, score) == pytest.approx(roc_auc_score(target, score), abs=1e-12)
+
+
+def test_the_auc_depends_on_the_order_alone() -> None:
+    rng = np.random.default_rng(0)
+    target, score = rng.integers(0, 2, 200), rng.normal(size=200)
+    assert roc_auc(target, np.exp(3 * score)) == roc_auc(target, score)
+    assert roc_auc(target, -score) == pytest.approx(1 - roc_auc(target, score))
+
+
+def test_the_auc_of_one_class_is_nan_and_a_nan_score_is_refused() -> None:
+    assert np.isnan(roc_auc([1, 1], [1, 2]))
+    assert np.isnan(roc_auc([], []))
+    with pytest.raises(ValueError, match="score must have no NaN, got one"):
+        roc_auc([0, 1], [1, np.nan])
+
+
+# Against scikit-learn
+
+
+def auc_difference(dataset: Dataset, seed: int) -> tuple[float, float]:
+    """Train both on the same rows; return our AUC on the held-out rows minus scikit-learn's."""
+    rng = np.random.default_rng(seed)
+    train_rows, val, held_out = split(dataset, rng)
+    model, _ = train(train_rows, val, rng=rng, seed=seed)
+    ours = roc_auc(held_out.target, model.predict_probability(held_out.table))
+    both = Dataset(concatenated(train_rows.table, val.table), np.concatenate([train_rows.target, val.target]))
+    theirs = []
+    for rows in (train_rows, both):  # without the rows that stopped ours early, and with them
+        oracle = scikit_learn_model(rows.table).fit(matrix(rows.table), rows.target)
+        score = oracle.decision_function(matrix(held_out.table))
+        theirs.append(roc_auc_score(held_out.target, score))
+    return ours - theirs[0], ours - theirs[1]
+
+
+def concatenated(first: Table, second: Table) -> Table:
+    return Table({name: np.concatenate([first.columns[name], second.columns[name]]) for name in first.names})
+
+
+def matrix(table: Table) -> NDArray[np.object_]:
+    return np.column_stack([column.astype(object) for column in table.columns.values()])
+
+
+def scikit_learn_model(table: Table) -> Any:
+    clip = FunctionTransformer(partial(np.clip, a_min=-8, a_max=8))
+    to_float = FunctionTransformer(partial(np.asarray, dtype=np.float64))
+    imputer = SimpleImputer(strategy="median", add_indicator=True)
+    numeric = make_pipeline(to_float, imputer, RobustScaler(), clip, StandardScaler())
+    gaps = SimpleImputer(strategy="constant", missing_values=None, fill_value="missing")
+    text = make_pipeline(gaps, OneHotEncoder(min_frequency=5, handle_unknown="infrequent_if_exist"))
+    where = {kind: [table.names.index(name) for name in getattr(table, kind)] for kind in ("numeric", "categorical")}
+    columns = ColumnTransformer([("numeric", numeric, where["numeric"]), ("text", text, where["categorical"])])
+    return make_pipeline(columns, LogisticRegression(max_iter=2000))
+
+
+@pytest.mark.parametrize(("n_rows", "n_features"), [(500, 8), (2000, 1), (2000, 8), (2000, 30)])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_auc_on_synthetic_data_is_that_of_scikit_learn(n_rows: int, n_features: int, seed: int) -> None:
+    dataset = make_synthetic(n_rows, n_features, np.random.default_rng(seed))
+    assert auc_difference(dataset, seed) == pytest.approx((0, 0), abs=0.015)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_auc_on_the_breast_cancer_table_is_that_of_scikit_learn(seed: int) -> None:
+    cancer = load_breast_cancer()
+    columns = dict(zip(map(str, cancer.feature_names), cancer.data.T, strict=True))
+    dataset = Dataset(Table(columns), cancer.target.astype(np.int8))
+    assert auc_difference(dataset, seed) == pytest.approx((0, 0), abs=0.015)
+
+
+def loans(rng: np.random.Generator, n: int) -> Made:
+    """Skewed money, two text columns, gaps that mean something, and one absurd income."""
+    income = np.exp(rng.normal(10, 0.7, n))
+    job = rng.choice(["clerk, senior", "nurse", 'the "boss"', "none"], n, p=[0.4, 0.3, 0.1, 0.2])
+    purpose = rng.choice(["car", "house", "other"], n)
+    debt = rng.gamma(2.0, 5000.0, n)
+    gap = rng.random(n) < 0.2
+    logits = 1.5 * (np.log(income) - 10) - debt / 8000 + 1.2 * (job == "nurse") + 0.8 * (purpose == "house") + gap
+    columns: dict[str, Any] = {"income": [*map(repr, map(float, income))], "job": job, "purpose": purpose}
+    columns["debt"] = ["NA" if missing else f"{value:.2f}" for value, missing in zip(debt, gap, strict=True)]
+    columns["income"][7] = "1e12"
+    return columns, logits
+
+
+def visits(rng: np.random.Generator, n: int) -> Made:
+    """A text column of 300 levels with a long tail, counts that are mostly 0, and an absurd one."""
+    place = np.minimum(rng.zipf(1.6, n), 300)
+    effect = rng.normal(0, 1.2, 301)
+    visited = rng.poisson(0.3, n)
+    age = rng.normal(45, 12, n)
+    logits = effect[place] + 0.9 * visited - (age - 45) / 10
+    columns = {"place": [f"place {i}" for i in place], "visits": [*map(str, visited)], "age": [f"{x:.1f}" for x in age]}
+    columns["visits"][11] = "-1000000000000"
+    columns["age"][:200] = [""] * 200
+    return columns, logits
+
+
+def answers(rng: np.random.Generator, n: int) -> Made:
+    """Text columns with gaps, one number with a heavy tail, and an absurd one in it."""
+    levels = ["never", "seldom", "often", "always"]
+    codes = rng.integers(0, 4, (n, 5))
+    tail = rng.standard_t(3, n)
+    logits = codes @ np.array([0.8, -0.6, 0.5, 0.3, 0.0]) - 1.5 + 0.5 * tail
+    columns = {f"q{j}": [levels[i] if rng.random() > 0.1 else "n/a" for i in codes[:, j]] for j in range(5)}
+    columns["tail"] = [*map(str, tail)]
+    columns["tail"][3] = "3e9"
+    return columns, logits
+
+
+@pytest.mark.parametrize("make", [loans, visits, answers])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_auc_with_text_gaps_and_an_outlier_is_that_of_scikit_learn(make: Make, seed: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(seed)
+    columns, logits = make(rng, 3000)
+    columns["y"] = np.where(logits > rng.logistic(size=len(logits)), "yes", "no")
+    with (tmp_path / "table.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([list(columns), *zip(*columns.values(), strict=True)])
+    dataset = load_dataset(tmp_path / "table.csv", "y")[0]
+    assert dataset.table.names == tuple(columns)[:-1]
+    assert auc_difference(dataset, seed) == pytest.approx((0, 0), abs=0.015)
+
+
+def test_the_weights_converge_to_those_of_scikit_learn() -> None:
+    train_rows, val, _, rng = synthetic(n_rows=2000)
+    model, _ = train(train_rows, val, epochs=300, patience=300, batch_size=400, rng=rng)
+    last = train(train_rows, train_rows, epochs=300, patience=300, batch_size=400, l2=20.0, rng=rng)[0]
+    for ours, c, tolerance in ((model, 1.0, 0.1), (last, 1 / 20, 0.01)):
+        oracle = LogisticRegression(C=c).fit(model.encoder.transform(train_rows.table), train_rows.target)
+        np.testing.assert_allclose(ours.weights, oracle.coef_[0], atol=tolerance)
+        assert ours.bias == pytest.approx(oracle.intercept_[0], abs=tolerance)
+
+
+def test_the_bias_is_not_penalised() -> None:
+    target = [1] * 90 + [0] * 10
+    rows = one_column([-1.0, 1.0] * 50, target)
+    model, _ = train(rows, rows, l2=1e6, epochs=400, patience=400, rng=np.random.default_rng(0))
+    assert model.bias == pytest.approx(np.log(9), abs=0.05)
+    assert model.weights[0] == pytest.approx(0, abs=0.01)
+
+
+# Training
+
+
+def test_a_training_is_logged_from_the_data_to_its_end(channel_log: ChannelLog) -> None:
+    train_rows, val, _, rng = synthetic()
+    _, report = train(train_rows, val, epochs=3, rng=rng, seed=17)
+    assert {(level, channel) for level, channel, _, _ in told(channel_log)} == {("INFO", "training")}
+    assert [message for _, _, message, _ in told(channel_log)] == [
+        "data",
+        "epoch",
+        "epoch",
+        "epoch",
+        "training finished",
+    ]
+    columns = train_rows.table.columns
+    majority = int(train_rows.target.mean() >= 0.5)
+    assert told(channel_log)[0][3] == {
+        "n_train": 600,
+        "n_val": 200,
+        "n_features": 4,
+        "feature_mean": {name: pytest.approx(column.mean()) for name, column in columns.items()},
+        "feature_std": {name: pytest.approx(column.std()) for name, column in columns.items()},
+        "positive_rate": train_rows.target.mean(),
+        "baseline_accuracy": np.mean(val.target == majority),
+        "seed": 17,
+    }
+    scores = ["train_loss", "val_loss", "val_accuracy", "val_auc"]
+    assert list(told(channel_log)[1][3]) == ["epoch", "epochs", *scores, "learning_rate", "epoch_duration_s"]
+    assert [(fields["epoch"], fields["epochs"]) for *_, fields in told(channel_log)[1:4]] == [(1, 3), (2, 3), (3, 3)]
+    rates = [fields["learning_rate"] for *_, fields in told(channel_log)[1:4]]
+    assert rates == pytest.approx([0.02, 0.02 / np.sqrt(2), 0.02 / np.sqrt(3)])
+    assert told(channel_log)[4][3] == asdict(report)
+
+
+def test_the_baseline_is_the_class_that_is_frequent_in_training() -> None:
+    rows = one_column(range(30), [1] * 20 + [0] * 10)
+    _, report = train(rows, rows.take(slice(17, 30)), epochs=1, rng=np.random.default_rng(0))
+    assert report.baseline_accuracy == 3 / 13
+
+
+def test_the_model_is_that_of_the_best_epoch(channel_log: ChannelLog) -> None:
+    train_rows, val, _, rng = synthetic(seed=3, n_rows=300, n_features=20)
+    model, report = train(train_rows, val, epochs=200, learning_rate=0.1, patience=4, rng=rng)
+    losses = [fields["val_loss"] for _, _, message, fields in told(channel_log) if message == "epoch"]
+    assert report.stop_reason == "early_stopping"
+    assert report.best_epoch == int(np.argmin(losses)) + 1 == len(losses) - 4
+    probability = model.predict_probability(val.table)
+    assert report.val_loss == pytest.approx(min(losses))
+    assert report.val_loss == pytest.approx(sklearn_log_loss(val.target, probability))
+    assert report.val_auc == pytest.approx(roc_auc_score(val.target, probability))
+    assert report.val_accuracy == np.mean((probability >= 0.5) == val.target)
+
+
+def test_a_training_that_gets_no_worse_runs_to_its_last_epoch() -> None:
+    train_rows, val, _, rng = synthetic()
+    _, report = train(train_rows, val, epochs=2, rng=rng)
+    assert (report.stop_reason, report.best_epoch) == ("max_epochs", 2)
+    assert report.val_accuracy > report.baseline_accuracy + 0.1
+
+
+def test_the_same_seed_gives_the_same_model_to_the_last_bit() -> None:
+    first, again, other = fitted(), fitted(), fitted(batch_size=20)
+    assert (first.weights.tolist(), first.bias) == (again.weights.tolist(), again.bias)
+    assert first.weights.tolist() != other.weights.tolist()
+
+
+def test_the_scale_of_a_column_does_not_matter() -> None:
+    train_rows, val, _, _ = synthetic()
+
+    def scaled(dataset: Dataset) -> Dataset:
+        columns = {name: 1024.0 * column for name, column in dataset.table.columns.items()}
+        return Dataset(Table(columns), dataset.target)
+
+    first = train(train_rows, val, rng=np.random.default_rng(0))[0]
+    again = train(scaled(train_rows), scaled(val), rng=np.random.default_rng(0))[0]
+    np.testing.assert_allclose(again.weights, first.weights, rtol=1e-9)
+
+
+@pytest.mark.parametrize("n_rows", [2, 7, 30])
+def test_a_handful_of_rows_is_enough_to_train(n_rows: int) -> None:
+    rows = one_column(range(n_rows), [i % 2 for i in range(n_rows)])
+    model, _ = train(rows, rows, rng=np.random.default_rng(0))
+    assert np.isfinite(model.predict_probability(rows.table)).all()
+
+
+def test_validation_rows_of_one_class_have_no_auc() -> None:
+    rows = one_column(range(30), [i % 2 for i in range(30)])
+    _, report = train(rows, rows.take(np.array([0, 2])), rng=np.random.default_rng(0))
+    assert np.isnan(report.val_auc)
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ({"epochs": 0}, "epochs must be at least 1, got 0"),
+        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+        ({"patience": -1}, "patience must be at least 1, got -1"),
+        ({"learning_rate": 0.0}, "learning_rate must be positive, got 0.0"),
+        ({"learning_rate": np.nan}, "learning_rate must be positive, got nan"),
+        ({"l2": -0.5}, "l2 must be at least 0, got -0.5"),
+    ],
+)
+def test_an_argument_out_of_range_is_refused(argument: dict[str, Any], message: str, channel_log: ChannelLog) -> None:
+    rows = one_column(range(30), [i % 2 for i in range(30)])
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the whole message is compared
+        train(rows, rows, rng=np.random.default_rng(0), **argument)
+    assert str(caught.value) == message
+    assert told(channel_log) == []
+
+
+def test_an_infinite_value_in_either_part_is_refused(channel_log: ChannelLog) -> None:
+    good = one_column(range(30), [i % 2 for i in range(30)])
+    bad = one_column([*range(17), np.inf, *range(12)], good.target)
+    for parts in ((good, bad), (bad, good)):
+        with pytest.raises(ValueError) as caught:  # noqa: PT011 - the whole message is compared
+            train(*parts, rng=np.random.default_rng(0))
+        assert str(caught.value) == "row 17, column 'a': expected a finite number, got inf"
+    assert told(channel_log) == []
+
+
+def test_steps_that_overflow_are_an_error() -> None:
+    train_rows, val, _, rng = synthetic()
+    with pytest.raises(FloatingPointError):
+        train(train_rows, val, learning_rate=1e308, rng=rng)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_bar_is_shown_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    train_rows, val, _, rng = synthetic(n_rows=100)
+    monkeypatch.setattr(tqdm, "monitor_interval", 0)
+    shown = {}
+    for stream in (Terminal(), io.StringIO()):
+        monkeypatch.setattr(sys, "stderr", stream)
+        train(train_rows, val, epochs=2, rng=rng)
+        shown[type(stream)] = stream.getvalue()
+    assert "training:   0%|" in shown[Terminal]
+    assert shown[io.StringIO] == ""

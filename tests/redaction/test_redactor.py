@@ -1,0 +1,272 @@
+"""One canary, planted wherever a secret may stand, must not be found anywhere."""
+
+import gzip
+import pickle
+import re
+import secrets
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from loguru import logger
+
+from sevenfold.capture import ChannelLog
+from sevenfold.notices import notice
+from sevenfold.redaction.redactor import SECRETS, Redactor
+from sevenfold.redaction.tracebacks import REDACTED
+from sinks import CHANNELS, configure
+from tests.support.log_files import read_events, read_json
+
+REDACTOR = Redactor()
+
+
+def everything(folder: Path) -> str:
+    texts = []
+    for path in folder.iterdir():
+        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        texts.append(data.decode())
+    return "\n".join(texts)
+
+
+@pytest.fixture
+def canary() -> str:
+    return "canary" + secrets.token_hex(12)
+
+
+def login(password: str, host: str) -> None:
+    text = f"{host} refused {password}"
+    raise ConnectionError(text)
+
+
+class Client:
+    def __init__(self, key: str) -> None:
+        self.api_key = key
+        self.settings = {"name": "x", "nested": [{"access_token": key}]}
+
+    def call(self) -> float:
+        return 1 / len(self.settings["nope"]) if self.api_key else 0
+
+
+@dataclass
+class Account:
+    user: str
+    secret: str
+
+
+def plant_everywhere(canary: str) -> None:
+    """Log a canary in every place that the documentation names."""
+    bearer = f"Bearer {canary}"
+    for row in CHANNELS:
+        log = logger.bind(channel=row.name)
+        log.info("login", password=canary, n=1)
+        log.info("header Authorization: " + bearer)
+        log.info("url postgres://user:" + canary + "@host/db")
+        log.info(f"text with api_key={canary} in it, and 'token': '{canary}'")
+        log.info("nested", request={"headers": [{"X-Api-Key": canary, "Cookie": f"a={canary}"}], "url": bearer})
+        log.bind(session_token=canary).info(f"bound, and said again: {canary}")
+        log.info("bytes", secret=canary.encode(), account=Account("x", canary))
+        log.opt(raw=True).info(f"raw password: {canary}\n")
+        try:
+            login(canary, "example.org")
+        except ConnectionError as error:
+            log.exception("in a local variable and in the exception's text")
+            try:
+                raise RuntimeError("second") from error
+            except RuntimeError:
+                log.exception("in the cause")
+        try:
+            Client(canary).call()
+        except KeyError:
+            log.exception("in an attribute")
+        try:
+            account, config = Account("x", canary), {"user": "y" * 90, "password": canary}
+            raise ExceptionGroup("group", [ValueError(f"{account} {config}"), TypeError(bearer)])
+        except ExceptionGroup:
+            log.exception("in a group, cut off")
+
+
+@pytest.mark.usefixtures("own_logger")
+def test_a_canary_is_found_nowhere(tmp_path: Path, capsys: pytest.CaptureFixture[str], canary: str) -> None:
+    with configure(tmp_path, rotation="100 kB"):
+        plant_everywhere(canary)
+        logger.bind(channel=f"password={canary}").info("an unknown channel")
+    texts = everything(tmp_path) + capsys.readouterr().err
+    lines = [line for line in texts.splitlines() if canary[:8] in line]
+    assert lines == []
+    assert texts.count(REDACTED) > 100
+    assert len(list(tmp_path.glob("errors.*.log.gz"))) >= 1
+
+
+@pytest.mark.usefixtures("own_logger")
+def test_without_rules_the_canary_is_everywhere(tmp_path: Path, canary: str) -> None:
+    with configure(tmp_path, redact=(), console=None):
+        plant_everywhere(canary)
+    assert REDACTED not in everything(tmp_path)
+    for row in CHANNELS:
+        assert (tmp_path / row.file).read_text().count(canary) >= 10
+
+
+@pytest.mark.usefixtures("own_logger")
+def test_the_rest_of_a_record_stays_as_it_is(tmp_path: Path) -> None:
+    with configure(tmp_path, console=None):
+        for channel in ("training", "audit"):
+            logger.bind(channel=channel).info("login", user="ann", password="hunter22", n_tokens=512, has_password=True)  # noqa: S106
+    (event,) = read_events(tmp_path / "ml_pipeline.log")
+    expected = {"user": "ann", "password": REDACTED, "n_tokens": 512, "has_password": True}
+    assert event.fields == expected
+    assert read_json(tmp_path / "app_json.log")[0]["record"]["extra"] == {"channel": "audit", **expected}
+
+
+@pytest.mark.usefixtures("own_logger")
+def test_a_traceback_keeps_its_source_and_all_other_values(tmp_path: Path) -> None:
+    def divide(numerator: int, token: str) -> float:
+        return numerator / len(token[:0])
+
+    with configure(tmp_path, console=None):
+        try:
+            divide(417, "sesame-open")
+        except ZeroDivisionError:
+            logger.bind(channel="errors").exception("failed")
+    (error,) = read_events(tmp_path / "errors.log")
+    assert error.exception is not None
+    assert "return numerator / len(token[:0])" in error.exception
+    assert "└ 417" in error.exception
+    assert f"└ {REDACTED}" in error.exception
+    assert "sesame-open" not in error.exception.replace('divide(417, "sesame-open")', "")  # a literal in the source
+
+
+@pytest.mark.usefixtures("own_logger")
+def test_names_and_patterns_of_ones_own(tmp_path: Path) -> None:
+    rules = (*SECRETS, "iban", re.compile(r"(?P<keep>customer )\d+"))
+    with configure(tmp_path, redact=rules, console=None):
+        logger.bind(channel="training").info("customer 4711 pays", IBAN="DE02", password="p" * 8, kept="4711")
+    (event,) = read_events(tmp_path / "ml_pipeline.log")
+    assert event.message == f"customer {REDACTED} pays"
+    assert event.fields == {"IBAN": REDACTED, "password": REDACTED, "kept": "4711"}
+
+
+@pytest.mark.parametrize(
+    ("rules", "message"),
+    [
+        (("password", 5), "redact takes names and compiled patterns, got ('password', 5)"),
+        (("--",), "a secret's name needs a letter or a digit, got '--'"),
+    ],
+)
+def test_a_rule_that_cannot_be_understood_is_named(rules: Any, message: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"redact|secret") as raised:
+        configure(tmp_path / "logs", redact=rules)
+    assert str(raised.value) == message
+    assert not (tmp_path / "logs").exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("password", "PASSWORD", "db_password", "userPassword", "password2", "Pass-Word", "passwd", "pwd", "DB_PWD"),
+        *(
+            "token",
+            "access_token",
+            "accessToken",
+            "X-Auth-Token",
+            "csrf.token",
+            "secret",
+            "client_secret",
+            "secret_key",
+        ),
+        *("api_key", "apikey", "X-Api-Key", "API KEY", "aws_secret_access_key", "private-key", "Authorization"),
+        *("Proxy-Authorization", "cookie", "Set-Cookie", "cookies", "credentials", "passphrase"),
+    ],
+)
+def test_a_name_is_known_in_any_case_and_with_any_separator(name: str) -> None:
+    assert REDACTOR.value({name: "x", "more": [{name: ["x"]}]}) == {name: REDACTED, "more": [{name: REDACTED}]}
+
+
+@pytest.mark.parametrize(
+    "name", ["n_tokens", "token_count", "tokenizer", "author", "key", "keyboard", "pass", "compass"]
+)
+def test_a_harmless_name_is_left_alone(name: str) -> None:
+    assert REDACTOR.value({name: "x"}) == {name: "x"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Authorization: Bearer abc.DEF-123456", "Authorization: Bearer [redacted]"),
+        ("Authorization: Basic dXNlcjpwYXNz", "Authorization: [redacted]"),
+        ("Cookie: session=abc; csrf=def", "Cookie: [redacted]"),
+        ("jwt eyJhbGciOi.eyJzdWIiOiIx.sIgNaTuRe ok", "jwt [redacted] ok"),
+        ("a -----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY----- b", "a [redacted] b"),
+        ("-----BEGIN PRIVATE KEY-----\nMIIE cut", "[redacted]"),
+        ("redis://:s3cr3t@cache:6379/0", "redis://:[redacted]@cache:6379/0"),
+        ("https://ann:p%40ss@example.org/x?token=abc&y=1", "https://ann:[redacted]@example.org/x?token=[redacted]&y=1"),
+        ("key AKIAIOSFODNN7EXAMPLE", "key [redacted]"),
+        ("password=a, user=b", "password=[redacted], user=b"),
+        ('{"db_password": "a b", "n": 1}', '{"db_password": [redacted], "n": 1}'),
+        ("{'api-key': 'a\\'b'}", "{'api-key': [redacted]}"),
+        ("password: None and token=True", "password: None and token=True"),
+        ("password=[redacted]", "password=[redacted]"),
+    ],
+)
+def test_a_text_that_looks_like_a_secret(text: str, expected: str) -> None:
+    assert REDACTOR.text(text) == expected
+    assert REDACTOR.text(expected) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "epoch 3: loss=0.25",
+        "basic information about bearer certificates",
+        "n_tokens=512 tokenizer: bpe",
+        "https://example.org:8080/a@b",
+        "2026-11-23T08:36:11Z",
+        "the password was wrong",
+    ],
+)
+def test_an_ordinary_text_is_left_alone(text: str) -> None:
+    assert REDACTOR.text(text) == text
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(), st.lists))
+def test_redaction_raises_for_nothing_and_is_done_once(value: Any) -> None:
+    once = REDACTOR.value({"a": value, "password": value})
+    assert REDACTOR.value(once) == once
+
+
+def test_a_redactor_pickles() -> None:
+    again = pickle.loads(pickle.dumps(Redactor((*SECRETS, "iban"))))  # noqa: S301
+    assert again.value({"iban": "x"}) == {"iban": REDACTED}
+
+
+def test_the_fixture_shows_what_the_files_would(channel_log: ChannelLog) -> None:
+    logger.bind(channel="api").info("password=hunter22", token="abc")  # noqa: S106
+    (record,) = channel_log.records
+    assert (record.message, record.fields) == ("password=[redacted]", {"token": REDACTED})
+    assert "hunter22" not in channel_log.text
+
+
+def test_a_notice_holds_no_secret(tmp_path: Path, capsys: pytest.CaptureFixture[str], canary: str) -> None:
+    notice(f"{tmp_path}: password={canary}")
+    assert canary not in capsys.readouterr().err
+    assert sys.stderr is not None
+
+
+def test_a_secret_of_the_record_is_hidden_in_its_message_traceback_and_channel(
+    tmp_path: Path,
+) -> None:
+    secret = secrets.token_hex(8)
+    with configure(tmp_path, console=None):
+        logger.bind(channel="api").info("login with " + secret, users=[{"password": secret}])
+        try:
+            raise ValueError(f"cannot log in with {secret}")
+        except ValueError:
+            logger.bind(channel="api", password=secret).exception("failed")
+        logger.bind(channel="chan-" + secret, password=secret).error("x")
+    text = "".join(path.read_text(encoding="utf-8") for path in tmp_path.glob("*.log"))
+    assert text.count("[redacted]") > 6
+    assert secret not in text

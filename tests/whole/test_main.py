@@ -1,0 +1,355 @@
+"""The main job, as a user starts it."""
+
+import csv
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import main
+import sinks
+from tests.support.log_files import read_events, read_json
+
+ROOT = Path(main.__file__).parent
+FILES = [row.file for row in sinks.CHANNELS]
+TEXT_FILES = [file for file in FILES if file != "app_json.log"]
+SMALL = ["--rows", "600", "--epochs", "5", "--batches", "3", "--requests", "40"]
+
+in_own_folder = pytest.mark.usefixtures("own_logger", "own_folder")
+
+
+@pytest.fixture
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def start(*arguments: str, cwd: Path) -> "subprocess.Popen[str]":
+    command = [sys.executable, str(ROOT / "main.py"), *arguments]
+    return subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def write_applicants(path: Path, n_rows: int = 400, seed: int = 1, **constant: str) -> None:
+    """Write a table with text columns, quotes, gaps and an identifier; the target depends on two of the columns."""
+    rng = random.Random(seed)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.DictWriter(file, ["applicant_id", "income", "age", "owner", "city", "currency", "card"])
+        rows.writeheader()
+        for number in range(n_rows):
+            income, owner = rng.gauss(3, 1), rng.choice(["yes", "no"])
+            accepted = rng.random() < 1 / (1 + 2.7 ** -(2 * income - 6 + (owner == "yes")))
+            row = {
+                "applicant_id": f"A{number:05d}",
+                "income": f"{income:.3f}" if rng.random() > 0.1 else "",
+                "age": rng.choice(["", "NA", str(rng.randrange(18, 90))]),
+                "owner": owner,
+                "city": rng.choice(["Bern", 'the "City"', "Paris, TX", "Köln", ""]),
+                "currency": "EUR",
+                "card": "yes" if accepted else "no",
+            }
+            rows.writerow(row | constant)
+
+
+@in_own_folder
+def test_the_main_job_fills_seven_files_and_tells_how_many_events_are_in_each(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main.main([]) == main.OK
+    captured = capsys.readouterr()
+    assert sorted(path.name for path in Path("logs").iterdir()) == sorted([*FILES, "app_json.head"])
+    events = {file: read_events(Path("logs", file)) for file in TEXT_FILES}
+    audit = read_json(Path("logs", "app_json.log"))
+    counts = {file: len(found) for file, found in events.items()} | {"app_json.log": len(audit)}
+    table = [line.split() for line in captured.out.splitlines()[-7:]]
+    assert {file: int(count.replace(",", "")) for file, count, *_ in table} == counts
+    assert all(counts.values())
+    run_ids = {event.fields["run_id"] for found in events.values() for event in found}
+    assert run_ids == {line["record"]["extra"]["run_id"] for line in audit}
+    assert len(run_ids) == 1
+    assert [line for line in captured.err.splitlines() if "Loguru" in line or line.startswith("sevenfold:")] == []
+    assert all(" | " in line for line in captured.err.splitlines())
+
+
+@in_own_folder
+def test_each_file_says_what_it_is_there_for() -> None:
+    assert main.main(["--requests", "200"]) == main.OK
+    training = read_events(Path("logs", "ml_pipeline.log"))
+    data, epoch = training[0].fields, training[1].fields
+    assert len(data["feature_mean"]) == len(data["feature_std"]) == data["n_features"] == 8
+    assert {"epoch", "train_loss", "val_loss", "val_accuracy", "val_auc"} <= set(epoch)
+    assert training[-1].fields["val_accuracy"] > data["baseline_accuracy"] + 0.2
+
+    predictions = [event.fields for event in read_events(Path("logs", "predictions.log"))]
+    assert {row["decision"] for row in predictions} == {"approve", "deny"}
+    assert all(len(row["features"]) == 8 and 0.5 <= row["confidence"] <= 1 for row in predictions)
+
+    verdicts = [event for event in read_events(Path("logs", "data_drift.log")) if event.message == "batch"]
+    assert [event.level for event in verdicts] == ["INFO"] * 4 + ["WARNING"] * 2
+    assert [event.fields["drift_detected"] for event in verdicts] == [False] * 4 + [True] * 2
+
+    windows = [event.fields for event in read_events(Path("logs", "monitoring.log"))]
+    assert sum(window["request_count"] for window in windows) == 200
+    assert sum(window["error_count"] for window in windows) == 1
+    assert all(0 < w["latency_ms_p50"] <= w["latency_ms_p95"] <= w["latency_ms_max"] for w in windows)
+
+    statuses = [event.fields["http_response_status_code"] for event in read_events(Path("logs", "api_requests.log"))]
+    assert len(statuses) == 200
+    assert set(statuses) == {200, 400, 404, 405, 415, 422, 500}
+
+    errors = read_events(Path("logs", "errors.log"))
+    assert [error.fields["exception_type"] for error in errors] == [
+        "FloatingPointError",
+        "ZeroDivisionError",
+        "FileNotFoundError",
+    ]
+    assert all(error.exception and "Traceback (most recent call last):" in error.exception for error in errors)
+
+    audit = [line["record"]["extra"] for line in read_json(Path("logs", "app_json.log"))]
+    assert [(event["event"], event["outcome"]) for event in audit] == [
+        ("ml_pipeline_started", "started"),
+        ("model_trained", "success"),
+        ("drift_detected", "detected"),
+        ("drift_detected", "detected"),
+        ("service_started", "started"),
+        ("service_stopped", "success"),
+        ("ml_pipeline_completed", "success"),
+    ]
+    assert audit[1]["model_hash"] == audit[-1]["model_hash"]
+    assert audit[-1]["duration_s"] > 0
+
+
+@in_own_folder
+def test_a_request_can_be_followed_through_its_files() -> None:
+    assert main.main(SMALL) == main.OK
+    api, predictions, errors = (
+        {e.fields["request_id"]: e.fields for e in read_events(Path("logs", file)) if "request_id" in e.fields}
+        for file in ("api_requests.log", "predictions.log", "errors.log")
+    )
+    by_status: dict[int, set[str]] = {}
+    for request_id, fields in api.items():
+        by_status.setdefault(fields["http_response_status_code"], set()).add(request_id)
+    assert len(api) == 40
+    assert set(predictions) == by_status[200]
+    assert set(errors) == by_status[500]
+
+
+@in_own_folder
+def test_the_same_seed_gives_the_same_numbers_and_the_same_model() -> None:
+    runs = []
+    for name in ("first", "second"):
+        assert main.main([*SMALL, "--log-dir", name, "--model", f"{name}.npz"]) == main.OK
+        runs.append([_numbers(event) for file in TEXT_FILES[:3] for event in read_events(Path(name, file))])
+    assert runs[0] == runs[1]
+    assert Path("first.npz").read_bytes() == Path("second.npz").read_bytes()
+    assert main.main([*SMALL, "--log-dir", "third", "--seed", "8"]) == main.OK
+    assert runs[0] != [_numbers(event) for file in TEXT_FILES[:3] for event in read_events(Path("third", file))]
+
+
+def _numbers(event: Any) -> tuple[str, dict[str, Any]]:
+    varying = {"run_id", "request_id", "prediction_id", "epoch_duration_s", "model_version"}
+    return event.message, {name: value for name, value in event.fields.items() if name not in varying}
+
+
+@in_own_folder
+def test_a_table_of_ones_own_with_text_and_gaps(capsys: pytest.CaptureFixture[str]) -> None:
+    write_applicants(Path("applicants.csv"))
+    assert main.main(["--data", "applicants.csv", "--target", "card", "--positive", "yes"]) == main.OK
+    training = read_events(Path("logs", "ml_pipeline.log"))
+    left_out = {e.fields["column"]: e.level for e in training if e.message == "column left out"}
+    assert left_out == {"applicant_id": "WARNING", "currency": "WARNING"}
+    assert training[-1].fields["val_auc"] > 0.75
+    features = read_events(Path("logs", "predictions.log"))[0].fields["features"]
+    assert set(features) == {"income", "age", "owner", "city"}
+    assert main.main(["--data", "applicants.csv", "--target", "card", "--positive", "yes", "--drop", "city,age"]) == 0
+    features = read_events(Path("logs", "predictions.log"))[-1].fields["features"]
+    assert set(features) == {"income", "owner"}
+    assert "sevenfold:" not in capsys.readouterr().err
+
+
+@in_own_folder
+def test_a_second_table_is_scored_and_compared_with_the_first() -> None:
+    write_applicants(Path("applicants.csv"), 600)
+    write_applicants(Path("new.csv"), 200, seed=2, owner="yes", city="Rome")
+    table = ["--data", "applicants.csv", "--target", "card", "--score", "new.csv", "--batches", "1"]
+    assert main.main([*table, "--requests", "0"]) == main.OK
+    (verdict,) = [e.fields for e in read_events(Path("logs", "data_drift.log")) if e.message == "batch"]
+    assert (verdict["batch_size"], sorted(verdict["drifted_features"])) == (200, ["city", "owner"])
+    assert len(read_events(Path("logs", "predictions.log"))) == 200
+
+
+@in_own_folder
+@pytest.mark.parametrize(
+    ("content", "arguments", "message"),
+    [
+        (None, ["--target", "card"], "no such file"),
+        ("income,card\n1,yes\n", ["--target", "cards"], "card"),
+        ("income,card\n" + "1,yes\n2,yes\n" * 20, ["--target", "card"], "class"),
+        ("income,card\n" + "1,yes\n1,no\n" * 20, ["--target", "card"], "column"),
+        ("income,card\n1,yes\n2\n", ["--target", "card"], "line 3"),
+        ("", ["--target", "card"], "empty"),
+    ],
+)
+def test_what_is_wrong_with_a_table_is_one_line_and_nothing_is_logged(
+    capsys: pytest.CaptureFixture[str], content: str | None, arguments: list[str], message: str
+) -> None:
+    if content is not None:
+        Path("t.csv").write_text(content)
+    assert main.main(["--data", "t.csv", *arguments]) == main.WRONG_INPUT
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("main.py: ")
+    assert message in line.lower()
+    assert not Path("logs").exists()
+
+
+@in_own_folder
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--rows", "12"], "main.py: argument --rows: expected at least 100, got 12; see main.py --help"),
+        (["--epochs", "x"], "main.py: argument --epochs: expected a whole number, got 'x'; see main.py --help"),
+        (["--target", "y"], "main.py: --target goes with --data FILE.csv; see main.py --help"),
+        (
+            ["--data", "t.csv"],
+            "main.py: --data needs --target COLUMN, the column to predict; see main.py --help",
+        ),
+        (["--colour"], "main.py: unrecognized arguments: --colour; see main.py --help"),
+    ],
+)
+def test_what_is_wrong_with_an_option_is_one_line(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], line: str
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main.main(arguments)
+    assert stopped.value.code == main.WRONG_INPUT
+    assert capsys.readouterr().err == line + "\n"
+
+
+@in_own_folder
+def test_a_log_folder_that_cannot_be_written_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("logs").write_text("a file")
+    assert main.main([]) == main.WRONG_INPUT
+    captured = capsys.readouterr()
+    assert captured.err == "main.py: logs: the log folder can't be written: it is a file\n"
+    assert Path("logs").read_text() == "a file"
+
+
+@in_own_folder
+def test_a_pipeline_that_fails_is_audited_with_its_traceback_in_errors_log(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("artifacts").write_text("a file where the model's folder should be")
+    assert main.main(SMALL) == main.FAILED
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("main.py: the pipeline failed: ")
+    assert last.endswith(f"the traceback is in {Path('logs', 'errors.log')}")
+    failed = read_json(Path("logs", "app_json.log"))[-1]["record"]
+    assert (failed["message"], failed["extra"]["outcome"], failed["level"]["name"]) == (
+        "ml_pipeline_failed",
+        "failure",
+        "ERROR",
+    )
+    (error,) = read_events(Path("logs", "errors.log"))
+    assert error.channel == "audit"
+    assert error.exception is not None
+    assert "save(model, settings.model_path, reference)" in error.exception
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
+def test_ctrl_c_ends_the_run_cleanly_and_audited(tmp_path: Path) -> None:
+    process = start("--rows", "300000", "--epochs", "2", cwd=tmp_path)
+    try:
+        predictions = tmp_path / "logs" / "predictions.log"
+        _wait_for(lambda: process.poll() is not None or (predictions.exists() and predictions.stat().st_size > 10_000))
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == main.INTERRUPTED
+    assert err.splitlines()[-1] == "main.py: interrupted; what was logged is kept"
+    assert "Traceback" not in err
+    last = read_json(tmp_path / "logs" / "app_json.log")[-1]["record"]["extra"]
+    assert (last["event"], last["outcome"]) == ("ml_pipeline_failed", "interrupted")
+    assert len(read_events(predictions)) > 10
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closes streams as a shell does")
+@pytest.mark.parametrize(("redirection", "status"), [("2>&-", 0), (">&-", 0), (">&- 2>&-", 0), ("| true", 0)])
+def test_a_run_does_not_depend_on_who_reads_what_it_prints(tmp_path: Path, redirection: str, status: int) -> None:
+    command = f'"{sys.executable}" "{ROOT}/main.py" --rows 300 --epochs 2 --requests 5 {redirection}'
+    done = subprocess.run(
+        ["/bin/bash", "-o", "pipefail", "-c", command],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, "Traceback" in done.stderr) == (status, False)
+    assert read_json(tmp_path / "logs" / "app_json.log")[-1]["record"]["extra"]["event"] == "ml_pipeline_completed"
+
+
+def _wait_for(condition: Any, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "nothing happened in time"
+        time.sleep(0.02)
+
+
+AS_ON_WINDOWS = """
+import contextlib, functools, os, sys
+sys.modules["fcntl"] = None
+for name in ("fork", "O_NOFOLLOW", "geteuid", "register_at_fork"):
+    if hasattr(os, name):
+        delattr(os, name)
+
+def open_files():
+    for fd in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(FileNotFoundError):  # another thread has closed it
+            yield os.readlink(f"/proc/self/fd/{fd}")
+
+def refuse_if_open(function):
+    def refusing(source, *arguments, **options):
+        if os.path.realpath(source) in open_files():
+            raise PermissionError(13, "the file is used by another process", str(source))
+        return function(source, *arguments, **options)
+    return refusing
+
+for name in ("rename", "replace", "remove", "unlink"):
+    setattr(os, name, refuse_if_open(getattr(os, name)))
+
+import main, sinks
+sinks.configure = functools.partial(sinks.configure, rotation="50 kB")
+sys.exit(main.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="looks for open files in /proc")
+def test_the_main_job_runs_without_fcntl_and_where_an_open_file_cannot_be_renamed(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", AS_ON_WINDOWS, "--requests", "50"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+    assert done.returncode == main.OK, done.stderr
+    assert all(" | " in line for line in done.stderr.splitlines())
+    rotated = [path for path in (tmp_path / "logs").iterdir() if path.name not in FILES]
+    assert rotated
+    assert sorted({path.name for path in (tmp_path / "logs").iterdir()} & set(FILES)) == sorted(FILES)
+
+
+@in_own_folder
+def test_the_model_of_a_run_is_a_plain_file_whose_hash_is_audited() -> None:
+    assert main.main(SMALL) == main.OK
+    trained = read_json(Path("logs", "app_json.log"))[1]["record"]["extra"]
+    assert hashlib.sha256(Path("artifacts/model.npz").read_bytes()).hexdigest() == trained["model_hash"]
+    assert json.loads(json.dumps(trained)) == trained
