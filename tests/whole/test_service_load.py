@@ -101,7 +101,9 @@ def test_each_answered_request_has_its_two_lines_once(
 ) -> None:
     save_trained(tmp_path)
     options = {"settings": {"model": "model.npz"}, "sinks": {"rotation": rotation, "console": "WARNING"}}
-    served = uvicorn(tmp_path, app="tests.support.uvicorn_server:create_app", n_workers=n_workers, TEST_OPTIONS=json.dumps(options))
+    served = uvicorn(
+        tmp_path, app="tests.support.uvicorn_server:create_app", n_workers=n_workers, TEST_OPTIONS=json.dumps(options)
+    )
     with served as server:
         server.connect().close()
         clients = Clients(server.port, n_requests)
