@@ -1,6 +1,6 @@
 """The command line: ``python main.py`` runs the reference pipeline and fills the seven log files.
 
-A first argument that is no option names another command; `COMMANDS` has them.
+``python main.py serve`` answers requests with the model; all other commands are those of `sevenfold.cli`.
 """
 
 import argparse
@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -20,11 +20,11 @@ from pipeline.data.table import DataError, Dataset, Table, make_synthetic
 from pipeline.run import RunReport, Settings, run
 from pipeline.service.embedded.signals import stop_signals
 from pipeline.service.lifecycle import serving
-from sevenfold.cli import logs as logs_command
-from sevenfold.cli import verify as verify_command
-from sevenfold.cli.streams import reader_may_leave
+from sevenfold import cli
+from sevenfold.cli.parser import WRONG_INPUT, Parser, unknown
+from sevenfold.cli.streams import need_streams, one_line, reader_may_leave
 
-OK, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+OK, FAILED, INTERRUPTED = 0, 1, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,19 +42,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         after Ctrl-C.
     """
     arguments = sys.argv[1:] if argv is None else argv
-    _need_streams()
+    need_streams()
+    command, rest = (arguments[0], arguments[1:]) if arguments and arguments[0][:1] != "-" else ("run", arguments)
     try:
-        return _command(*arguments) if arguments and not arguments[0].startswith("-") else _pipeline(arguments)
+        if command in cli.COMMANDS:
+            return cli.main(arguments, prog="main.py")
+        if command not in COMMANDS:
+            _parser().error(unknown("command", command, [*COMMANDS, *cli.COMMANDS]))
+        return COMMANDS[command](rest)
     except KeyboardInterrupt:
         print("main.py: interrupted; what was logged is kept", file=sys.stderr)
         return INTERRUPTED
-
-
-def _need_streams() -> None:
-    """Make up for standard streams that were closed, or that a windowed Python lacks: a progress bar needs one."""
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - as long as the process
 
 
 def _pipeline(arguments: Sequence[str]) -> int:
@@ -63,7 +61,7 @@ def _pipeline(arguments: Sequence[str]) -> int:
         source = _read(options)
         handle = sinks.configure(options.log_dir)
     except (DataError, OSError, ValueError) as error:
-        print(f"main.py: {_one_line(error)}", file=sys.stderr)
+        print(f"main.py: {one_line(error)}", file=sys.stderr)
         return WRONG_INPUT
     with handle:
         return _run(options, source, handle)
@@ -83,7 +81,7 @@ def create_app() -> Callable[..., Any]:
         settings = deployment.Settings.read(os.environ)
         handle = sinks.configure(settings.log_dir, intercept={deployment.UVICORN: "api"})
     except (OSError, ValueError) as error:
-        print(f"main.py: {_one_line(error)}", file=sys.stderr)
+        print(f"main.py: {one_line(error)}", file=sys.stderr)
         sys.exit(deployment.STARTUP_FAILED)
     app = deployment.make_app(settings, worker_id=f"pid-{os.getpid()}")
     deployment.adopt_uvicorn(app, handle.close)
@@ -91,41 +89,16 @@ def create_app() -> Callable[..., Any]:
     return app
 
 
-def _logs(arguments: Sequence[str]) -> int:
-    description = (
-        "Print the events of all log files, merged by time: as they stand there, each error with its traceback."
-    )
-    parser = _Parser(prog="main.py logs", description=description)
-    files = {row.name: row.file for row in sinks.CHANNELS}
-    logs_command.add_arguments(parser, list(files))
-    return logs_command.show(parser.parse_args(arguments), files)
-
-
-def _verify(arguments: Sequence[str]) -> int:
-    description = "Prove that no audit event was edited, cut, removed, added or moved; the last line is a checkpoint."
-    parser = _Parser(prog="main.py verify", description=description)
-    verify_command.add_arguments(parser)
-    file = next(row.file for row in sinks.CHANNELS if row.name == "audit")
-    return verify_command.run(parser.parse_args(arguments), file)
-
-
-def _audit_key(arguments: Sequence[str]) -> int:
-    description = "Make a key file for configure(audit_key=PATH): 32 random bytes that only you can read."
-    parser = _Parser(prog="main.py audit-key", description=description)
-    parser.add_argument("path", type=Path, metavar="PATH", help="a file that isn't there yet, outside the log folder")
-    return verify_command.make(parser.parse_args(arguments))
-
-
 def _serve(arguments: Sequence[str]) -> int:
     description = "Answer POST /predict, GET /health and GET /schema with a saved model, until Ctrl-C or SIGTERM."
-    parser = _Parser(prog="main.py serve", description=description)
+    parser = Parser(prog="main.py serve", description=description)
     add_serve_arguments(parser)
     options = parser.parse_args(arguments)
     with stop_signals() as wait:
         try:
             handle = sinks.configure(options.log_dir, intercept=True)
         except (OSError, ValueError) as error:
-            print(f"main.py serve: {_one_line(error)}", file=sys.stderr)
+            print(f"main.py serve: {one_line(error)}", file=sys.stderr)
             return WRONG_INPUT
         with handle:
             return _serve_until(wait, options)
@@ -146,24 +119,9 @@ def _serve_until(wait: Callable[[], None], options: argparse.Namespace) -> int:
                 print(f"serving {server.url}, model {service.model.version}; Ctrl-C stops")
             wait()
     except (OSError, ValueError) as error:
-        print(f"main.py serve: {_one_line(error)}", file=sys.stderr)
+        print(f"main.py serve: {one_line(error)}", file=sys.stderr)
         return WRONG_INPUT
     return OK
-
-
-# What each is called by, what it does, and a line on it for --help.
-COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
-    "logs": (_logs, "print what was logged: one channel, one request, one level, as it comes"),
-    "serve": (_serve, "answer requests for predictions over HTTP"),
-    "verify": (_verify, "prove the audit trail"),
-    "audit-key": (_audit_key, "make a key that seals the audit trail"),
-}
-
-
-def _command(name: str, *arguments: str) -> int:
-    if name not in COMMANDS:
-        _parser().error(f"unknown command {name!r}; known: {', '.join(COMMANDS)}")
-    return COMMANDS[name][0](arguments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +151,7 @@ def _run(options: argparse.Namespace, source: _Source, handle: sinks.Sinks) -> i
         report = run(source.dataset, settings, loaded=source.loaded, score_table=source.score_table)
     except Exception as error:  # the boundary of the program: the traceback is in errors.log
         where = handle.log_dir / "errors.log"
-        print(f"main.py: the pipeline failed: {_one_line(error)}; the traceback is in {where}", file=sys.stderr)
+        print(f"main.py: the pipeline failed: {one_line(error)}; the traceback is in {where}", file=sys.stderr)
         return FAILED
     with reader_may_leave():
         print(_summary(report, handle))
@@ -228,19 +186,6 @@ def _size(path: Path) -> str:
     return f"{size:.1f} GB"
 
 
-def _one_line(error: BaseException) -> str:
-    text = str(error)
-    if isinstance(error, OSError) and error.strerror:  # str() begins with the number
-        text = error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
-    return " ".join(text.split()) or type(error).__name__
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong in one line, without the usage in front."""
-        self.exit(WRONG_INPUT, f"{self.prog}: {message}; see {self.prog} --help\n")
-
-
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = _parser()
     options = parser.parse_args(argv)
@@ -253,8 +198,10 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _parser() -> argparse.ArgumentParser:
-    commands = "\n".join(f"  {name:9} {line}" for name, (_, line) in COMMANDS.items())
-    parser = _Parser(
+    summaries = {"serve": "answer requests for predictions over HTTP"}
+    summaries |= {name: command.summary for name, command in cli.COMMANDS.items()}
+    commands = "\n".join(f"  {name:9} {summary}" for name, summary in summaries.items())
+    parser = Parser(
         prog="main.py",
         description="Train a model, score and serve with it; log all of it to seven files.",
         epilog=f"other commands, each with a --help of its own, as in 'main.py logs --help':\n{commands}",
@@ -262,6 +209,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_run_arguments(parser)
     return parser
+
+
+COMMANDS = {"run": _pipeline, "serve": _serve}
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from loguru import logger
 import sinks
 from benchmarks.common import conditions
 from sevenfold.cli.logs import as_json
-from sevenfold.lines.grammar import Event
+from sevenfold.lines.parsing import Event
 from sevenfold.reading.folder import read
 
 Reader: TypeAlias = Callable[[], Iterable[object]]

@@ -1,5 +1,86 @@
-"""The parts that Sevenfold's sinks are made of; they know nothing of machine learning.
+"""One loguru logger, seven files, nothing lost: logging for machine-learning pipelines.
 
-One module, one job: `values` (any Python value -> plain JSON), `lines` (a record <-> a line of text),
-`files` (the log files), `notices` (what the sinks have to say themselves), `capture` (the pytest plugin).
+``sinks.configure`` sets the logger up; what else a user needs is here. A name is imported when it is first used, so
+that ``import sevenfold.drift`` loads nothing but that.
 """
+
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sevenfold.audit.findings import Finding
+    from sevenfold.audit.keys import AuditError, make_key
+    from sevenfold.audit.seals import parse_checkpoint
+    from sevenfold.audit.verify import Verdict, verify
+    from sevenfold.channel_log import CapturedRecord, ChannelLog
+    from sevenfold.channels import CHANNELS, INHERIT, Channel
+    from sevenfold.handle import Sinks
+    from sevenfold.lines.grammar import LineError
+    from sevenfold.lines.parsing import Event, parse
+    from sevenfold.lines.values import plain
+    from sevenfold.reading.folder import read
+    from sevenfold.redaction.redactor import SECRETS, Redactor
+
+_HOMES = {
+    "AuditError": "audit.keys",
+    "CHANNELS": "channels",
+    "CapturedRecord": "channel_log",
+    "Channel": "channels",
+    "ChannelLog": "channel_log",
+    "Event": "lines.parsing",
+    "Finding": "audit.findings",
+    "INHERIT": "channels",
+    "LineError": "lines.grammar",
+    "Redactor": "redaction.redactor",
+    "SECRETS": "redaction.redactor",
+    "Sinks": "handle",
+    "Verdict": "audit.verify",
+    "make_key": "audit.keys",
+    "parse": "lines.parsing",
+    "parse_checkpoint": "audit.seals",
+    "plain": "lines.values",
+    "read": "reading.folder",
+    "verify": "audit.verify",
+}
+
+__all__ = [
+    "CHANNELS",
+    "INHERIT",
+    "SECRETS",
+    "AuditError",
+    "CapturedRecord",
+    "Channel",
+    "ChannelLog",
+    "Event",
+    "Finding",
+    "LineError",
+    "Redactor",
+    "Sinks",
+    "Verdict",
+    "__version__",
+    "make_key",
+    "parse",
+    "parse_checkpoint",
+    "plain",
+    "read",
+    "verify",
+]
+
+try:
+    __version__ = version("sevenfold")
+except PackageNotFoundError:  # a checkout that isn't installed
+    __version__ = "0+unknown"
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first used (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))

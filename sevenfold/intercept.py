@@ -30,8 +30,8 @@ from typing import Any, Final, Self
 
 from loguru import logger
 
-from sevenfold.handlers.filters import INFO
-from sevenfold.lines.grammar import Record
+from sevenfold.channels import INFO
+from sevenfold.lines.record import Record
 from sevenfold.lines.values import plain
 from sevenfold.notices import describe, notice
 

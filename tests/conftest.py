@@ -19,9 +19,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture
 def own_logger(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let a test configure real sinks, and give the logger back as it was found."""
-    import sinks  # noqa: PLC0415 - pytest must be the first to import its plugin
-    from sevenfold import capture  # noqa: PLC0415
+    from sevenfold import handle  # noqa: PLC0415 - pytest must be the first to import its plugin
+    from sevenfold.loguru_internals import borrowed_logger  # noqa: PLC0415
 
-    monkeypatch.setattr(sinks, "_active", None)
-    with capture._borrowed_logger(set_aside=()):
+    monkeypatch.setattr(handle, "_active", None)
+    with borrowed_logger():
         yield

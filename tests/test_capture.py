@@ -11,8 +11,8 @@ import pytest
 from loguru import logger
 
 import sinks
-from sevenfold import capture
-from sevenfold.capture import CapturedRecord, ChannelLog
+from sevenfold.channel_log import CapturedRecord, ChannelLog
+from sevenfold.loguru_internals import borrowed_logger
 
 ROOT = Path(__file__).parents[1]
 CORE: Any = logger._core  # type: ignore[attr-defined]
@@ -23,7 +23,7 @@ UNKNOWN = f"unknown channel 'predictons'; known: {KNOWN}"
 @pytest.fixture(autouse=True)
 def silent(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
     """Set loguru's default handler aside, so that whatever stands on stderr is ours."""
-    with capture._borrowed_logger(set_aside=tuple(CORE.handlers)):
+    with borrowed_logger(set_aside=tuple(CORE.handlers)):
         yield
     assert capfd.readouterr().err == ""
 
@@ -403,7 +403,7 @@ def test_b(channel_log):
     assert channel_log.records == []
 """) == [("test_a", "call", "passed", ""), ("test_b", "call", "passed", "")]
     assert state() == before
-    assert logger.remove.__qualname__ == "_borrowed_logger.<locals>.remove"  # of the fixture `silent`
+    assert logger.remove.__qualname__ == "borrowed_logger.<locals>.remove"  # of the fixture `silent`
 
 
 def test_the_colours_of_handlers_are_given_back(run: Run) -> None:

@@ -19,7 +19,7 @@ from loguru import logger
 
 import sinks
 from sevenfold import intercept
-from sevenfold.lines.grammar import Event
+from sevenfold.lines.parsing import Event
 from tests.support.log_files import read_events
 
 ROOT = Path(sinks.__file__).parent

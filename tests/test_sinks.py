@@ -26,7 +26,7 @@ import sinks
 from sevenfold.audit.verify import verify
 from sevenfold.files.rotating import LOOK_S
 from sevenfold.handlers.filters import make_routes
-from sevenfold.handlers.sinks import AuditFormat, LineFormat
+from sevenfold.handlers.formats import JsonFormat, LineFormat
 from sevenfold.reading.folder import read
 from sevenfold.redaction.redactor import Redactor
 from sevenfold.rendering.renderer import Renderer
@@ -235,9 +235,9 @@ def test_closing_after_everything_was_removed_is_no_error(tmp_path: Path) -> Non
         (
             {"channels": CHANNELS[:3]},
             ValueError,
-            "channels must have a row named 'errors', got training, predictions, drift",
+            "exactly one channel must have collects_errors=True, got none",
         ),
-        ({"channels": ()}, ValueError, "channels must have a row named 'errors', got none at all"),
+        ({"channels": ()}, ValueError, "exactly one channel must have collects_errors=True, got none"),
         (
             {"channels": (*CHANNELS, Channel("api", "more.log"))},
             ValueError,
@@ -508,7 +508,7 @@ def test_filters_and_formats_pickle() -> None:
             assert again.accepts(record) is route.accepts(record) is (channel == route.channel.name)
     for format_ in (
         LineFormat(Renderer(Redactor()), "{exception}"),
-        AuditFormat(LineFormat(Renderer(Redactor(("password",))))),
+        JsonFormat(LineFormat(Renderer(Redactor(("password",))))),
     ):
         assert type(pickle.loads(pickle.dumps(format_))) is type(format_)  # noqa: S301
 

@@ -5,23 +5,18 @@ line more than the head says, or a torn one: the next writer takes the former ov
 """
 
 import os
-import secrets
 import weakref
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
+from sevenfold.audit.keys import AuditError
 from sevenfold.audit.recovery import last_id, last_line, last_line_of_all, read_tail
 from sevenfold.audit.seals import HEAD_BYTES, NO_MAC, SEAL_BYTES, Head, fits, id_in_head, new_id, parse_head, seal_line
 from sevenfold.files.locks import acquire, is_same_file, release
 from sevenfold.files.rotating import LOOK_S, MEASURE_S, MODE, OPEN_FLAGS, RotatingFile
 
-KEY_BYTES = 32
 GRACE_S = 1.2 * LOOK_S  # after which nobody writes who hasn't looked whether the head is still there
-
-
-class AuditError(ValueError):
-    """An audit chain that can't be gone on with as asked; the message says why, and the way out."""
 
 
 class Chain:
@@ -200,41 +195,6 @@ class Chain:
         self.__dict__.update(state, _path=file.names.head, _log_path=str(file.path))
         self.__dict__.update(_fd=-1, _known=None, _text=b"-", _look_at=0.0, _glance_at=0.0)
         _chains.add(self)
-
-
-def read_key(path: Path, log_dir: Path) -> bytes:
-    """Read a key file, and refuse one that others could read.
-
-    Raises
-    ------
-    AuditError
-        If there is none, it is too short, others may read it, or it lies in the log folder, whose readers it is to be
-        kept from.
-    """
-    if path.resolve().is_relative_to(log_dir.resolve()):
-        raise AuditError(f"{path}: the key must lie outside the log folder {log_dir}; move it")
-    try:
-        mode, key = path.stat().st_mode, path.read_bytes()
-    except OSError as error:
-        raise AuditError(f"{path}: {error.strerror}; make a key with: python main.py audit-key {path}") from error
-    if os.name == "posix" and mode & 0o077:
-        raise AuditError(f"{path}: others may read the key; do: chmod 600 {path}")
-    if len(key) < KEY_BYTES:
-        raise AuditError(f"{path}: expected a key of at least {KEY_BYTES} bytes, got {len(key)}")
-    return key
-
-
-def make_key(path: Path) -> None:
-    """Write a new key that nobody else can read.
-
-    Raises
-    ------
-    FileExistsError
-        If the file is there: a key is never written over.
-    """
-    fd = os.open(path, OPEN_FLAGS | os.O_EXCL | os.O_WRONLY, MODE)
-    with os.fdopen(fd, "wb") as file:
-        file.write(secrets.token_bytes(KEY_BYTES))
 
 
 if hasattr(os, "pread"):

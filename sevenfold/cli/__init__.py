@@ -1,1 +1,108 @@
-"""The command line that comes with the package."""
+"""The command line that comes with the package: ``sevenfold``, or ``python -m sevenfold``."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sevenfold.cli import logs, verify
+from sevenfold.cli.parser import Parser, unknown
+from sevenfold.cli.streams import need_streams
+
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command.
+
+    Attributes
+    ----------
+    summary : str
+        What it does, in a few words, for the list of commands.
+    description : str
+        What its own help says.
+    add_arguments : callable
+        Gives a parser its arguments.
+    run : callable
+        Takes what the parser read, with the name of the program as ``prog``, and returns the exit status.
+    """
+
+    summary: str
+    description: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+COMMANDS: Final = {
+    "logs": Command(
+        "print what was logged: one channel, one request, one level, as it comes",
+        "Print the events of all log files, merged by time: as they stand there, each error with its traceback.",
+        logs.add_arguments,
+        logs.run,
+    ),
+    "verify": Command(
+        "prove the audit trail",
+        "Prove that no audit event was edited, cut, removed, added or moved; the last line is a checkpoint.",
+        verify.add_arguments,
+        verify.run,
+    ),
+    "audit-key": Command(
+        "make a key that seals the audit trail",
+        "Make a key file for configure(audit_key=PATH): 32 random bytes that only you can read.",
+        verify.add_key_arguments,
+        verify.make,
+    ),
+}
+
+
+def main(argv: Sequence[str] | None = None, *, prog: str = "sevenfold") -> int:
+    """Run a command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments; those of the process by default.
+    prog : str
+        What the user called, for messages.
+
+    Returns
+    -------
+    int
+        The exit status: 0 when all is well, 1 when it isn't, 2 when the input was wrong, 130 after Ctrl-C.
+    """
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    need_streams()
+    parser = _parser(prog)
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
+        parser.error(unknown("command", arguments[0], COMMANDS))
+    options, unread = parser.parse_known_args(arguments)
+    if unread:
+        options.parser.error(f"unrecognized arguments: {' '.join(unread)}")
+    try:
+        return int(options.run(options))
+    except KeyboardInterrupt:
+        print(f"{options.prog}: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _parser(prog: str) -> Parser:
+    parser = Parser(prog=prog, description="Read and prove what Sevenfold has logged.")
+    parser.add_argument("--version", action=_Version, help="print the version and exit")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, command in COMMANDS.items():
+        added = commands.add_parser(name, help=command.summary, description=command.description)
+        added.set_defaults(run=command.run, parser=added, prog=added.prog)
+        command.add_arguments(added)
+    return parser
+
+
+class _Version(argparse.Action):
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:  # noqa: A002 - argparse's name
+        super().__init__(option_strings, dest, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        import sevenfold  # noqa: PLC0415 - only asked for here
+
+        parser.exit(message=f"{parser.prog} {sevenfold.__version__}\n")

@@ -4,7 +4,7 @@ import argparse
 import contextlib
 import io
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,9 +12,13 @@ from typing import Any, TypeAlias
 
 from loguru import logger
 
-from sevenfold.cli.streams import reader_may_leave
+from sevenfold.cli.parser import WRONG_INPUT, add_log_dir, unknown
+from sevenfold.cli.streams import one_line, reader_may_leave
+from sevenfold.files.channel_list import listed_channels
 from sevenfold.files.policies import parse_retention
-from sevenfold.lines.grammar import Contents, Event, indent, render, timestamp, value_text
+from sevenfold.lines.grammar import indent, timestamp, value_text
+from sevenfold.lines.parsing import Event
+from sevenfold.lines.record import Contents, render
 from sevenfold.lines.values import to_json
 from sevenfold.reading.folder import read
 
@@ -24,21 +28,11 @@ OK, FAILED, INTERRUPTED = 0, 1, 130
 _ABSENT = object()
 
 
-def add_arguments(parser: argparse.ArgumentParser, channels: Sequence[str]) -> None:
-    """Give a parser the arguments of the command.
-
-    Parameters
-    ----------
-    parser : argparse.ArgumentParser
-        The parser.
-    channels : sequence of str
-        Those that `--channel` takes.
-    """
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give a parser the arguments of the command."""
+    add_log_dir(parser)
     add = parser.add_argument
-    add(
-        "--log-dir", type=_folder, metavar="PATH", default="logs", help="folder of the log files (default: %(default)s)"
-    )
-    add("--channel", choices=channels, metavar="NAME", help=f"only this one of {', '.join(channels)}")
+    add("--channel", metavar="NAME", help="only this one of the channels that the folder has files of")
     add("--level", type=_level, metavar="LEVEL", help="only events of this level or above, such as WARNING")
     add(
         "--since", type=_moment, metavar="WHEN", help="only later ones: a time (UTC), or how long ago, such as '10 min'"
@@ -50,31 +44,33 @@ def add_arguments(parser: argparse.ArgumentParser, channels: Sequence[str]) -> N
     add("--json", action="store_true", help="one JSON object a line")
 
 
-def show(options: argparse.Namespace, files: Mapping[str, str]) -> int:
+def run(options: argparse.Namespace) -> int:
     """Print events to stdout.
 
     Parameters
     ----------
     options : argparse.Namespace
         What a parser with `add_arguments` gave.
-    files : mapping of str to str
-        The file of each channel.
 
     Returns
     -------
     int
-        The exit status: 0, also when whoever read stdout has gone; 1 for a file that can't be read, 130 after Ctrl-C.
+        The exit status: 0, also when nobody reads stdout any more; 1 for a file that can't be read, 2 for an unknown
+        channel, 130 after Ctrl-C.
     """
-    # Without a channel, everything that lies in the folder, also files that the table lacks.
-    chosen = files if options.channel else None
-    events = read(options.log_dir, channel=options.channel, since=options.since, files=chosen, follow=options.follow)
+    folder = Path(options.log_dir)
+    names = dict.fromkeys(channel.name for channel in listed_channels(folder))
+    if options.channel is not None and options.channel not in names:
+        sys.stderr.write(f"{options.prog}: {unknown('channel', options.channel, names)}\n")
+        return WRONG_INPUT
     try:
+        events = read(folder, channel=options.channel, since=options.since, follow=options.follow)
         tests = tuple(_tests(options))
         wanted = (event for event in events if all(test(event) for test in tests))
         with reader_may_leave():
             _print(wanted, as_json if options.json else as_text, at_once=options.follow)
     except OSError as error:
-        sys.stderr.write(f"main.py logs: {error.filename or options.log_dir}: {error.strerror}\n")
+        sys.stderr.write(f"{options.prog}: {one_line(error)}\n")
         return FAILED
     except KeyboardInterrupt:
         with contextlib.suppress(OSError):
@@ -149,13 +145,6 @@ def _level_no(name: str, *, unknown: int | None = None) -> int:
         if unknown is None:
             raise
         return unknown
-
-
-def _folder(text: str) -> Path:
-    path = Path(text)
-    if not path.is_dir():
-        raise argparse.ArgumentTypeError(f"expected a folder, got {text!r}")
-    return path
 
 
 def _level(text: str) -> int:

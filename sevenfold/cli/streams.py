@@ -1,4 +1,4 @@
-"""A standard output that its reader may close before all is written, as ``head`` does."""
+"""Standard streams as they are found: closed, missing, or with a reader that leaves early; and errors in one line."""
 
 import contextlib
 import os
@@ -6,9 +6,16 @@ import sys
 from collections.abc import Iterator
 
 
+def need_streams() -> None:
+    """Make up for standard streams that were closed, or that a windowed Python lacks: a progress bar needs one."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - as long as the process
+
+
 @contextlib.contextmanager
 def reader_may_leave() -> Iterator[None]:
-    """End the block quietly when nobody reads standard output any more."""
+    """End the block quietly when nobody reads standard output any more, as after ``head``."""
     try:
         yield
         sys.stdout.flush()
@@ -16,3 +23,11 @@ def reader_may_leave() -> Iterator[None]:
         with contextlib.suppress(OSError, ValueError):
             # The interpreter flushes once more at its end, and would complain.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def one_line(error: BaseException) -> str:
+    """Return what an error says, on one line, with the file where it names one."""
+    text = str(error)
+    if isinstance(error, OSError) and error.strerror:  # str() begins with the number
+        text = error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
+    return " ".join(text.split()) or type(error).__name__

@@ -6,18 +6,23 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from sevenfold.audit.chain import AuditError, make_key, read_key
-from sevenfold.audit.seals import parse_checkpoint
+from sevenfold.audit.keys import AuditError, make_key, read_key
+from sevenfold.audit.seals import Head, parse_checkpoint
 from sevenfold.audit.verify import Verdict, verify
-from sevenfold.cli.streams import reader_may_leave
+from sevenfold.channels import CHANNELS, Channel
+from sevenfold.cli.parser import add_log_dir, unknown
+from sevenfold.cli.streams import one_line, reader_may_leave
+from sevenfold.files.channel_list import listed_channels
+from sevenfold.files.names import Names
 
 PROVED, NOT_PROVED, UNREADABLE = 0, 1, 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give a parser the arguments of `verify`."""
+    add_log_dir(parser)
     add = parser.add_argument
-    add("--log-dir", type=Path, default="logs", metavar="PATH", help="folder of the log files (default: %(default)s)")
+    add("--channel", metavar="NAME", help="only this one of the sealed channels (default: all, one after the other)")
     add("--key", type=Path, metavar="PATH", help="the key file that the trail is sealed with")
     add("--against", metavar="ID:SEQ:MAC", help="an earlier run's last line: prove that nothing up to it has changed")
     add(
@@ -30,32 +35,76 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(options: argparse.Namespace, file: str) -> int:
-    """Verify the audit file of a log folder: a line for each finding, a summary, and the head to be kept elsewhere.
+def run(options: argparse.Namespace) -> int:
+    """Verify the sealed files of a log folder: of each its findings, a summary, and the head to be kept elsewhere.
 
     Parameters
     ----------
     options : argparse.Namespace
         What a parser with `add_arguments` gave.
-    file : str
-        Name of the audit file.
 
     Returns
     -------
     int
-        The exit status: 0 when the trail is proved, 1 when it isn't, 2 when it can't be read.
+        The exit status: 0 when all trails are proved, 1 when one isn't, 2 when one can't be read.
     """
+    folder = Path(options.log_dir)
     try:
-        key = None if options.key is None else read_key(options.key, options.log_dir)
+        channels = _chosen(folder, options)
+        key = None if options.key is None else read_key(options.key, folder)
         witness = None if options.against is None else parse_checkpoint(options.against)
-        with tqdm(desc="verifying", unit="line", disable=None, leave=False) as bar:
-            verdict = verify(options.log_dir / file, key=key, against=witness, start=options.start, progress=bar.update)
     except (OSError, ValueError) as error:
-        print(f"main.py verify: {_one_line(error)}", file=sys.stderr)
-        return UNREADABLE
+        return _failed(options, error)
+    several = len(channels) > 1
+    return max(_verify(folder, channel, options, key, witness, named=several) for channel in channels)
+
+
+def _chosen(folder: Path, options: argparse.Namespace) -> list[Channel]:
+    """Return the sealed channels that are asked for.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or more than one where that is ambiguous.
+    """
+    sealed = {channel.name: channel for channel in _sealed(folder)}
+    if not sealed:
+        raise ValueError(f"{folder} has no sealed channel, so there is nothing to prove")
+    if options.channel is not None:
+        if options.channel not in sealed:
+            raise ValueError(unknown("sealed channel", options.channel, sealed))
+        return [sealed[options.channel]]
+    ambiguous = {"--key": options.key, "--against": options.against, "--from": options.start > 1 or None}
+    given = next((name for name, value in ambiguous.items() if value is not None), None)
+    if len(sealed) > 1 and given is not None:
+        raise ValueError(f"{given} needs --channel NAME, one of {', '.join(sealed)}")
+    return list(sealed.values())
+
+
+def _sealed(folder: Path) -> list[Channel]:
+    sealed = [channel for channel in listed_channels(folder) if channel.sealed]
+    files = {channel.file for channel in sealed}
+    # A list that was edited hides no chain of the usual name.
+    usual = [channel for channel in CHANNELS if channel.sealed and channel.file not in files]
+    return sealed + [channel for channel in usual if Names(folder / channel.file).head.exists()]
+
+
+def _verify(
+    folder: Path, channel: Channel, options: argparse.Namespace, key: bytes | None, witness: Head | None, *, named: bool
+) -> int:
+    try:
+        with tqdm(desc=f"verifying {channel.file}", unit="line", disable=None, leave=False) as bar:
+            verdict = verify(folder / channel.file, key=key, against=witness, start=options.start, progress=bar.update)
+    except (OSError, ValueError) as error:
+        return _failed(options, error)
     with reader_may_leave():
-        _show(verdict)
+        _show(verdict, f"{channel.name}: " if named else "")
     return PROVED if verdict.proved else NOT_PROVED
+
+
+def _failed(options: argparse.Namespace, error: Exception) -> int:
+    print(f"{options.prog}: {one_line(error)}", file=sys.stderr)
+    return UNREADABLE
 
 
 def _event(text: str) -> int:
@@ -64,14 +113,19 @@ def _event(text: str) -> int:
     return int(text)
 
 
-def _show(verdict: Verdict) -> None:
+def _show(verdict: Verdict, name: str) -> None:
     for finding in verdict.findings:
         print(finding)
     result = "proved" if verdict.proved else "NOT proved"
     files = f"{verdict.n_files} file{'' if verdict.n_files == 1 else 's'}"
-    print(f"{verdict.n_events:,} events in {files}: {result}")
+    print(f"{name}{verdict.n_events:,} events in {files}: {result}")
     if verdict.head is not None:
         print(verdict.head)
+
+
+def add_key_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give a parser the arguments of `audit-key`."""
+    parser.add_argument("path", type=Path, metavar="PATH", help="a file that isn't there yet, outside the log folder")
 
 
 def make(options: argparse.Namespace) -> int:
@@ -90,12 +144,6 @@ def make(options: argparse.Namespace) -> int:
     try:
         make_key(options.path)
     except (OSError, AuditError) as error:
-        print(f"main.py audit-key: {_one_line(error)}", file=sys.stderr)
-        return UNREADABLE
+        return _failed(options, error)
     print(f"{options.path}: a new key; keep a copy where the logs aren't")
     return PROVED
-
-
-def _one_line(error: Exception) -> str:
-    named = isinstance(error, OSError) and error.strerror and error.filename
-    return " ".join((f"{error.filename}: {error.strerror}" if named else str(error)).split())  # type: ignore[attr-defined]

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any, Protocol
 
+from sevenfold.channels import CompressionArgument, RetentionArgument, RotationArgument
+
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b", re.IGNORECASE)
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)[\s,]*", re.IGNORECASE)
 _SECONDS = {
@@ -76,7 +78,7 @@ class Retention:
     max_bytes: int | None = None
 
 
-def parse_rotation(value: Any) -> Rotation:
+def parse_rotation(value: RotationArgument) -> Rotation:
     """Understand a rotation.
 
     Parameters
@@ -103,7 +105,7 @@ def parse_rotation(value: Any) -> Rotation:
     return Rotation(sizes[0] if sizes else None, schedules[0] if schedules else None)
 
 
-def parse_retention(value: Any) -> Retention:
+def parse_retention(value: RetentionArgument) -> Retention:
     """Understand a retention.
 
     Parameters
@@ -131,7 +133,7 @@ def parse_retention(value: Any) -> Retention:
     return Retention(**found)
 
 
-def parse_compression(value: Any) -> bool:
+def parse_compression(value: CompressionArgument) -> bool:
     """Understand a compression: "gz" or None.
 
     Raises

@@ -25,6 +25,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sevenfold.channels import CompressionArgument, RetentionArgument, RotationArgument
 from sevenfold.files.archives import Archives
 from sevenfold.files.locks import LOCKS, is_same_file, lock
 from sevenfold.files.names import Names
@@ -60,7 +61,14 @@ class RotatingFile:
         If an option can't be understood.
     """
 
-    def __init__(self, path: Path, *, rotation: Any = None, retention: Any = None, compression: Any = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        rotation: RotationArgument = None,
+        retention: RetentionArgument = None,
+        compression: CompressionArgument = None,
+    ) -> None:
         self.path = Path(path)
         self.names = Names(self.path)
         self._rotation = parse_rotation(rotation)

@@ -5,9 +5,10 @@ import os
 import sys
 from typing import Any
 
-from sevenfold.lines.grammar import LINE, Record, channel_text, escape, value_text
+from sevenfold.handlers.formats import RENDERED
+from sevenfold.lines.grammar import channel_text, escape, value_text
+from sevenfold.lines.record import Record
 from sevenfold.redaction.redactor import Redactor
-from sevenfold.rendering.batches import ROWS
 
 WIDTH = 60  # characters of a value on a terminal; the file has it whole
 DIGITS = 5  # significant ones of a number there
@@ -42,14 +43,14 @@ class Console:
         """Show a record; a terminal that is gone is none of the program's business."""
         record, stream = message.record, sys.stderr
         with contextlib.suppress(Exception), _beside_progress_bars(stream):
-            stream.write((self._for_people(record) if stream.isatty() else record[LINE]) + "\n")
+            stream.write((self._for_people(record) if stream.isatty() else record[RENDERED].line) + "\n")
             stream.flush()
 
     def lose(self, error: BaseException) -> None:
         """Say nothing: where the console fails, stderr is gone or busy."""
 
     def _for_people(self, record: Record) -> str:
-        rows = record[ROWS]
+        rows = record[RENDERED].rows
         channel, message, fields = self._redactor.contents_of(record if rows is None else rows.summary)
         width = WIDTH if channel in self._channels else None
         time = f"{record['time']:%H:%M:%S}"

@@ -6,40 +6,19 @@ look for: each call of the logger asks every one of them, and calling an object 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
-from loguru import logger
-
-from sevenfold.lines.grammar import has_exception
+from sevenfold.channels import ERROR, INFO, Channel, LevelArgument, level_no
+from sevenfold.lines.record import has_exception
 from sevenfold.lines.values import plain
 from sevenfold.notices import notice
 from sevenfold.rendering.batches import BATCH
 
-AUDIT = "audit"
-ERRORS = "errors"  # the channel whose file gets the errors of all others
-ERROR = logger.level("ERROR").no
-INFO = logger.level("INFO").no
 _NEVER = 10**9  # above any level
 _MAX_NOTICES = 50  # names; they may come from outside
 
 
 Filter: TypeAlias = Callable[[Mapping[str, Any]], bool]
-
-
-class Row(Protocol):
-    """What a row of the channel table says of levels."""
-
-    @property
-    def name(self) -> str:
-        """The channel's name."""
-
-    @property
-    def level(self) -> str | int:
-        """The least level that its file keeps."""
-
-    @property
-    def console_level(self) -> str | int:
-        """The least level that the console shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +66,7 @@ class OnConsole:
 
 @dataclass(frozen=True, slots=True)
 class OnErrors:
-    """Filter: what errors.log keeps.
+    """Filter: what the file that collects errors keeps.
 
     Errors and logged exceptions of all channels and of none; its own channel; and records of a channel that the
     table lacks where the console doesn't show them, or shows one line for the rows of a batch, so that a misspelt name
@@ -97,6 +76,8 @@ class OnErrors:
     ----------
     names : tuple of str
         The channels of the table.
+    own : str
+        The file's own channel.
     level, other_level : int
         The least level kept of its own channel, and of unknown ones.
     console_level : int
@@ -104,24 +85,25 @@ class OnErrors:
     """
 
     names: tuple[str, ...]
+    own: str
     level: int
     other_level: int
     console_level: int
     _noticed: set[str] = field(default_factory=set)
 
     def accepts(self, record: Mapping[str, Any]) -> bool:
-        """Whether errors.log keeps the record."""
+        """Return whether the file keeps the record."""
         no = record["level"].no
         channel = record["extra"].get("channel")
         known = is_known(channel, self.names)
         if not known:
             self._notice(channel)
-        elif no < ERROR and channel != ERRORS and record["exception"] is None:
+        elif no < ERROR and channel != self.own and record["exception"] is None:
             return False  # nearly all
         if no >= ERROR or (no >= INFO and has_exception(record)):
             return True
         if known:
-            return bool(channel == ERRORS and no >= self.level)
+            return bool(channel == self.own and no >= self.level)
         return bool(no >= self.other_level and (no < self.console_level or BATCH in record["extra"]))
 
     def _notice(self, channel: object) -> None:
@@ -132,7 +114,7 @@ class OnErrors:
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class RaiseOnUnknown:
     """Filter of strict mode: raise for a channel that the table lacks, let nothing through."""
 
     names: tuple[str, ...]
@@ -161,15 +143,15 @@ class Route:
 
     Attributes
     ----------
-    channel : Row
-        The row of the channel table.
+    channel : Channel
+        The channel.
     level : int
         The least level that the file's handler is called for.
     filter : callable
         Takes a record; whether the file keeps it.
     """
 
-    channel: Row
+    channel: Channel
     level: int
     filter: Filter
 
@@ -178,36 +160,23 @@ class Route:
         return bool(record["level"].no >= self.level and self.filter(record))
 
 
-def make_routes(channels: Sequence[Row], level: str | int | None, console_level: int | None) -> tuple[Route, ...]:
-    """Say for each file which records reach it, in the order of their handlers.
+def make_routes(
+    channels: Sequence[Channel], level: LevelArgument | None, console_level: int | None
+) -> tuple[Route, ...]:
+    """Return for each file which records reach it, in the order of their handlers.
 
-    The audit trail comes last, since it raises in the caller when an event can't be written, and a raise ends the
-    fan-out.
+    A sealed file comes last, since it raises in the caller when an event can't be written, and a raise ends the
+    fan-out; any other JSON file before it, since its format rebinds members of the record.
     """
-    rows = sorted(channels, key=lambda row: (row.name == AUDIT, row.name == ERRORS))
-    names = tuple(row.name for row in channels)
-    kept = {row.name: level_no(row.level if level is None else level) for row in rows}
+    names = tuple(channel.name for channel in channels)
+    kept = {channel.name: level_no(channel.level if level is None else level) for channel in channels}
     least = min(kept.values())  # of an unknown channel, since a misspelt name may be any
     shown = _NEVER if console_level is None else console_level
-    return tuple(
-        Route(row, min(least, INFO), OnErrors(names, kept[ERRORS], least, shown).accepts)
-        if row.name == ERRORS
-        else Route(row, kept[row.name], OnChannel(frozenset({row.name})).accepts)
-        for row in rows
-    )
 
+    def route(channel: Channel) -> Route:
+        own = kept[channel.name]
+        if channel.collects_errors:
+            return Route(channel, min(least, INFO), OnErrors(names, channel.name, own, least, shown).accepts)
+        return Route(channel, own, OnChannel(frozenset({channel.name})).accepts)
 
-def level_no(level: str | int) -> int:
-    """Give the number of a level.
-
-    Raises
-    ------
-    ValueError
-        If it is neither a level's name nor a number from 0.
-    """
-    if isinstance(level, int) and not isinstance(level, bool) and level >= 0:
-        return int(level)
-    try:
-        return logger.level(str(level)).no
-    except ValueError:
-        raise ValueError(f"a level must be a name such as 'INFO' or a number from 0, got {level!r}") from None
+    return tuple(map(route, sorted(channels, key=lambda one: (one.sealed, one.serialize, one.collects_errors))))

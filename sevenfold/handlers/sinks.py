@@ -1,132 +1,58 @@
-"""What Sevenfold hands to ``logger.add``: the formats, and the sinks that write what they rendered.
+"""The sinks that are handed to ``logger.add``: they write what the formats have rendered, each to its file."""
 
-A format function puts the line on the record, and a sink takes it from there: what loguru formats itself isn't the
-line, since ``opt(raw=True)`` bypasses formats. All of this pickles, so that a logger can be an argument of a process.
-"""
-
-import sys
+import json
 import traceback
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from time import monotonic
-from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
-
 from sevenfold.audit.chain import Chain
+from sevenfold.channels import Channel
 from sevenfold.files.rotating import RotatingFile
 from sevenfold.handlers.filters import Route
-from sevenfold.lines.grammar import LINE, Record, escape, has_exception, indent, timestamp
+from sevenfold.handlers.formats import RENDERED, Rendered
+from sevenfold.lines.grammar import escape, indent, timestamp
+from sevenfold.lines.record import Record, has_exception
 from sevenfold.lines.values import escape_json
 from sevenfold.notices import describe, notice
 from sevenfold.redaction.redactor import Redactor
-from sevenfold.rendering.batches import BATCH, ROWS, rows_of
-from sevenfold.rendering.renderer import Renderer
 
+LOST = "lines could not be written"
 NOTICE_S = 10.0  # between two notices about the same file
-_ORIGINAL = "sevenfold_original"
-_NOT_PLAIN = frozenset({np.ndarray, np.float64})  # what is written the quick way all the same
 
 
-@dataclass(frozen=True, slots=True)
-class LineFormat:
-    """Render the line once, for whichever handler comes first.
-
-    Attributes
-    ----------
-    renderer : Renderer
-        Writes it.
-    template : str
-        What loguru itself is left to format: nothing, or ``{exception}`` for the traceback, which it renders with its
-        backtrace and diagnose.
-    """
-
-    renderer: Renderer
-    template: str = ""
-
-    def __call__(self, record: Record) -> str:
-        """Put the line on the record, and its rows where it is a batch."""
-        if LINE not in record:
-            rows = rows_of(self.renderer, record) if BATCH in record["extra"] else None
-            record[ROWS] = rows
-            record[LINE] = self.renderer(record if rows is None else rows.summary)
-        return self.template
-
-
-@dataclass(frozen=True, slots=True)
-class AuditFormat:
-    """Give the record plain values, which loguru's ``serialize=True`` then dumps as strict JSON.
-
-    The record is every handler's, so its members are rebound, never changed, and the sink puts them back.
-    """
-
-    line: LineFormat
-
-    def __call__(self, record: Record) -> str:
-        """Rebind extra, message and exception, unless they are plain already."""
-        if not self._is_plain(record):
-            self.line(record)
-            channel, message, fields = self.line.renderer.redactor.contents_of(record)
-            record[_ORIGINAL] = {key: record[key] for key in ("extra", "message", "exception")}
-            exception = _PlainException(fields, record["exception"][2]) if has_exception(record) else None
-            extra = {"channel": channel, **fields}
-            record.update(extra=extra, message=message, exception=exception)
-        return "{" + LINE + "}"
-
-    def _is_plain(self, record: Record) -> bool:
-        """Put the line on the record, if it says all and nothing else than what loguru would dump."""
-        extra = record["extra"]
-        if BATCH in extra or not _NOT_PLAIN.isdisjoint(map(type, extra.values())):
-            return False
-        line = self.line.renderer.quick_line(record)
-        if line is not None:
-            record[LINE], record[ROWS] = line, None
-        return line is not None
-
-
-def nowhere(message: Any) -> None:
+def discard(message: Any) -> None:
     """Write nothing: the sink of a handler that is there for its filter."""
 
 
-class Interceptor:
-    """What loguru calls when a handler fails, instead of its own, which prints the whole raw record to stderr.
-
-    A handler fails where the file can't be written, and where it is called while it is at work: loguru's handlers
-    aren't re-entrant, so a call from a signal handler, a ``__del__`` or a sink loses its own record.
+def make_sink(
+    channel: Channel, file: RotatingFile, redactor: Redactor, others: Sequence[Route], key: bytes | None
+) -> "LineSink":
+    """Return the sink that writes the file of a channel as the channel wants it.
 
     Parameters
     ----------
-    lose : callable
-        Is given the exception.
+    channel : Channel
+        Whose file it is.
+    file : RotatingFile
+        The file.
+    redactor : Redactor
+        Takes secrets out of tracebacks.
+    others : sequence of Route
+        The ways to the other files.
+    key : bytes, optional
+        Seals a chain.
     """
-
-    def __init__(self, lose: Callable[[BaseException], None]) -> None:
-        self._lose = lose
-
-    def should_catch(self) -> bool:
-        """Whether a failure is kept from the caller: yes."""
-        return True
-
-    def print(self, record: Record = None, *, exception: BaseException | None = None) -> None:  # noqa: ARG002
-        """Take note of the failure that is being handled."""
-        error = exception or sys.exception()
-        if error is not None:
-            self._lose(error)
-
-
-class _PlainException:
-    """An exception as loguru's serializer reads it; false, so that loguru renders no traceback of it."""
-
-    def __init__(self, fields: dict[str, Any], trace: Any) -> None:
-        self.type = SimpleNamespace(__name__=fields["exception_type"])
-        self.value = fields["exception_message"]
-        self.traceback = trace is not None
-
-    def __bool__(self) -> bool:
-        return False
+    tracebacks = redactor if channel.collects_errors else None
+    if channel.sealed:
+        return SealedSink(file, channel.name, tracebacks, key)
+    if channel.serialize:
+        return JsonSink(file, channel.name, tracebacks)
+    if channel.collects_errors:
+        return ErrorsSink(file, channel.name, redactor, others)
+    return LineSink(file, channel.name)
 
 
 class LineSink:
@@ -159,11 +85,11 @@ class LineSink:
 
     def write(self, message: Any) -> None:
         """Append what the message's record says: a line, or the lines of a batch."""
-        record = message.record
-        if record[ROWS] is None:
-            self._write_line(record[LINE] + "\n")
+        rendered: Rendered = message.record[RENDERED]
+        if rendered.rows is None:
+            self._append(f"{rendered.line}\n".encode("utf-8", "backslashreplace"))
         else:
-            for text, n_lines in record[ROWS].texts():
+            for text, n_lines in rendered.rows.texts():
                 self._write_lines(text, n_lines)
 
     def lose(self, error: BaseException, n_lines: int = 1) -> None:
@@ -180,11 +106,11 @@ class LineSink:
         if self._lost:
             notice(f"{self.file.path}: closed with {self._lost} lines lost")
 
-    def _write_line(self, text: str) -> None:
+    def _append(self, data: bytes) -> None:
         lost = self._lost
         if lost:
-            text = self._lost_line(lost) + text
-        self.file.append(text.encode("utf-8", "backslashreplace"))
+            data = self._lost_line(lost).encode() + data
+        self.file.append(data)
         self.events += 1
         if lost:
             self._lost -= lost  # not 0: a call from inside this one may have been lost meanwhile
@@ -204,7 +130,7 @@ class LineSink:
 
     def _lost_line(self, lost: int) -> str:
         now = timestamp(datetime.now(UTC))
-        return f"{now} | WARNING  | {escape(self.channel)} | lines could not be written | n_lost={lost}\n"
+        return f"{now} | WARNING  | {escape(self.channel)} | {LOST} | n_lost={lost}\n"
 
 
 class ErrorsSink(LineSink):
@@ -228,21 +154,94 @@ class ErrorsSink(LineSink):
     def write(self, message: Any) -> None:
         """Append the line and the traceback; of a batch its rows, too, unless another file has them."""
         record = message.record
-        if record[ROWS] is not None and not any(route.accepts(record) for route in self._others):
+        rendered: Rendered = record[RENDERED]
+        if rendered.rows is not None and not any(route.accepts(record) for route in self._others):
             super().write(message)
             if not has_exception(record):
                 return
-        self._write_line(self._text(message))
+        below = indent(_traceback(str(message), record, self._redactor)) if has_exception(record) else ""
+        self._append(f"{rendered.line}\n{below}".encode("utf-8", "backslashreplace"))
 
-    def _text(self, message: Any) -> str:
+
+class JsonSink(LineSink):
+    """Write loguru's JSON.
+
+    Parameters
+    ----------
+    file, channel
+        As for `LineSink`.
+    redactor : Redactor, optional
+        Takes secrets out of tracebacks, where the file collects errors.
+    """
+
+    def __init__(self, file: RotatingFile, channel: str, redactor: Redactor | None = None) -> None:
+        super().__init__(file, channel)
+        self._redactor = redactor
+
+    def write(self, message: Any) -> None:
+        """Append the JSON line, and give the record its own members back."""
         record = message.record
-        line = str(record[LINE]) + "\n"
-        if not has_exception(record):
-            return line
-        rendered = str(message)
-        if rendered == record["message"]:  # opt(raw=True): loguru rendered no traceback
-            rendered = "".join(traceback.format_exception(*record["exception"]))
-        return line + indent(self._redactor.traceback(rendered, record))
+        rendered: Rendered = record[RENDERED]
+        if rendered.original is not None:
+            record.update(rendered.original)
+            rendered.original = None
+        text = str(message)
+        if self._redactor is not None and has_exception(record):
+            text = _with_traceback(text, rendered.line, record, self._redactor)
+        self._append(_encoded(text, str(record["level"].icon)))
+
+    def _lost_line(self, lost: int) -> str:
+        text = super()._lost_line(lost).rstrip("\n")
+        moment = datetime.now(UTC)
+        record = {
+            "extra": {"channel": self.channel, "n_lost": lost},
+            "level": {"icon": "", "name": "WARNING", "no": 30},
+            "message": LOST,
+            "time": {"repr": moment.isoformat(" "), "timestamp": moment.timestamp()},
+        }
+        return json.dumps({"text": text, "record": record}) + "\n"
+
+
+class SealedSink(JsonSink):
+    """Write loguru's JSON, sealed; an event that can't be written raises in the caller: it must not go on unseen.
+
+    Parameters
+    ----------
+    file, channel, redactor
+        As for `JsonSink`.
+    key : bytes, optional
+        Seals the chain.
+    """
+
+    def __init__(
+        self, file: RotatingFile, channel: str, redactor: Redactor | None = None, key: bytes | None = None
+    ) -> None:
+        super().__init__(file, channel, redactor)
+        self._chain = Chain(file, key)
+
+    def stop(self) -> None:
+        """Close the file and the head."""
+        self._chain.close()
+        super().stop()
+
+    def _append(self, data: bytes) -> None:
+        self._chain.append(data)
+        self.events += 1
+
+
+def _traceback(rendered: str, record: Record, redactor: Redactor) -> str:
+    """Return a record's traceback without secrets, as loguru rendered it."""
+    if rendered == record["message"]:  # opt(raw=True): loguru rendered no traceback
+        rendered = "".join(traceback.format_exception(*record["exception"]))
+    return redactor.traceback(rendered, record)
+
+
+def _with_traceback(text: str, line: str, record: Record, redactor: Redactor) -> str:
+    """Return loguru's JSON with the traceback in its text freed of secrets."""
+    said = json.loads(text)
+    below = said["text"].removeprefix(f"{line}\n")
+    said["text"] = f"{line}\n{_traceback(below, record, redactor)}"
+    return json.dumps(said, ensure_ascii=False) + "\n"
 
 
 def _encoded(text: str, icon: str) -> bytes:
@@ -261,32 +260,3 @@ def _encoded(text: str, icon: str) -> bytes:
 def _surplus_bytes(icon: str) -> int:
     """Give how many bytes more than characters an icon has; -1 if it must be escaped itself."""
     return len(icon.encode()) - len(icon) if escape_json(icon) == icon else -1
-
-
-class AuditSink(LineSink):
-    """Write loguru's JSON, sealed; an event that can't be written raises in the caller: it must not go on unseen.
-
-    Parameters
-    ----------
-    file, channel
-        As for `LineSink`.
-    key : bytes, optional
-        Seals the chain.
-    """
-
-    def __init__(self, file: RotatingFile, channel: str, key: bytes | None = None) -> None:
-        super().__init__(file, channel)
-        self._chain = Chain(file, key)
-
-    def write(self, message: Any) -> None:
-        """Append the JSON line, and give the record its own members back."""
-        record = message.record
-        if _ORIGINAL in record:
-            record.update(record.pop(_ORIGINAL))
-        self._chain.append(_encoded(str(message), str(record["level"].icon)))
-        self.events += 1
-
-    def stop(self) -> None:
-        """Close the file and the head."""
-        self._chain.close()
-        super().stop()

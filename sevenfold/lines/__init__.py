@@ -1,5 +1,6 @@
 """What a line is, both ways: a record becomes a line of text, and a line becomes an event again."""
 
-from sevenfold.lines.grammar import Event, LineError, parse
+from sevenfold.lines.grammar import LineError
+from sevenfold.lines.parsing import Event, parse
 
 __all__ = ["Event", "LineError", "parse"]

@@ -8,12 +8,11 @@ character by character, and it knows what is wrong.
 
 import contextlib
 import re
-from typing import Any, Final
+from typing import Any
 
 import orjson
 
-WORD: Final = "[A-Za-z_][A-Za-z0-9_./:@+-]*"
-RESERVED: Final = ("true", "false", "null", "NaN", "Infinity")
+from sevenfold.lines.grammar import RESERVED, WORD
 
 _is_word = re.compile(WORD).fullmatch
 _split_at_words = re.compile(rf"(=)((?!(?:{'|'.join(RESERVED)})(?![^ \n])){WORD}+)").split

@@ -6,8 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from sevenfold.handlers.filters import ERRORS
-from sevenfold.lines.grammar import Event
+from sevenfold.lines.parsing import Event
 from sevenfold.lines.values import to_json
 from sevenfold.reading.scanner import Scanner
 from sevenfold.reading.series import Family, Files
@@ -119,7 +118,7 @@ def _hashes(batches: Iterable[list[Event]]) -> "array[int]":
 
 def _may_have_twin(event: Event) -> bool:
     is_error = event.level not in _MILD or "exception_type" in event.fields
-    return is_error and event.channel is not None and event.channel != ERRORS
+    return is_error and event.channel is not None
 
 
 def _identity(event: Event) -> int:

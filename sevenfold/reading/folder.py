@@ -8,21 +8,21 @@ block of each file, and in a folder eight bytes for each error.
 import errno
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import merge
 from operator import attrgetter
 from pathlib import Path
 
+from sevenfold.channels import Channel
+from sevenfold.files.channel_list import listed_channels
 from sevenfold.files.names import Names
-from sevenfold.handlers.filters import ERRORS
-from sevenfold.lines.grammar import Event
+from sevenfold.lines.parsing import Event
 from sevenfold.reading.duplicates import Index, Once
 from sevenfold.reading.scanner import OnBad
 from sevenfold.reading.series import Family, Keep, log_files
 
-ERRORS_FILE = "errors.log"
 POLL_S = 0.2
 
 
@@ -31,7 +31,6 @@ def read(
     *,
     channel: str | None = None,
     since: datetime | None = None,
-    files: Mapping[str, str] | None = None,
     follow: bool = False,
     on_bad: OnBad | None = None,
 ) -> Iterator[Event]:
@@ -42,15 +41,13 @@ def read(
     path : str or Path
         A log file: its rotated siblings are read first, oldest to newest, then the file itself, each in its own order;
         what a process wrote to a file that another had just rotated comes by its time among the lines of the next.
-        Or a folder: all its log files, merged by time. There, an error that stands in its channel's file and in that
-        of the errors comes once, with its traceback.
+        Or a folder: all its log files, merged by time. ``channels.json`` in it says which file is which channel's;
+        where it is missing, the files are called as those of `CHANNELS`. An error that stands in its channel's file
+        and in the one that collects errors comes once, with its traceback.
     channel : str, optional
-        Only the events of this channel; of ``"errors"`` in a folder, all that the file of the errors holds.
+        Only the events of this channel; of the one that collects errors, in a folder, all that its file holds.
     since : datetime, optional
         Only the events from this time on, which must have a time zone. Files that were rotated before aren't opened.
-    files : mapping of str to str, optional
-        The file of each channel in a folder, as ``{row.name: row.file for row in sinks.CHANNELS}``; then no others are
-        read. By default, all that end in ``.log`` are, and the errors are in errors.log.
     follow : bool
         Never end, but wait for more, across rotations.
     on_bad : callable, optional
@@ -68,7 +65,7 @@ def read(
     """
     path = Path(path)
     if path.is_dir():
-        folder = _Folder(path, channel, since, files, on_bad)
+        folder = _Folder(path, channel, since, on_bad, listed_channels(path))
         families = folder.families()
         events = folder.merged(families, follow=follow)
         return _follow(families, events, folder.is_errors, folder.families) if follow else events
@@ -91,45 +88,44 @@ class _Folder:
     path: Path
     channel: str | None
     since: datetime | None
-    files: Mapping[str, str] | None
     on_bad: OnBad | None
+    channels: tuple[Channel, ...]
 
     def families(self, known: Iterable[Path] = ()) -> list[Family]:
         return [self._family(path) for path in self._paths() if path not in known]
 
     def is_errors(self, family: Family) -> bool:
-        return family.path == self._errors_path
+        return family.path in self._error_paths
 
     def merged(self, families: list[Family], *, follow: bool = False) -> Iterator[Event]:
         """Merge the files by time, with each error once."""
-        errors = next(filter(self.is_errors, families), None)
-        if errors is None or len(families) == 1:
-            yield from merge(*(family.history(follow=follow) for family in families), key=attrgetter("time"))
-            return
-        index = Index(errors)
-        others = [index.without_twins(one.history(follow=follow)) for one in families if one is not errors]
+        # More than one where a later table collects errors in another file.
+        indexes = [Index(family) for family in families if self.is_errors(family) and len(families) > 1]
+        others = [family.history(follow=follow) for family in families if not (indexes and self.is_errors(family))]
+        for index in indexes:
+            others = [index.without_twins(events) for events in others]
         try:
-            yield from merge(*others, index.errors(follow=follow), key=attrgetter("time"))
+            yield from merge(*others, *(index.errors(follow=follow) for index in indexes), key=attrgetter("time"))
         finally:
-            index.close()
+            for index in indexes:
+                index.close()
 
     def _family(self, path: Path) -> Family:
-        channel = None if self.channel == ERRORS and path == self._errors_path else self.channel
+        collects = any(one.collects_errors and one.name == self.channel for one in self.channels)
+        channel = None if collects and path in self._error_paths else self.channel
         return Family(path, _keep(channel, self.since), self.since, self.on_bad)
 
     def _paths(self) -> list[Path]:
-        if self.channel == ERRORS:
-            return [self._errors_path]
-        if self.files is None:
-            return log_files(self.path)
-        if self.channel is None:
-            return [self.path / name for name in self.files.values()]
-        own = [self.path / self.files[self.channel]] if self.channel in self.files else []
-        return [*own, self._errors_path]
+        wanted = [one for one in self.channels if self.channel in {None, one.name}]
+        paths = {self.path / one.file for one in wanted}
+        if self.channel is None or not wanted:
+            return sorted(paths.union(log_files(self.path)))
+        collects = all(one.collects_errors for one in wanted)
+        return sorted(paths if collects else paths | self._error_paths)
 
     @property
-    def _errors_path(self) -> Path:
-        return self.path / (ERRORS_FILE if self.files is None else self.files.get(ERRORS, ERRORS_FILE))
+    def _error_paths(self) -> set[Path]:
+        return {self.path / one.file for one in self.channels if one.collects_errors}
 
 
 def _follow(

@@ -1,16 +1,15 @@
 """One open log file, block by block, as Events; what is no event is reported and passed over."""
 
 import gzip
-import json
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, TypeAlias
+from typing import IO, TypeAlias
 
-from sevenfold.lines.grammar import INDENT, Event, LineError, parse, parse_all
-from sevenfold.lines.values import to_json
+from sevenfold.lines.grammar import INDENT, LineError
+from sevenfold.lines.loguru_json import parse_json
+from sevenfold.lines.parsing import Event, parse, parse_all
 from sevenfold.notices import notice
 
 # Is told of a line that is no event: the file, the line's number from 1, and what is wrong with it.
@@ -23,7 +22,6 @@ PAUSE_S = 0.01
 _INDENT = INDENT.encode()
 _BOM = b"\xef\xbb\xbf"
 NEVER = 1 << 62  # an offset that no file reaches
-_JSON = json.JSONDecoder(parse_constant=lambda token: _refuse(f"expected strict JSON, got {token}"))
 
 
 class Scanner:
@@ -171,7 +169,7 @@ class Scanner:
         if not text:
             return ()  # what RotatingFile leaves of a write that failed
         try:
-            return (_from_json(text) if text.startswith("{") else parse(text),)
+            return (parse_json(text) if text.startswith("{") else parse(text),)
         except LineError as error:
             self._report(number, str(error))
             return ()
@@ -203,26 +201,3 @@ def _grouped(lines: list[str], first: int) -> Iterator[tuple[int, str]]:
             if i > start:
                 yield first + start, "\n".join(lines[start:i])
             start = i
-
-
-def _from_json(line: str) -> Event:
-    """Read a line that loguru's ``serialize=True`` wrote, from its "record": "text" is for people."""
-    try:
-        record = _JSON.decode(line)["record"]
-        fields = dict(record["extra"])
-        channel = fields.pop("channel", None)
-        exception = record.get("exception") or {}
-        if exception.get("type") is not None:
-            value = exception.get("value")
-            fields |= {"exception_type": exception["type"], "exception_message": "" if value is None else value}
-        moment = datetime.fromisoformat(record["time"]["repr"]).astimezone(UTC)
-        name = channel if channel is None or isinstance(channel, str) else to_json(channel)
-        return Event(moment, record["level"]["name"], name, record["message"], fields)
-    except LineError:
-        raise
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise LineError(f"expected a line of loguru's JSON, got {line[:40]!r} ({type(error).__name__})") from None
-
-
-def _refuse(text: str) -> Any:
-    raise LineError(text)

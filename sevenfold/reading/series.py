@@ -15,7 +15,7 @@ from typing import IO, TypeAlias, cast
 
 from sevenfold.files.names import Names, Rotated
 from sevenfold.files.rotating import LOOK_S
-from sevenfold.lines.grammar import Event
+from sevenfold.lines.parsing import Event
 from sevenfold.reading.scanner import NEVER, OnBad, Scanner
 
 Keep: TypeAlias = Callable[[Event], bool]

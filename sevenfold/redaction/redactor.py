@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any, Final
 
-from sevenfold.lines.grammar import Contents, Record, contents_of, has_exception
+from sevenfold.lines.record import Contents, Record, contents_of, has_exception
 from sevenfold.redaction.tracebacks import MAX_MEMBERS, MAX_NESTING, REDACTED, exposed, hide, hide_in, members, written
 
 Rule = str | re.Pattern[str]

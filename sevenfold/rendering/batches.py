@@ -17,15 +17,14 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from sevenfold.lines.grammar import Record, value_text
+from sevenfold.lines.grammar import value_text
+from sevenfold.lines.record import Record
 from sevenfold.lines.values import to_json
 from sevenfold.redaction.tracebacks import REDACTED
 from sevenfold.rendering.columns import is_nested, item_texts
 from sevenfold.rendering.renderer import Renderer
 
 BATCH: Final = "batch"
-# The rows travel on the record under this key, as the line does under `lines.LINE`.
-ROWS: Final = "sevenfold_rows"
 CHUNK_ROWS = 1024  # rendered at a time: what is in memory, and in one write
 _MARK = f"mark_{secrets.token_hex(8)}_"  # that no record holds by chance
 

@@ -7,8 +7,7 @@ from typing import Any, Final
 import numpy as np
 import orjson
 
-from sevenfold.lines.bulk_fields import RESERVED, WORD
-from sevenfold.lines.grammar import value_text
+from sevenfold.lines.grammar import RESERVED, WORD, value_text
 from sevenfold.lines.values import plain, to_json
 from sevenfold.redaction.redactor import Redactor
 

@@ -14,7 +14,8 @@ import numpy as np
 import orjson
 from orjson import dumps
 
-from sevenfold.lines.grammar import Record, channel_text, escape, key_text, render, value_text
+from sevenfold.lines.grammar import channel_text, escape, key_text, value_text
+from sevenfold.lines.record import Record, render
 from sevenfold.lines.values import escape_json, plain
 from sevenfold.redaction.redactor import Redactor
 

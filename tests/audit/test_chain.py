@@ -20,8 +20,9 @@ import pytest
 from loguru import logger
 
 import sinks
-from sevenfold.audit.chain import GRACE_S, KEY_BYTES, AuditError, Chain, make_key, read_key
+from sevenfold.audit.chain import GRACE_S, Chain
 from sevenfold.audit.findings import TORN
+from sevenfold.audit.keys import KEY_BYTES, AuditError, make_key, read_key
 from sevenfold.audit.seals import HEAD_BYTES
 from sevenfold.audit.verify import verify
 from sevenfold.files.locks import LOCKS
@@ -103,7 +104,7 @@ KILLED = """
 import os, random, signal, sys, time, traceback
 from pathlib import Path
 from tests.support.audit_files import KEY, event
-from sevenfold.audit.chain import Chain
+from sevenfold.audit.chain import GRACE_S, Chain
 from sevenfold.files.rotating import LOOK_S, RotatingFile
 
 work, kills = Path(sys.argv[1]), int(sys.argv[2])
@@ -375,7 +376,7 @@ RESTLESS = """
 import sys, time
 from pathlib import Path
 from tests.support.audit_files import event
-from sevenfold.audit.chain import Chain
+from sevenfold.audit.chain import GRACE_S, Chain
 from sevenfold.files.rotating import RotatingFile
 chain = Chain(RotatingFile(Path(sys.argv[1]), rotation=50_000))
 until = time.monotonic() + 0.1
@@ -670,8 +671,8 @@ def test_a_key_that_is_no_secret_or_no_key_is_refused(tmp_path: Path, key_path: 
         inside: f"{inside}: the key must lie outside the log folder {logs}; move it",
         link: f"{link}: the key must lie outside the log folder {logs}; move it",
         short: f"{short}: expected a key of at least 32 bytes, got 31",
-        missing: f"{missing}: No such file or directory; make a key with: python main.py audit-key {missing}",
-        tmp_path: f"{tmp_path}: Is a directory; make a key with: python main.py audit-key {tmp_path}",
+        missing: f"{missing}: No such file or directory; make a key with: sevenfold audit-key {missing}",
+        tmp_path: f"{tmp_path}: Is a directory; make a key with: sevenfold audit-key {tmp_path}",
         exposed: f"{exposed}: others may read the key; do: chmod 600 {exposed}",
     }
     for path, message in errors.items():

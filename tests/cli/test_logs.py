@@ -18,9 +18,11 @@ from loguru import logger
 
 import main
 import sinks
-from sevenfold import capture
 from sevenfold.cli.logs import _moment, as_text
-from sevenfold.lines.grammar import parse, timestamp
+from sevenfold.cli.parser import WRONG_INPUT
+from sevenfold.lines.grammar import timestamp
+from sevenfold.lines.parsing import parse
+from sevenfold.loguru_internals import borrowed_logger
 
 ROOT = Path(main.__file__).parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -33,7 +35,7 @@ pytestmark = pytest.mark.usefixtures("own_logger")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Log what two requests do, the second of which fails, and put an old event into a rotated file."""
     logs = tmp_path_factory.mktemp("filled")
-    with capture._borrowed_logger(set_aside=()), sinks.configure(logs, console=None):
+    with borrowed_logger(), sinks.configure(logs, console=None):
         for request_id, x in (("98", 0.5), ("a1", 2.0)):
             with logger.contextualize(request_id=request_id):
                 predictions = logger.bind(channel="predictions", features={"income": x, "home.town": "Köln"})
@@ -197,7 +199,6 @@ def test_a_line_is_written_as_it_was_read(line: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--channel", "apis"], "argument --channel: invalid choice: 'apis' (choose from "),
         (["--level", "LOUD"], "argument --level: expected one of TRACE, "),
         (["--since", "soon"], "argument --since: expected a time such as 2026-11-23T08:36, or how long ago, "),
         (["--where", "request_id"], "argument --where: expected KEY=VALUE, got 'request_id'"),
@@ -212,15 +213,25 @@ def test_wrong_arguments_are_told_in_one_line(
     with pytest.raises(SystemExit) as caught:
         main.main(["logs", *arguments])
     captured = capsys.readouterr()
-    assert (caught.value.code, captured.out, captured.err.count("\n")) == (main.WRONG_INPUT, "", 1)
+    assert (caught.value.code, captured.out, captured.err.count("\n")) == (WRONG_INPUT, "", 1)
     assert captured.err.startswith(f"main.py logs: {told}")
+
+
+def test_an_unknown_channel_is_told_with_the_one_that_may_be_meant(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert folder.is_dir()
+    assert main.main(["logs", "--channel", "apis"]) == WRONG_INPUT
+    captured = capsys.readouterr()
+    known = "training, predictions, drift, monitoring, api, audit, errors"
+    assert captured == ("", f"main.py logs: unknown channel 'apis'; did you mean 'api'? known: {known}\n")
 
 
 def test_an_unknown_command_is_told_and_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main.main(["lgos"])
-    assert caught.value.code == main.WRONG_INPUT
-    assert capsys.readouterr().err.startswith("main.py: unknown command 'lgos'; known: logs")
+    assert caught.value.code == WRONG_INPUT
+    assert capsys.readouterr().err.startswith("main.py: unknown command 'lgos'; did you mean 'logs'? known: run")
     for arguments in (["--help"], ["logs", "--help"]):
         with pytest.raises(SystemExit) as caught:
             main.main(arguments)

@@ -9,6 +9,7 @@ from loguru import logger
 
 import main
 import sinks
+from sevenfold.channels import CHANNELS, Channel
 
 
 @pytest.fixture
@@ -81,15 +82,56 @@ def test_a_key_is_made_once_and_needed_to_verify(folder: Path, capsys: pytest.Ca
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--log-dir", "none"], f"main.py verify: {Path('none', 'app_json.log')}: no audit file\n"),
-        (["--against", "abc"], "main.py verify: a checkpoint must be id:seq:mac as verify printed it, got 'abc'\n"),
+        (["--against", "abc"], "a checkpoint must be id:seq:mac as verify printed it, got 'abc'"),
+        (["--channel", "adit"], "unknown sealed channel 'adit'; did you mean 'audit'? known: audit"),
+        (["--key", "none"], "none: No such file or directory; make a key with: sevenfold audit-key none"),
     ],
 )
-@pytest.mark.usefixtures("folder")
-def test_what_cannot_be_read_is_one_line(
-    capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+def test_what_cannot_be_done_is_one_line(
+    folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:
-    assert call(capsys, *arguments) == (2, [], message)
+    log_events(1)
+    assert folder.is_dir()
+    assert call(capsys, *arguments) == (2, [], f"main.py verify: {message}\n")
+
+
+def test_a_folder_without_a_trail_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "logs").mkdir()
+    assert call(capsys) == (2, [], f"main.py verify: {Path('logs', 'app_json.log')}: no audit file\n")
+    with sinks.configure("other", console=None, channels=(Channel("errors", "errors.log", collects_errors=True),)):
+        logger.error("failed")
+    message = "main.py verify: other has no sealed channel, so there is nothing to prove\n"
+    assert call(capsys, "--log-dir", "other") == (2, [], message)
+
+
+PAYMENTS = Channel("payments", "payments.json", serialize=True, sealed=True)
+
+
+def test_each_sealed_file_is_proved_in_a_block_of_its_own(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with sinks.configure("logs", console=None, rotation="5 kB", channels=(*CHANNELS, PAYMENTS)):
+        for number in range(20):
+            logger.bind(channel="audit").info("event", number=number)
+            logger.bind(channel="payments").info("paid", number=number)
+    status, out, err = call(capsys)
+    assert (status, err, len(out)) == (0, "", 4)
+    assert out[0].startswith("audit: 20 events in ")
+    assert out[2].startswith("payments: 20 events in ")
+    assert call(capsys, "--channel", "payments", "--against", out[3])[0] == 0
+    for option, value in (("--key", "k"), ("--against", out[3]), ("--from", "2")):
+        message = f"main.py verify: {option} needs --channel NAME, one of audit, payments\n"
+        assert call(capsys, option, value) == (2, [], message)
+    path = folder / "logs" / "payments.json"
+    path.write_bytes(path.read_bytes().replace(b'"paid"', b'"Paid"'))
+    status, out, _ = call(capsys)
+    assert (status, out[0][:6], "NOT proved" in "".join(out)) == (1, "audit:", True)
+    assert call(capsys, "--channel", "audit")[0] == 0
+
+
+def test_a_list_of_channels_that_was_edited_hides_no_trail(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log_events(3)
+    listed = folder / "logs" / "channels.json"
+    listed.write_text(listed.read_text().replace('"sealed": true', '"sealed": false'))
+    assert call(capsys)[1][0] == "3 events in 1 file: proved"
 
 
 @pytest.mark.parametrize("first", ["0", "-5", "x"])

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sevenfold.capture import ChannelLog
+from sevenfold.channel_log import ChannelLog
 from sevenfold.drift.detector import DriftDetector, FeatureDrift, log_report
 from sevenfold.lines.values import plain
 

@@ -118,7 +118,8 @@ def test_what_is_no_retention_is_said_with_what_is_one(value: Any) -> None:
 
 def test_a_compression_is_gz_or_none() -> None:
     assert [parse_compression(value) for value in (None, "gz", ".gz", " gz ")] == [False, True, True, True]
-    for value in ("zip", "", 5, True):
+    wrong: tuple[Any, ...] = ("zip", "", 5, True)
+    for value in wrong:
         with pytest.raises(ValueError, match="compression") as caught:
             parse_compression(value)
         assert str(caught.value) == f"compression must be 'gz' or None, got {value!r}"

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sevenfold.lines.bulk_fields import decode
-from sevenfold.lines.grammar import Event, LineError, _parse_by_character, key_text, parse, parse_all, value_text
+from sevenfold.lines.grammar import LineError, key_text, value_text
+from sevenfold.lines.parsing import Event, _parse_by_character, parse, parse_all
 from sevenfold.lines.values import plain
 from tests.lines.test_parsing import ALARMING, HEAD, KEYS, SCALARS, TIME_TEXT, VALUES
 

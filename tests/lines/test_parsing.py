@@ -11,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from loguru import logger
 
-from sevenfold import capture
-from sevenfold.lines.grammar import Event, LineError, escape, indent, parse, render, timestamp, unescape
+from sevenfold.lines.grammar import LineError, escape, indent, timestamp, unescape
+from sevenfold.lines.parsing import Event, parse
+from sevenfold.lines.record import render
 from sevenfold.lines.values import plain, to_json
+from sevenfold.loguru_internals import borrowed_logger, handler_ids
 
 EXAMPLES = settings(max_examples=100, deadline=None)
 TIME = datetime(2026, 11, 23, 8, 36, 11, 96123, tzinfo=UTC)
@@ -27,7 +29,7 @@ Logged: TypeAlias = Callable[[Callable[[Any], object]], Any]
 def records() -> Iterator[list[Any]]:
     """Collect the records of the real logger, which gets back the handlers that it had."""
     kept: list[Any] = []
-    with capture._borrowed_logger(set_aside=tuple(logger._core.handlers)):  # type: ignore[attr-defined]
+    with borrowed_logger(set_aside=handler_ids()):
         logger.add(lambda message: kept.append(message.record), level=0, format="", catch=False)
         yield kept
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import faults
-from sevenfold.capture import ChannelLog
+from sevenfold.channel_log import ChannelLog
 
 
 def test_both_faults_happen_and_are_logged_with_their_exceptions(channel_log: ChannelLog, tmp_path: Path) -> None:

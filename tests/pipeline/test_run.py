@@ -8,7 +8,7 @@ import pytest
 from pipeline.data.table import Dataset, make_synthetic
 from pipeline.model.logistic import load_saved
 from pipeline.run import Settings, run
-from sevenfold.capture import ChannelLog
+from sevenfold.channel_log import ChannelLog
 
 ROOT = Path(__file__).parents[2]
 

@@ -19,8 +19,10 @@ from hypothesis import strategies as st
 from loguru import logger
 
 import sinks
+from sevenfold.channels import CHANNELS, Channel
+from sevenfold.files.channel_list import list_channels
 from sevenfold.files.names import Names
-from sevenfold.lines.grammar import Event, parse
+from sevenfold.lines.parsing import Event, parse
 from sevenfold.lines.values import plain
 from sevenfold.reading.folder import read
 from sevenfold.reading.scanner import Scanner
@@ -238,10 +240,10 @@ def test_a_folder_is_merged_by_time_with_each_error_once_and_its_traceback(
     with sinks.configure(tmp_path, console=None):
         log_some_errors()
     assert "unknown channel" in capfd.readouterr().err
-    assert told(read(tmp_path)) == told(read(tmp_path, files=FILES)) == ALL_OF_THEM
+    assert told(read(tmp_path)) == ALL_OF_THEM
     for channel in ("api", "audit", "predictions", "drift", "predictons"):
         expected = [row for row in ALL_OF_THEM if row[1] == channel]
-        assert told(read(tmp_path, channel=channel)) == told(read(tmp_path, channel=channel, files=FILES)) == expected
+        assert told(read(tmp_path, channel=channel)) == expected
     in_errors = [row for row in ALL_OF_THEM if row[0] == "ERROR" or row[4]]
     assert told(read(tmp_path, channel="errors")) == in_errors
     assert told(read(tmp_path / "errors.log", channel="api")) == [ALL_OF_THEM[1]]
@@ -271,9 +273,22 @@ def test_the_errors_file_may_have_another_name(tmp_path: Path) -> None:
     (tmp_path / "failures.log").write_text(line(1, "m", "ERROR") + "    Traceback\n")
     (tmp_path / "api.log").write_text(line(1, "m", "ERROR") + line(2))
     (tmp_path / "other.log").write_text(line(3, channel="other"))
-    files = {"errors": "failures.log", "api": "api.log"}
-    assert [(e.fields["n"], e.exception) for e in read(tmp_path, files=files)] == [(1, "Traceback"), (2, None)]
-    assert numbers(read(tmp_path, files=files, channel="errors")) == [1]
+    list_channels(tmp_path, (Channel("failures", "failures.log", collects_errors=True), Channel("api", "api.log")))
+    assert [(e.fields["n"], e.exception) for e in read(tmp_path)] == [(1, "Traceback"), (2, None), (3, None)]
+    assert numbers(read(tmp_path, channel="failures")) == [1]
+    assert numbers(read(tmp_path, channel="api")) == [1, 2]
+    assert numbers(read(tmp_path, channel="other")) == [3]
+
+
+def test_each_error_comes_once_where_a_later_table_collects_errors_in_another_file(tmp_path: Path) -> None:
+    other = (*CHANNELS[:-1], Channel("failures", "failures.log", collects_errors=True))
+    for table in (CHANNELS, other, CHANNELS):
+        with sinks.configure(tmp_path, console=None, channels=table):
+            logger.bind(channel="training").error("failed", n=1)
+            logger.bind(channel="drift").info("checked", n=2)
+    assert [(e.message, e.channel) for e in read(tmp_path)] == [("failed", "training"), ("checked", "drift")] * 3
+    assert len(list(read(tmp_path, channel="errors"))) == 2
+    assert len(list(read(tmp_path, channel="failures"))) == 1
 
 
 def test_an_error_whose_traceback_is_deleted_meanwhile_is_shown_from_its_channels_file(tmp_path: Path) -> None:

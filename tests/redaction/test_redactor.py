@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from loguru import logger
 
-from sevenfold.capture import ChannelLog
+from sevenfold.channel_log import ChannelLog
 from sevenfold.notices import notice
 from sevenfold.redaction.redactor import SECRETS, Redactor
 from sevenfold.redaction.tracebacks import REDACTED

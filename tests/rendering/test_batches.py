@@ -14,9 +14,10 @@ from hypothesis.extra import numpy as hnp
 from loguru import logger
 
 import sinks
-from sevenfold.capture import ChannelLog
+from sevenfold.channel_log import ChannelLog
 from sevenfold.files.names import Names
-from sevenfold.lines.grammar import parse, render
+from sevenfold.lines.parsing import parse
+from sevenfold.lines.record import render
 from sevenfold.lines.values import plain
 from sevenfold.reading.folder import read
 from sevenfold.redaction.redactor import Redactor

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from loguru import logger
 
-from sevenfold.lines.grammar import render
+from sevenfold.lines.record import render
 from sevenfold.redaction.redactor import Redactor
 from sevenfold.rendering.renderer import Renderer
 

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any, NoReturn
 
-from sevenfold.capture import ChannelLog
-from sevenfold.lines.grammar import Event, parse
+from sevenfold.channel_log import ChannelLog
+from sevenfold.lines.parsing import Event, parse
 
 
 def read_events(path: Path) -> list[Event]:

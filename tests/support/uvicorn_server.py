@@ -18,7 +18,7 @@ import pytest
 import sinks
 from pipeline.service import uvicorn as deployment
 from pipeline.service.asgi import App, Limits
-from sevenfold.lines.grammar import Event
+from sevenfold.lines.parsing import Event
 from sevenfold.reading.folder import read
 
 ROOT = Path(__file__).parents[2]

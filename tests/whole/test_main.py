@@ -16,6 +16,7 @@ import pytest
 
 import main
 import sinks
+from sevenfold.cli.parser import WRONG_INPUT
 from tests.support.log_files import read_events, read_json
 
 ROOT = Path(main.__file__).parent
@@ -64,7 +65,9 @@ def test_the_main_job_fills_seven_files_and_tells_how_many_events_are_in_each(
 ) -> None:
     assert main.main([]) == main.OK
     captured = capsys.readouterr()
-    assert sorted(path.name for path in Path("logs").iterdir()) == sorted([*FILES, "app_json.head"])
+    assert sorted(path.name for path in Path("logs").iterdir()) == sorted(
+        [*FILES, "app_json.head", "channels.json", ".channels.lock"]
+    )
     events = {file: read_events(Path("logs", file)) for file in TEXT_FILES}
     audit = read_json(Path("logs", "app_json.log"))
     counts = {file: len(found) for file, found in events.items()} | {"app_json.log": len(audit)}
@@ -202,7 +205,7 @@ def test_what_is_wrong_with_a_table_is_one_line_and_nothing_is_logged(
 ) -> None:
     if content is not None:
         Path("t.csv").write_text(content)
-    assert main.main(["--data", "t.csv", *arguments]) == main.WRONG_INPUT
+    assert main.main(["--data", "t.csv", *arguments]) == WRONG_INPUT
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("main.py: ")
     assert message in line.lower()
@@ -228,14 +231,14 @@ def test_what_is_wrong_with_an_option_is_one_line(
 ) -> None:
     with pytest.raises(SystemExit) as stopped:
         main.main(arguments)
-    assert stopped.value.code == main.WRONG_INPUT
+    assert stopped.value.code == WRONG_INPUT
     assert capsys.readouterr().err == line + "\n"
 
 
 @in_own_folder
 def test_a_log_folder_that_cannot_be_written_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     Path("logs").write_text("a file")
-    assert main.main([]) == main.WRONG_INPUT
+    assert main.main([]) == WRONG_INPUT
     captured = capsys.readouterr()
     assert captured.err == "main.py: logs: the log folder can't be written: it is a file\n"
     assert Path("logs").read_text() == "a file"

@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 import main
+from sevenfold.cli.parser import WRONG_INPUT
+from sevenfold.cli.streams import one_line
 from tests.support.log_files import read_events, read_json
 from tests.support.small_model import ROW, save_trained
 
@@ -122,7 +124,7 @@ def test_what_is_wrong_is_one_line(
     (tmp_path / "bad.npz").write_text("no model")
     path = save_trained(tmp_path)
     arguments = arguments if "--model" in arguments else [*arguments, "--model", path.name]
-    assert main.main(["serve", *arguments]) == main.WRONG_INPUT
+    assert main.main(["serve", *arguments]) == WRONG_INPUT
     captured = capsys.readouterr()
     told = [one for one in captured.err.splitlines() if " | " not in one]
     assert (len(told), captured.out) == (1, "")
@@ -139,7 +141,7 @@ def test_a_port_that_is_taken_is_one_line(
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         arguments = ["serve", "--port", str(port), "--model", str(save_trained(tmp_path))]
-        assert main.main(arguments) == main.WRONG_INPUT
+        assert main.main(arguments) == WRONG_INPUT
     line = capsys.readouterr().err.splitlines()[-1]
     assert line.startswith(f"main.py serve: can't listen on 127.0.0.1:{port}: ")
     audit = [one["record"]["extra"] for one in read_json(tmp_path / "logs" / "app_json.log")]
@@ -150,7 +152,7 @@ def test_a_port_that_is_taken_is_one_line(
 def test_a_port_that_is_none_is_one_line(capsys: pytest.CaptureFixture[str], port: str) -> None:
     with pytest.raises(SystemExit) as stopped:
         main.main(["serve", "--port", port])
-    assert stopped.value.code == main.WRONG_INPUT
+    assert stopped.value.code == WRONG_INPUT
     assert re.fullmatch(
         r"main.py serve: argument --port: expected .*; see main.py serve --help\n", capsys.readouterr().err
     )
@@ -167,4 +169,4 @@ def test_a_port_that_is_none_is_one_line(capsys: pytest.CaptureFixture[str], por
     ],
 )
 def test_an_error_is_told_in_one_line_without_what_it_lacks(error: Exception, line: str) -> None:
-    assert main._one_line(error) == line
+    assert one_line(error) == line

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.data.loading import LoadReport, load_dataset, load_score_table, log_load
 from pipeline.data.table import DataError, Dataset, Table
-from sevenfold.capture import ChannelLog
+from sevenfold.channel_log import ChannelLog
 from tests.support.log_files import told
 
 WriteCsv = Callable[..., Path]

@@ -13,7 +13,7 @@ from pipeline.model import inference
 from pipeline.model.features import FeatureEncoder
 from pipeline.model.inference import Prediction, ScoreSummary, predict, score
 from pipeline.model.logistic import LogisticModel
-from sevenfold.capture import ChannelLog
+from sevenfold.channel_log import ChannelLog
 from tests.support.log_files import told
 
 

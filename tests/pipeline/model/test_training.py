@@ -24,7 +24,7 @@ from pipeline.data.loading import load_dataset
 from pipeline.data.table import Dataset, Table, make_synthetic, split
 from pipeline.model.logistic import LogisticModel, sigmoid
 from pipeline.model.training import log_loss, roc_auc, train
-from sevenfold.capture import ChannelLog
+from sevenfold.channel_log import ChannelLog
 from tests.support.log_files import told
 
 if TYPE_CHECKING:

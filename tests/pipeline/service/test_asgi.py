@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from pipeline.service.asgi import App, Limits
 from pipeline.service.lifecycle import serving
 from pipeline.service.scoring import Request, Response
-from sevenfold.capture import ChannelLog
+from sevenfold.channel_log import ChannelLog
 from tests.support.small_model import ROW, save_trained
 from tests.support.uvicorn_server import Server, ask, uvicorn, wait_for
 

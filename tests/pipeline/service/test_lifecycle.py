@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.service.lifecycle import serving
 from pipeline.service.scoring import Request
-from sevenfold.capture import ChannelLog
+from sevenfold.channel_log import ChannelLog
 from tests.support.log_files import told
 from tests.support.small_model import ROW, save_trained, trained
 

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.service.live_drift import QUEUE_BATCHES, DriftWatch
 from pipeline.service.payload import MAX_ROWS, Row
-from sevenfold.capture import ChannelLog
+from sevenfold.channel_log import ChannelLog
 from sevenfold.drift.detector import DriftDetector, DriftReport
 from tests.support.log_files import told
 

@@ -10,7 +10,7 @@ import pytest
 from loguru import logger
 
 from pipeline.service.monitoring import Monitor, Outcome, Window, summarise
-from sevenfold.capture import ChannelLog
+from sevenfold.channel_log import ChannelLog
 
 OK = Outcome(200, 1.0)
 START = datetime(2026, 11, 23, 8, 36, 11, tzinfo=UTC)

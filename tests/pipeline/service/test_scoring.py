@@ -13,7 +13,7 @@ from pipeline.model.logistic import LogisticModel
 from pipeline.service.monitoring import Monitor
 from pipeline.service.payload import MAX_BODY_BYTES
 from pipeline.service.scoring import Request, Response, ScoringService
-from sevenfold.capture import ChannelLog
+from sevenfold.channel_log import ChannelLog
 from tests.support.log_files import told
 from tests.support.small_model import ROW, SCHEMA, trained
 

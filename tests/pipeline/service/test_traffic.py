@@ -9,7 +9,7 @@ from pipeline.service.embedded.server import Server
 from pipeline.service.monitoring import Monitor
 from pipeline.service.scoring import ScoringService
 from pipeline.service.traffic import make_requests, send
-from sevenfold.capture import ChannelLog
+from sevenfold.channel_log import ChannelLog
 from tests.support.small_model import ROW, trained
 
 STATUSES = [400, 422, 422, 422, 405, 404, 415]  # of every twentieth, in turn

@@ -27,7 +27,7 @@ from pipeline.service.embedded.server import SPARE_CONNECTIONS, Server
 from pipeline.service.monitoring import Monitor
 from pipeline.service.payload import MAX_BODY_BYTES
 from pipeline.service.scoring import ScoringService
-from sevenfold.capture import ChannelLog
+from sevenfold.channel_log import ChannelLog
 from tests.support.small_model import ROW, trained
 
 GOOD = json.dumps(ROW).encode()

@@ -1,0 +1,48 @@
+"""The key that seals an audit chain, in a file of its own outside the log folder."""
+
+import os
+import secrets
+from pathlib import Path
+
+from sevenfold.files.rotating import MODE, OPEN_FLAGS
+
+KEY_BYTES = 32
+
+
+class AuditError(ValueError):
+    """An audit chain that can't be gone on with as asked; the message says why, and the way out."""
+
+
+def read_key(path: Path, log_dir: Path) -> bytes:
+    """Read a key file, and refuse one that others could read.
+
+    Raises
+    ------
+    AuditError
+        If there is none, it is too short, others may read it, or it lies in the log folder, whose readers it is to be
+        kept from.
+    """
+    if path.resolve().is_relative_to(log_dir.resolve()):
+        raise AuditError(f"{path}: the key must lie outside the log folder {log_dir}; move it")
+    try:
+        mode, key = path.stat().st_mode, path.read_bytes()
+    except OSError as error:
+        raise AuditError(f"{path}: {error.strerror}; make a key with: sevenfold audit-key {path}") from error
+    if os.name == "posix" and mode & 0o077:
+        raise AuditError(f"{path}: others may read the key; do: chmod 600 {path}")
+    if len(key) < KEY_BYTES:
+        raise AuditError(f"{path}: expected a key of at least {KEY_BYTES} bytes, got {len(key)}")
+    return key
+
+
+def make_key(path: Path) -> None:
+    """Write a new key that nobody else can read.
+
+    Raises
+    ------
+    FileExistsError
+        If the file is there: a key is never written over.
+    """
+    fd = os.open(path, OPEN_FLAGS | os.O_EXCL | os.O_WRONLY, MODE)
+    with os.fdopen(fd, "wb") as file:
+        file.write(secrets.token_bytes(KEY_BYTES))

@@ -1,0 +1,236 @@
+"""What the fixture `channel_log` of `sevenfold.capture` gives a test: what would stand in the log files."""
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from loguru import logger
+
+from sevenfold import handle
+from sevenfold.channels import INFO, Channel, LevelArgument
+from sevenfold.handle import Sinks
+from sevenfold.handlers.filters import RaiseOnUnknown, make_routes
+from sevenfold.handlers.formats import RENDERED, LineFormat
+from sevenfold.handlers.sinks import discard
+from sevenfold.lines.record import Contents, Record, has_exception, render
+from sevenfold.loguru_internals import borrowed_logger
+from sevenfold.redaction.redactor import Redactor
+from sevenfold.rendering.batches import BATCH, rows_of
+from sevenfold.rendering.renderer import Renderer
+
+
+@dataclass(frozen=True, slots=True)
+class _Captured:
+    """What is known of a record once it is rendered: of a batch, contents and a line for each row."""
+
+    contents: list[Contents]
+    lines: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class CapturedRecord:
+    """One logging call.
+
+    Attributes
+    ----------
+    time : datetime
+        When it was made.
+    level : str
+        Name of the level.
+    level_no : int
+        Its number; a higher one is more severe.
+    channel : str or None
+        What it was bound to.
+    message : str
+        The formatted message.
+    fields : dict
+        The extras but the channel, as plain values: arrays are lists, NaN is ``"NaN"``.
+    exception : BaseException or None
+        What was logged with it.
+    channels : tuple of str
+        The channels whose files would get it; an error is in its own and in ``errors``.
+    """
+
+    time: datetime
+    level: str
+    level_no: int
+    channel: str | None
+    message: str
+    fields: dict[str, Any]
+    exception: BaseException | None
+    channels: tuple[str, ...]
+
+
+class ChannelLog:
+    """What was logged during one test.
+
+    Attributes
+    ----------
+    records : list of CapturedRecord
+        Every call that a file or, without a channel, the console would get, in order; of a batch every row.
+    """
+
+    def __init__(self, table: tuple[Channel, ...]) -> None:
+        self.records: list[CapturedRecord] = []
+        self._lines: list[str] = []
+        self._unknown: list[str] = []
+        self._least: int | None = None  # what `at_level` asks for, over all tables
+        self.use(table, None, LineFormat(Renderer(Redactor())))
+
+    def use(self, table: tuple[Channel, ...], level: LevelArgument | None, line: LineFormat) -> None:
+        """Route from here on by this table; ``level`` overrides its rows', ``line`` renders."""
+        self._routes = make_routes(table, level if self._least is None else self._least, None)
+        self._table, self._level, self._line = table, level, line
+
+    @property
+    def unknown(self) -> list[str]:
+        """The calls that named an unknown channel, a sentence each."""
+        return list(self._unknown)
+
+    @property
+    def messages(self) -> list[str]:
+        """The messages alone."""
+        return [record.message for record in self.records]
+
+    @property
+    def text(self) -> str:
+        """The lines as the text files have them, without tracebacks."""
+        return "".join(f"{line}\n" for line in self._lines)
+
+    def channel(self, name: str) -> list[CapturedRecord]:
+        """Give the records that the file of a channel would hold, for ``errors`` the errors of all channels.
+
+        Raises
+        ------
+        ValueError
+            If the table has no such channel.
+        """
+        names = tuple(row.name for row in self._table)
+        if name not in names:
+            raise ValueError(f"unknown channel {name!r}; known: {', '.join(names)}")
+        return [record for record in self.records if name in record.channels]
+
+    def at_level(self, level: LevelArgument) -> "AtLevel":
+        """Give the records of a level or above; in a ``with`` statement, capture from that level on instead.
+
+        ``channel_log.at_level("WARNING")`` is a list; ``with channel_log.at_level("DEBUG"):`` captures inside the
+        block what the table's own levels would drop.
+        """
+        least = level if isinstance(level, int) else logger.level(level).no
+        return AtLevel(self, least, [record for record in self.records if record.level_no >= least])
+
+    def _capture_from(self, level: int | None) -> None:
+        self._least = level
+        self.use(self._table, self._level, self._line)
+
+    def clear(self) -> None:
+        """Forget what was captured, and that a channel was unknown: for a test that expects just that."""
+        self.records.clear()
+        self._lines.clear()
+        self._unknown.clear()
+
+    def _gate(self, record: Mapping[str, Any]) -> bool:
+        try:
+            return RaiseOnUnknown(tuple(row.name for row in self._table)).accepts(record)
+        except ValueError as error:
+            place = f"{record['file'].name}:{record['line']}"
+            self._unknown.append(f"{error} (raised at {place} and swallowed; expected? call channel_log.clear())")
+            raise
+
+    def _channels(self, record: Mapping[str, Any]) -> tuple[str, ...]:
+        return tuple(route.channel.name for route in self._routes if route.accepts(record))
+
+    def _keeps(self, record: Mapping[str, Any]) -> bool:
+        no = record["level"].no
+        if record["extra"].get("channel") is None and no >= (INFO if self._least is None else self._least):
+            return True  # the console's
+        return no >= (self._least or 0) and bool(self._channels(record))
+
+    def _format(self, record: Any) -> str:
+        # Here, outside of the handler's lock: somebody's ``repr`` may log, too.
+        contents = [self._line.renderer.redactor.contents_of(one) for one in self._rows(record)]
+        record[RENDERED] = _Captured(contents, [render(record, one) for one in contents])
+        return ""
+
+    def _rows(self, record: Record) -> Iterable[Record]:
+        """Give the records that the lines of a channel's file come from: more than one of a batch."""
+        rows = rows_of(self._line.renderer, record) if BATCH in record["extra"] else None
+        if rows is None:
+            return [record]
+        kept = [channel for channel in self._table if channel.name in self._channels(record)]
+        if not kept:
+            return [rows.summary]
+        return [record] if all(channel.serialize for channel in kept) else rows.records()
+
+    def _write(self, message: Any) -> None:
+        record = message.record
+        captured: _Captured = record[RENDERED]
+        told = ("exception_type", "exception_message") if has_exception(record) else ()
+        self._lines += captured.lines
+        self.records += [
+            CapturedRecord(
+                time=record["time"],
+                level=record["level"].name,
+                level_no=record["level"].no,
+                channel=record["extra"].get("channel"),
+                message=text,
+                fields={key: value for key, value in fields.items() if key not in told},
+                exception=record["exception"].value if has_exception(record) else None,
+                channels=self._channels(record),
+            )
+            for _, text, fields in captured.contents
+        ]
+
+    def _configure(
+        self, table: tuple[Channel, ...], level: LevelArgument | None, line: LineFormat, log_dir: Path
+    ) -> Sinks:
+        self.use(table, level, line)
+        return _CapturedSinks(self, table, log_dir)
+
+
+class AtLevel(list[CapturedRecord]):
+    """The records of a level or above; as a context manager, the level to capture from."""
+
+    def __init__(self, log: ChannelLog, level: int, records: list[CapturedRecord]) -> None:
+        super().__init__(records)
+        self._log, self._level = log, level
+
+    def __enter__(self) -> Self:
+        self._before = self._log._least  # noqa: SLF001 - the two belong together
+        self._log._capture_from(self._level)  # noqa: SLF001
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._log._capture_from(self._before)  # noqa: SLF001
+
+
+class _CapturedSinks(Sinks):
+    """The handle that code under test gets."""
+
+    def __init__(self, log: ChannelLog, table: tuple[Channel, ...], log_dir: Path) -> None:
+        super().__init__(log_dir, {}, ())
+        self._log = log
+        self._table = table
+
+    @property
+    def events(self) -> dict[str, int]:
+        """Events that a file would have, by file name."""
+        kept = {channel.file: channel.name for channel in self._table}
+        return {file: sum(name in one.channels for one in self._log.records) for file, name in kept.items()}
+
+
+@contextlib.contextmanager
+def capturing(table: tuple[Channel, ...]) -> Iterator[ChannelLog]:
+    """Capture what is logged, by the channels of a table; the logger is given back as it was found."""
+    log = ChannelLog(table)
+    options: Any = {"level": 0, "catch": False, "backtrace": False, "diagnose": False}
+    with handle.captured(by=log._configure) as real, borrowed_logger(set_aside=real) as keep:  # noqa: SLF001
+        keep(logger.add(discard, filter=log._gate, format="", **options))  # noqa: SLF001
+        keep(logger.add(log._write, filter=log._keeps, format=log._format, **options))  # noqa: SLF001
+        yield log

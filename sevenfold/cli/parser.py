@@ -1,0 +1,45 @@
+"""What the commands have in common: errors in one line, a hint where a name is misspelt, and the log folder."""
+
+import argparse
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NoReturn
+
+WRONG_INPUT = 2
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """End the program with the message, without the usage in front."""
+        self.exit(WRONG_INPUT, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> str:
+    """Say that a name is unknown, which one may be meant, and which are known.
+
+    Examples
+    --------
+    >>> unknown("channel", "prediction", ["training", "predictions"])
+    "unknown channel 'prediction'; did you mean 'predictions'? known: training, predictions"
+    """
+    names = list(known)
+    close = difflib.get_close_matches(name, names, 1)
+    hint = f" did you mean {close[0]!r}?" if close else ""
+    return f"unknown {what} {name!r};{hint} known: {', '.join(names)}"
+
+
+def add_log_dir(parser: argparse.ArgumentParser) -> None:
+    """Give a parser the option for the log folder to read."""
+    parser.add_argument(
+        "--log-dir", type=_folder, metavar="PATH", default="logs", help="folder of the log files (default: %(default)s)"
+    )
+
+
+def _folder(text: str) -> Path:
+    path = Path(text)
+    if not path.is_dir():
+        raise argparse.ArgumentTypeError(f"expected a folder, got {text!r}")
+    return path

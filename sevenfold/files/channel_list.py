@@ -1,0 +1,135 @@
+"""What is in a log folder: ``channels.json`` says which file is which channel's, and what is special about it.
+
+It is for those who read the folder later, and have no table: `sevenfold.read`, ``sevenfold logs`` and ``sevenfold
+verify``. It is a JSON list with an object for each file that any table ever had there.
+"""
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sevenfold.channels import CHANNELS, LIST_FILE, Channel
+from sevenfold.files.locks import lock
+from sevenfold.files.names import Names
+from sevenfold.files.rotating import MODE, OPEN_FLAGS
+from sevenfold.notices import describe, notice
+
+_LOCK_TRIES = 100
+_PAUSE_S = 0.01
+
+
+def list_channels(folder: Path, channels: tuple[Channel, ...]) -> None:
+    """Add channels to the list of a folder, in place of those that have the same files there.
+
+    What can't be read or written is told on stderr, and left as it is: logging goes on without a list.
+
+    Parameters
+    ----------
+    folder : Path
+        The log folder.
+    channels : tuple of Channel
+        The channels that are written there from now on.
+    """
+    path = folder / LIST_FILE
+    try:
+        if _merged(_read(path), channels) is None:
+            return
+        with _one_at_a_time(path):
+            merged = _merged(_read(path), channels)
+            if merged is not None:
+                _replace(path, "[\n" + ",\n".join(map(json.dumps, merged)) + "\n]\n")
+    except (OSError, ValueError) as error:
+        notice(f"{path}: left as it is: {describe(error)}")
+
+
+def listed_channels(folder: Path) -> tuple[Channel, ...]:
+    """Return the channels that a log folder has files of, as its list says, or else those of `CHANNELS`.
+
+    Of a channel only the name, the file, and whether it is serialized, sealed or collects errors are known. A list that
+    can't be read is told on stderr.
+
+    Parameters
+    ----------
+    folder : Path
+        The log folder.
+
+    Returns
+    -------
+    tuple of Channel
+    """
+    path = folder / LIST_FILE
+    try:
+        return tuple(map(_channel, _read(path))) or CHANNELS
+    except (OSError, ValueError) as error:
+        notice(f"{path}: passed over: {describe(error)}")
+        return CHANNELS
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    """Return the items of a list; none where there is no list."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return []
+    items = json.loads(text)
+    if not isinstance(items, list):
+        raise ValueError("expected a list of channels")  # noqa: TRY004 - a file's content has no type
+    for item in items:
+        _channel(item)
+    return items
+
+
+def _channel(item: Any) -> Channel:
+    try:
+        name, file = item["name"], item["file"]
+        serialized, sealed, collects_errors = item["serialized"], item["sealed"], item["collects_errors"]
+    except (KeyError, TypeError):
+        raise ValueError(f"expected a channel's name, file and what it is, got {str(item)[:80]}") from None
+    return Channel(name, file, serialize=serialized, sealed=sealed, collects_errors=collects_errors)
+
+
+def _item(channel: Channel) -> dict[str, Any]:
+    return {
+        "name": channel.name,
+        "file": channel.file,
+        "serialized": channel.serialize,
+        "sealed": channel.sealed,
+        "collects_errors": channel.collects_errors,
+    }
+
+
+def _merged(items: list[dict[str, Any]], channels: tuple[Channel, ...]) -> list[dict[str, Any]] | None:
+    """Return the items with those of the channels; None if these are there already."""
+    new = {channel.file.casefold(): _item(channel) for channel in channels}
+    if all(item in items for item in new.values()):
+        return None
+    return [*(item for item in items if item["file"].casefold() not in new), *new.values()]
+
+
+def _replace(path: Path, text: str) -> None:
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with os.fdopen(os.open(unfinished, OPEN_FLAGS | os.O_WRONLY | os.O_TRUNC, MODE), "w", encoding="utf-8") as file:
+            file.write(text)
+        unfinished.replace(path)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+@contextlib.contextmanager
+def _one_at_a_time(path: Path) -> Iterator[None]:
+    """Keep other processes from adding at the same time, unless one of them takes more than a second over it."""
+    fd = os.open(Names(path).lock, OPEN_FLAGS | os.O_RDWR, MODE)
+    try:
+        for _ in range(_LOCK_TRIES):
+            if lock(fd, exclusive=True):
+                break
+            time.sleep(_PAUSE_S)
+        yield
+    finally:
+        os.close(fd)
