@@ -1,0 +1,326 @@
+"""What the README and the pages of docs/ say is so: each of their blocks runs, and what they show is what comes."""
+
+import contextlib
+import inspect
+import os
+import random
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sinks
+from sevenfold.reading import read
+from tests.support.log_files import read_events
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+ALL = [*PAGES, ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"]
+BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$", flags=re.MULTILINE | re.DOTALL)
+
+# Blocks that don't run here, by how they begin, and why.
+NOT_RUN = {
+    "python3 -m venv .venv && ": "README: .ci/run runs them, in a fresh copy; the second would run this test",
+    "[[tool.mypy.overrides]]": "README: test_package has mypy read it",
+    "time | level | channel": "line-format: the shape of a line, not one",
+    "line   = time": "line-format: the grammar; a test of its own compares it with the code's",
+    "# service.py": "production: a pool of processes, in a test of its own",
+    "SELECT ": "reading: DuckDB runs them in a test of its own",
+    "main       -> sinks": "architecture: test_architecture has these arrows as a table",
+    "pip install '.[serve]'": "http: test_uvicorn starts several workers; test_package installs the wheel",
+    "$ python main.py serve": "http: a session with a server, in a test of its own",
+    "$ tail -n 1": "http: the end of that session",
+}
+# What differs from run to run and from machine to machine.
+VARYING = re.compile(
+    r"\d{4}-\d\d-\d\d[T ][\d:.]+(?:Z|\+00:00)"  # times
+    r"|\b(?:run|req|pid)-[0-9a-f]+"
+    r"|\"?\b[ks]?[0-9a-f]{12,}\b\"?"  # hashes, versions, chains: a word where they begin with a letter
+    r"|logged in .*"
+    r"|-?\d+\.\d{6,}(?:e-?\d+)?"  # what was measured or learned
+    r"| +[\d,.]+(?: [kM]?B)?(?=\s|$)"  # the columns of a table
+)
+posix_only = pytest.mark.skipif(sys.platform == "win32", reason="the blocks are for a POSIX shell")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of code, and the language that stands behind its fence."""
+
+    language: str
+    text: str
+
+
+def blocks(page: Path, *languages: str) -> list[Block]:
+    found = [Block(one["language"], one["text"]) for one in BLOCK.finditer(page.read_text(encoding="utf-8"))]
+    return [block for block in found if not languages or block.language in languages]
+
+
+def why_not(block: Block) -> str | None:
+    return next((why for start, why in NOT_RUN.items() if block.text.startswith(start)), None)
+
+
+def masked(text: str) -> str:
+    return VARYING.sub("*", text)
+
+
+def shows(shown: str, whole: str) -> bool:
+    """Whether a text stands in another when both are masked; an ellipsis in it stands for anything on its line."""
+    pattern = re.escape(masked(shown).strip()).replace("…", ".*?")
+    return re.search(rf"^{pattern}\*?$", masked(whole), flags=re.MULTILINE) is not None
+
+
+def commands(transcript: str) -> Iterator[tuple[str, str]]:
+    """Give each command of a console block, and what it prints."""
+    for part in re.split(r"^\$ ", transcript, flags=re.MULTILINE)[1:]:
+        command = re.match(r"(?:.*\\\n)*.*\n", part)
+        assert command is not None
+        yield command[0], part[command.end() :]
+
+
+class Reader:
+    """Somebody who does what a page says, block by block, in a folder where ``python main.py`` has run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.printed = ""
+        self.files: list[str] = []
+        self.namespace: dict[str, object] = {}
+        tools = folder / "bin"
+        tools.mkdir()
+        for name, arguments in (("python", ""), ("sevenfold", "-m sevenfold ")):
+            (tools / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments}"$@"\n')
+            (tools / name).chmod(0o755)
+        self.environment = os.environ | {"PYTHONPATH": str(ROOT), "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
+
+    def follow(self, block: Block) -> None:
+        getattr(self, f"_{block.language}")(self._at_home(block.text))
+
+    def _at_home(self, text: str) -> str:
+        """Put what lies elsewhere into the folder, and name a request that there was."""
+        answers = (event.fields for event in read(self.folder / "logs", channel="predictions"))
+        request = next(one["request_id"] for one in answers if "request_id" in one and one["decision"] == "deny")
+        return re.sub(r"\breq-[0-9a-f]{32}", request, text.replace("/etc/sevenfold", str(self.folder)))
+
+    def _python(self, code: str) -> None:
+        name = re.match(r"# (\w+\.py)\n", code)
+        if name is None:
+            exec(code, self.namespace)  # noqa: S102 - the page's own
+            return
+        (self.folder / name[1]).write_text(code, encoding="utf-8")
+        self.files.append(name[1])
+
+    def run_tests(self) -> None:
+        """Run the tests that a page had put into files; where no conftest.py names the plugin, it is installed."""
+        if tests := [name for name in self.files if name.startswith("test_")]:
+            options = [] if "conftest.py" in self.files else ["-p", "sevenfold.capture"]
+            self.run(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options, *tests)
+            assert f"{len(tests)} passed" in self.printed
+
+    def _sh(self, script: str) -> None:
+        self.run("bash", "-e", "-c", script)
+
+    def _console(self, transcript: str) -> None:
+        for command, expected in commands(transcript):
+            self._sh(command)
+            self._text(expected)
+
+    def _text(self, expected: str) -> None:
+        written = "".join(path.read_text(encoding="utf-8") for path in (self.folder / "logs").glob("*.log"))
+        assert shows(expected, self.printed) or shows(expected, written)
+
+    def run(self, *command: str) -> None:
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        self.printed = done.stdout
+
+
+@pytest.fixture(scope="session")
+def main_job(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Run the main job once; give the folder that it filled, and what it printed."""
+    folder = tmp_path_factory.mktemp("main_job")
+    command = [sys.executable, str(ROOT / "main.py")]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=100, check=True)
+    return folder, done.stdout
+
+
+@pytest.fixture
+def reader(main_job: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reader:
+    filled, printed = main_job
+    folder = Path(shutil.copytree(filled, tmp_path / "reader"))
+    (folder / "main.py").symlink_to(ROOT / "main.py")
+    draw = random.Random(1)
+    rows = [f"{x:.3f},{'yes' if draw.gauss(x, 1) > 0 else 'no'}" for x in (draw.gauss(0, 1) for _ in range(300))]
+    (folder / "applicants.csv").write_text("\n".join(["income,card", *rows]))
+    monkeypatch.chdir(folder)
+    reader = Reader(folder)
+    reader.printed = printed
+    return reader
+
+
+def starts_programs(page: Path) -> bool:
+    return any(block.language in {"sh", "console"} or block.text.startswith("# ") for block in blocks(page))
+
+
+# The README is what a newcomer's first run of the tests looks at.
+AT_ONCE = [page for page in PAGES if page == PAGES[0] or not starts_programs(page)]
+LATER = [pytest.param(page, marks=pytest.mark.whole) for page in PAGES if page not in AT_ONCE]
+
+
+@posix_only
+@pytest.mark.usefixtures("own_logger")
+@pytest.mark.parametrize("page", [*AT_ONCE, *LATER], ids=lambda page: page.name)
+def test_each_block_of_a_page_runs_and_shows_what_comes(page: Path, reader: Reader) -> None:
+    for block in blocks(page):
+        if why_not(block) is None:
+            reader.follow(block)
+    reader.run_tests()
+
+
+def test_what_is_not_run_is_there_and_all_else_is_fenced() -> None:
+    texts = [block.text for page in PAGES for block in blocks(page)]
+    assert [start for start in NOT_RUN if not any(text.startswith(start) for text in texts)] == []
+    prose = {page.name: BLOCK.sub("", page.read_text(encoding="utf-8")) for page in PAGES}
+    assert [name for name, text in prose.items() if re.search(r"^```|^ {4,}\S|^\t", text, flags=re.MULTILINE)] == []
+
+
+def test_the_first_block_of_the_readme_holds_the_two_commands() -> None:
+    first, *_ = blocks(PAGES[0], "sh")
+    assert [line.split()[-1] for line in first.text.splitlines()] == ["main.py", "auto"]
+
+
+def test_the_readme_is_short() -> None:
+    assert len(PAGES[0].read_text(encoding="utf-8").split()) <= 1000
+
+
+def anchors(page: Path) -> set[str]:
+    prose = BLOCK.sub("", page.read_text(encoding="utf-8"))
+    titles = re.findall(r"^#+ (.*)$", prose, flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", ALL, ids=lambda page: page.name)
+def test_each_link_leads_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", BLOCK.sub("", page.read_text(encoding="utf-8"))):
+        if not link.startswith("https://"):
+            path, _, anchor = link.partition("#")
+            target = (page.parent / path).resolve() if path else page
+            assert target.exists(), link
+            assert not anchor or anchor in anchors(target), link
+
+
+def test_the_readme_leads_to_each_page() -> None:
+    readme = PAGES[0].read_text(encoding="utf-8")
+    assert [page.name for page in PAGES[1:] if f"(docs/{page.name})" not in readme] == []
+
+
+def table(page: str, head: str) -> list[list[str]]:
+    """Give the cells of a table, whose first row begins so, without the marks of code."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    found = re.search(rf"^\| {re.escape(head)} \|.*\n\|[-:| ]+\n((?:\|.*\n)+)", text, flags=re.MULTILINE)
+    assert found is not None
+    return [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in found[1].splitlines()]
+
+
+def test_the_table_of_channels_is_the_one_in_the_code() -> None:
+    assert [tuple(row[:2]) for row in table("README.md", "channel")] == [(row.name, row.file) for row in sinks.CHANNELS]
+
+
+def test_the_keywords_of_configure_and_their_defaults_are_those_in_the_code() -> None:
+    parameters = inspect.signature(sinks.configure).parameters.values()
+    said = {row[0]: row[1] for row in table("docs/logging.md", "keyword")}
+    assert said.keys() == {parameter.name for parameter in parameters}
+    names: dict[int, str] = {id(sinks.CHANNELS): "CHANNELS", id(sinks.SECRETS): "SECRETS"}
+    defaults = {one.name: names.get(id(one.default), repr(one.default)) for one in parameters}
+    assert {name: default.replace('"', "'") for name, default in said.items()} == defaults
+
+
+def test_the_fields_of_a_row_and_their_defaults_are_those_in_the_code() -> None:
+    said = {row[0]: row[1].replace('"', "'") for row in table("docs/logging.md", "field")}
+    code = {one.name: "" if one.default is MISSING else repr(one.default) for one in fields(sinks.Channel)}
+    assert said == code
+
+
+def test_the_grammar_is_the_one_in_the_code() -> None:
+    (grammar,) = (block.text for block in blocks(ROOT / "docs" / "line-format.md") if block.text.startswith("line "))
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "sevenfold" / "lines").glob("*.py")]
+    assert any(all(f"    {line}\n" in source for line in grammar.splitlines()) for source in sources)
+
+
+def test_each_package_has_its_line_in_the_reading_order() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    packages = [init.parent.name for top in ("sevenfold", "pipeline") for init in (ROOT / top).glob("*/__init__.py")]
+    assert [name for name in packages if f"| `{name}` |" not in text] == []
+
+
+@pytest.mark.whole
+@posix_only
+def test_the_workers_of_a_pool_write_the_same_folder(reader: Reader) -> None:
+    (block,) = (one for one in blocks(ROOT / "docs" / "production.md", "python") if "__main__" in one.text)
+    reader.follow(block)
+    reader.run(sys.executable, *reader.files)
+    scored = [one for one in read_events(reader.folder / "logs" / "predictions.log") if one.message == "scored"]
+    assert sorted(event.fields["batch_number"] for event in scored) == list(range(8))
+
+
+@pytest.mark.whole("duckdb")
+@posix_only
+def test_the_queries_give_what_was_logged(reader: Reader) -> None:
+    duckdb: Any = pytest.importorskip("duckdb")
+    queries = [block.text for block in blocks(ROOT / "docs" / "reading.md", "sql")]
+    audit, predictions = (duckdb.sql(query).fetchall() for query in queries)
+    logs = reader.folder / "logs"
+    assert {row[0]: row[1] for row in audit} == Counter(event.message for event in read(logs, channel="audit"))
+    logged = [event.fields for event in read(logs / "predictions.log")]
+    assert predictions == [
+        (decision, len(found), pytest.approx(sum(found) / len(found)))
+        for decision in ("approve", "deny")
+        for found in [[one["confidence"] for one in logged if one["decision"] == decision]]
+    ]
+
+
+@contextlib.contextmanager
+def served(reader: Reader) -> Iterator[tuple[str, str]]:
+    """Serve what the main job has trained, until Ctrl-C; give the port, and the line that says so."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    command = [sys.executable, "main.py", "serve", "--port", port]
+    with (reader.folder / "stderr").open("w") as stderr:
+        process = subprocess.Popen(command, cwd=reader.folder, stdout=subprocess.PIPE, stderr=stderr, text=True)
+    with process, contextlib.ExitStack() as at_end:
+        at_end.callback(process.kill)
+        assert process.stdout is not None
+        yield port, process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+
+
+@pytest.mark.whole
+@pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
+@posix_only
+def test_the_session_with_a_server_is_what_happens(reader: Reader) -> None:
+    session, ends = (block.text for block in blocks(ROOT / "docs" / "http.md", "console"))
+    (_, announced), *asked = commands(session)
+    with served(reader) as (port, line):
+        assert shows(announced.replace("8000", port), line)
+        for command, answer in asked:
+            reader._sh(command.replace("8000", port))
+            assert shows(answer, reader.printed)
+    ((command, expected),) = commands(ends)
+    reader._sh(command)
+    # The page breaks lines that are too long for it.
+    for part in expected.strip().split("\n\n"):
+        _, line = part.split("\n", 1)
+        assert shows(line.replace("\n", " "), reader.printed)
