@@ -15,7 +15,7 @@ API = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 
 
 def rows_below(title: str) -> dict[str, str]:
-    """Give what a table of the page says of each name."""
+    """Return what a table of the page says of each name."""
     section = API.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (`[^|]+`) \| (.+) \|$", section, flags=re.MULTILINE)
     return {name: text for names, text in rows for name in re.findall(r"`([^`]+)`", names)}

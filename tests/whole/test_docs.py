@@ -80,7 +80,7 @@ def shows(shown: str, whole: str) -> bool:
 
 
 def commands(transcript: str) -> Iterator[tuple[str, str]]:
-    """Give each command of a console block, and what it prints."""
+    """Yield each command of a console block, and what it prints."""
     for part in re.split(r"^\$ ", transcript, flags=re.MULTILINE)[1:]:
         command = re.match(r"(?:.*\\\n)*.*\n", part)
         assert command is not None
@@ -226,7 +226,7 @@ def test_the_readme_leads_to_each_page() -> None:
 
 
 def table(page: str, head: str) -> list[list[str]]:
-    """Give the cells of a table, whose first row begins so, without the marks of code."""
+    """Return the cells of the table whose head begins with this, without the marks of code."""
     text = (ROOT / page).read_text(encoding="utf-8")
     found = re.search(rf"^\| {re.escape(head)} \|.*\n\|[-:| ]+\n((?:\|.*\n)+)", text, flags=re.MULTILINE)
     assert found is not None
@@ -234,7 +234,7 @@ def table(page: str, head: str) -> list[list[str]]:
 
 
 def test_the_table_of_channels_is_the_one_in_the_code() -> None:
-    assert [tuple(row[:2]) for row in table("README.md", "channel")] == [(row.name, row.file) for row in sinks.CHANNELS]
+    assert [tuple(row[:2]) for row in table("README.md", "channel")] == [(one.name, one.file) for one in sinks.CHANNELS]
 
 
 def test_the_keywords_of_configure_and_their_defaults_are_those_in_the_code() -> None:
@@ -246,7 +246,7 @@ def test_the_keywords_of_configure_and_their_defaults_are_those_in_the_code() ->
     assert {name: default.replace('"', "'") for name, default in said.items()} == defaults
 
 
-def test_the_fields_of_a_row_and_their_defaults_are_those_in_the_code() -> None:
+def test_the_fields_of_a_channel_and_their_defaults_are_those_in_the_code() -> None:
     said = {row[0]: row[1].replace('"', "'") for row in table("docs/logging.md", "field")}
     code = {one.name: "" if one.default is MISSING else repr(one.default) for one in fields(sinks.Channel)}
     assert said == code

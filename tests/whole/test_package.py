@@ -105,6 +105,10 @@ def installed(
 Installed = Callable[..., "subprocess.CompletedProcess[str]"]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FIVE_LINES = (ROOT / "examples" / "five_lines.py").read_text(encoding="utf-8")
+AUDITED = """
+with sinks.configure("logs"):
+    logger.bind(channel="audit").info("model_trained", event="model_trained")
+"""
 TEST = """
 from loguru import logger
 
@@ -116,13 +120,17 @@ def test_a_denial_is_logged(channel_log):
 
 @pytest.mark.whole
 def test_the_command_comes_with_it(installed: Installed, tmp_path: Path) -> None:
-    (tmp_path / "five_lines.py").write_text(FIVE_LINES, encoding="utf-8")
+    (tmp_path / "five_lines.py").write_text(FIVE_LINES + AUDITED, encoding="utf-8")
     assert installed("python", "five_lines.py", cwd=tmp_path).returncode == 0
-    shown = installed("sevenfold", "logs", cwd=tmp_path)
+    shown = installed("sevenfold", "logs", "--channel", "predictions", cwd=tmp_path)
     assert (shown.stdout, shown.stderr) == ((tmp_path / "logs" / "predictions.log").read_text(encoding="utf-8"), "")
-    assert installed("sevenfold", "verify", cwd=tmp_path).returncode == 0
+    verified = installed("sevenfold", "verify", cwd=tmp_path)
+    assert (verified.returncode, verified.stdout.splitlines()[0][-14:]) == (0, "1 file: proved")
     usage = installed("python", "-m", "sevenfold", "--help", cwd=tmp_path)
-    assert usage.stdout == installed("sevenfold", "--help", cwd=tmp_path).stdout != ""
+    assert usage.stdout.startswith("usage: python -m sevenfold ")
+    assert installed("sevenfold", "--help", cwd=tmp_path).stdout == usage.stdout.replace(
+        "python -m sevenfold", "sevenfold"
+    )
     version = installed("python", "-c", "import sevenfold; print(sevenfold.__version__)", cwd=tmp_path)
     assert version.stdout.strip() == PROJECT["version"]
 
