@@ -11,7 +11,7 @@ from loguru import logger
 import sevenfold
 import sinks
 
-N_BATCHES, N_ROWS = 40, 250
+N_BATCHES, N_ROWS = 20, 250
 
 
 def score(batch_number: int) -> int:

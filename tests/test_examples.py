@@ -17,7 +17,7 @@ PRINTED = {
         "training training failed ZeroDivisionError",
         "decisions proved: True",
     ],
-    "process_pool.py": ["10,000 rows scored, 10,000 lines logged"],
+    "process_pool.py": ["5,000 rows scored, 5,000 lines logged"],
 }
 
 
@@ -25,7 +25,9 @@ def test_each_example_is_known() -> None:
     assert sorted(path.name for path in (ROOT / "examples").glob("*.py")) == sorted(PRINTED)
 
 
-@pytest.mark.parametrize("name", PRINTED)
+@pytest.mark.parametrize(
+    "name", ["five_lines.py", "own_channels.py", pytest.param("process_pool.py", marks=pytest.mark.whole)]
+)
 def test_an_example_does_what_it_says(name: str, tmp_path: Path) -> None:
     command = [sys.executable, str(ROOT / "examples" / name)]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}

@@ -88,7 +88,7 @@ def commands(transcript: str) -> Iterator[tuple[str, str]]:
 
 
 class Reader:
-    """Somebody who does what a page says, block by block, in a folder where ``python main.py`` has run."""
+    """Somebody who does what a page says, block by block, in a folder of their own."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -107,9 +107,11 @@ class Reader:
 
     def _at_home(self, text: str) -> str:
         """Put what lies elsewhere into the folder, and name a request that there was."""
+        return re.sub(r"\breq-[0-9a-f]{32}", self._request_id, text.replace("/etc/sevenfold", str(self.folder)))
+
+    def _request_id(self, _: re.Match[str]) -> str:
         answers = (event.fields for event in read(self.folder / "logs", channel="predictions"))
-        request = next(one["request_id"] for one in answers if "request_id" in one and one["decision"] == "deny")
-        return re.sub(r"\breq-[0-9a-f]{32}", request, text.replace("/etc/sevenfold", str(self.folder)))
+        return str(next(one["request_id"] for one in answers if "request_id" in one and one["decision"] == "deny"))
 
     def _python(self, code: str) -> None:
         name = re.match(r"# (\w+\.py)\n", code)
@@ -156,16 +158,22 @@ def main_job(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 
 @pytest.fixture
-def reader(main_job: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reader:
-    filled, printed = main_job
-    folder = Path(shutil.copytree(filled, tmp_path / "reader"))
-    (folder / "main.py").symlink_to(ROOT / "main.py")
+def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reader:
+    folder = tmp_path / "reader"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return Reader(folder)
+
+
+@pytest.fixture
+def reader_of_logs(reader: Reader, main_job: tuple[Path, str]) -> Reader:
+    """Return a reader in a folder where the main job has run, with a table of data beside it."""
+    filled, reader.printed = main_job
+    shutil.copytree(filled, reader.folder, dirs_exist_ok=True)
+    (reader.folder / "main.py").symlink_to(ROOT / "main.py")
     draw = random.Random(1)
     rows = [f"{x:.3f},{'yes' if draw.gauss(x, 1) > 0 else 'no'}" for x in (draw.gauss(0, 1) for _ in range(300))]
-    (folder / "applicants.csv").write_text("\n".join(["income,card", *rows]))
-    monkeypatch.chdir(folder)
-    reader = Reader(folder)
-    reader.printed = printed
+    (reader.folder / "applicants.csv").write_text("\n".join(["income,card", *rows]))
     return reader
 
 
@@ -174,18 +182,26 @@ def starts_programs(page: Path) -> bool:
 
 
 # The README is what a newcomer's first run of the tests looks at.
-AT_ONCE = [page for page in PAGES if page == PAGES[0] or not starts_programs(page)]
-LATER = [pytest.param(page, marks=pytest.mark.whole) for page in PAGES if page not in AT_ONCE]
+WITH_PROGRAMS = [PAGES[0], *(pytest.param(one, marks=pytest.mark.whole) for one in PAGES[1:] if starts_programs(one))]
 
 
 @posix_only
 @pytest.mark.usefixtures("own_logger")
-@pytest.mark.parametrize("page", [*AT_ONCE, *LATER], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", WITH_PROGRAMS, ids=lambda page: page.name)
+def test_each_block_of_a_page_with_programs_runs_and_shows_what_comes(page: Path, reader_of_logs: Reader) -> None:
+    for block in blocks(page):
+        if why_not(block) is None:
+            reader_of_logs.follow(block)
+    reader_of_logs.run_tests()
+
+
+@posix_only
+@pytest.mark.usefixtures("own_logger")
+@pytest.mark.parametrize("page", [one for one in PAGES if not starts_programs(one)], ids=lambda page: page.name)
 def test_each_block_of_a_page_runs_and_shows_what_comes(page: Path, reader: Reader) -> None:
     for block in blocks(page):
         if why_not(block) is None:
             reader.follow(block)
-    reader.run_tests()
 
 
 def test_what_is_not_run_is_there_and_all_else_is_fenced() -> None:
@@ -276,11 +292,11 @@ def test_the_workers_of_a_pool_write_the_same_folder(reader: Reader) -> None:
 
 @pytest.mark.whole("duckdb")
 @posix_only
-def test_the_queries_give_what_was_logged(reader: Reader) -> None:
+def test_the_queries_give_what_was_logged(reader_of_logs: Reader) -> None:
     duckdb: Any = pytest.importorskip("duckdb")
     queries = [block.text for block in blocks(ROOT / "docs" / "reading.md", "sql")]
     audit, predictions = (duckdb.sql(query).fetchall() for query in queries)
-    logs = reader.folder / "logs"
+    logs = reader_of_logs.folder / "logs"
     assert {row[0]: row[1] for row in audit} == Counter(event.message for event in read(logs, channel="audit"))
     logged = [event.fields for event in read(logs / "predictions.log")]
     assert predictions == [
@@ -310,17 +326,17 @@ def served(reader: Reader) -> Iterator[tuple[str, str]]:
 @pytest.mark.whole
 @pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
 @posix_only
-def test_the_session_with_a_server_is_what_happens(reader: Reader) -> None:
+def test_the_session_with_a_server_is_what_happens(reader_of_logs: Reader) -> None:
     session, ends = (block.text for block in blocks(ROOT / "docs" / "http.md", "console"))
     (_, announced), *asked = commands(session)
-    with served(reader) as (port, line):
+    with served(reader_of_logs) as (port, line):
         assert shows(announced.replace("8000", port), line)
         for command, answer in asked:
-            reader._sh(command.replace("8000", port))
-            assert shows(answer, reader.printed)
+            reader_of_logs._sh(command.replace("8000", port))
+            assert shows(answer, reader_of_logs.printed)
     ((command, expected),) = commands(ends)
-    reader._sh(command)
+    reader_of_logs._sh(command)
     # The page breaks lines that are too long for it.
     for part in expected.strip().split("\n\n"):
         _, line = part.split("\n", 1)
-        assert shows(line.replace("\n", " "), reader.printed)
+        assert shows(line.replace("\n", " "), reader_of_logs.printed)
