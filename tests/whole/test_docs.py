@@ -1,31 +1,23 @@
 """What the README and the pages of docs/ say is so: each of their blocks runs, and what they show is what comes."""
 
 import contextlib
-import inspect
 import os
 import random
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import sinks
 from sevenfold.reading import read
 from tests.support.log_files import read_events
-
-ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-ALL = [*PAGES, ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"]
-BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$", flags=re.MULTILINE | re.DOTALL)
+from tests.support.pages import PAGES, README, ROOT, Block, blocks, commands, shows
 
 # Blocks that don't run here, by how they begin, and why.
 NOT_RUN = {
@@ -40,51 +32,11 @@ NOT_RUN = {
     "$ python main.py serve": "http: a session with a server, in a test of its own",
     "$ tail -n 1": "http: the end of that session",
 }
-# What differs from run to run and from machine to machine.
-VARYING = re.compile(
-    r"\d{4}-\d\d-\d\d[T ][\d:.]+(?:Z|\+00:00)"  # times
-    r"|\b(?:run|req|pid)-[0-9a-f]+"
-    r"|\"?\b[ks]?[0-9a-f]{12,}\b\"?"  # hashes, versions, chains: a word where they begin with a letter
-    r"|logged in .*"
-    r"|-?\d+\.\d{6,}(?:e-?\d+)?"  # what was measured or learned
-    r"| +[\d,.]+(?: [kM]?B)?(?=\s|$)"  # the columns of a table
-)
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="the blocks are for a POSIX shell")
-
-
-@dataclass(frozen=True)
-class Block:
-    """A block of code, and the language that stands behind its fence."""
-
-    language: str
-    text: str
-
-
-def blocks(page: Path, *languages: str) -> list[Block]:
-    found = [Block(one["language"], one["text"]) for one in BLOCK.finditer(page.read_text(encoding="utf-8"))]
-    return [block for block in found if not languages or block.language in languages]
 
 
 def why_not(block: Block) -> str | None:
     return next((why for start, why in NOT_RUN.items() if block.text.startswith(start)), None)
-
-
-def masked(text: str) -> str:
-    return VARYING.sub("*", text)
-
-
-def shows(shown: str, whole: str) -> bool:
-    """Whether a text stands in another when both are masked; an ellipsis in it stands for anything on its line."""
-    pattern = re.escape(masked(shown).strip()).replace("…", ".*?")
-    return re.search(rf"^{pattern}\*?$", masked(whole), flags=re.MULTILINE) is not None
-
-
-def commands(transcript: str) -> Iterator[tuple[str, str]]:
-    """Yield each command of a console block, and what it prints."""
-    for part in re.split(r"^\$ ", transcript, flags=re.MULTILINE)[1:]:
-        command = re.match(r"(?:.*\\\n)*.*\n", part)
-        assert command is not None
-        yield command[0], part[command.end() :]
 
 
 class Reader:
@@ -182,7 +134,7 @@ def starts_programs(page: Path) -> bool:
 
 
 # The README is what a newcomer's first run of the tests looks at.
-WITH_PROGRAMS = [PAGES[0], *(pytest.param(one, marks=pytest.mark.whole) for one in PAGES[1:] if starts_programs(one))]
+WITH_PROGRAMS = [README, *(pytest.param(one, marks=pytest.mark.whole) for one in PAGES[1:] if starts_programs(one))]
 
 
 @posix_only
@@ -204,80 +156,9 @@ def test_each_block_of_a_page_runs_and_shows_what_comes(page: Path, reader: Read
             reader.follow(block)
 
 
-def test_what_is_not_run_is_there_and_all_else_is_fenced() -> None:
+def test_what_is_not_run_is_there() -> None:
     texts = [block.text for page in PAGES for block in blocks(page)]
     assert [start for start in NOT_RUN if not any(text.startswith(start) for text in texts)] == []
-    prose = {page.name: BLOCK.sub("", page.read_text(encoding="utf-8")) for page in PAGES}
-    assert [name for name, text in prose.items() if re.search(r"^```|^ {4,}\S|^\t", text, flags=re.MULTILINE)] == []
-
-
-def test_the_first_block_of_the_readme_holds_the_two_commands() -> None:
-    first, *_ = blocks(PAGES[0], "sh")
-    assert [line.split()[-1] for line in first.text.splitlines()] == ["main.py", "auto"]
-
-
-def test_the_readme_is_short() -> None:
-    assert len(PAGES[0].read_text(encoding="utf-8").split()) <= 1000
-
-
-def anchors(page: Path) -> set[str]:
-    prose = BLOCK.sub("", page.read_text(encoding="utf-8"))
-    titles = re.findall(r"^#+ (.*)$", prose, flags=re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
-
-
-@pytest.mark.parametrize("page", ALL, ids=lambda page: page.name)
-def test_each_link_leads_somewhere(page: Path) -> None:
-    for link in re.findall(r"\]\(([^)\s]+)\)", BLOCK.sub("", page.read_text(encoding="utf-8"))):
-        if not link.startswith("https://"):
-            path, _, anchor = link.partition("#")
-            target = (page.parent / path).resolve() if path else page
-            assert target.exists(), link
-            assert not anchor or anchor in anchors(target), link
-
-
-def test_the_readme_leads_to_each_page() -> None:
-    readme = PAGES[0].read_text(encoding="utf-8")
-    assert [page.name for page in PAGES[1:] if f"(docs/{page.name})" not in readme] == []
-
-
-def table(page: str, head: str) -> list[list[str]]:
-    """Return the cells of the table whose head begins with this, without the marks of code."""
-    text = (ROOT / page).read_text(encoding="utf-8")
-    found = re.search(rf"^\| {re.escape(head)} \|.*\n\|[-:| ]+\n((?:\|.*\n)+)", text, flags=re.MULTILINE)
-    assert found is not None
-    return [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in found[1].splitlines()]
-
-
-def test_the_table_of_channels_is_the_one_in_the_code() -> None:
-    assert [tuple(row[:2]) for row in table("README.md", "channel")] == [(one.name, one.file) for one in sinks.CHANNELS]
-
-
-def test_the_keywords_of_configure_and_their_defaults_are_those_in_the_code() -> None:
-    parameters = inspect.signature(sinks.configure).parameters.values()
-    said = {row[0]: row[1] for row in table("docs/logging.md", "keyword")}
-    assert said.keys() == {parameter.name for parameter in parameters}
-    names: dict[int, str] = {id(sinks.CHANNELS): "CHANNELS", id(sinks.SECRETS): "SECRETS"}
-    defaults = {one.name: names.get(id(one.default), repr(one.default)) for one in parameters}
-    assert {name: default.replace('"', "'") for name, default in said.items()} == defaults
-
-
-def test_the_fields_of_a_channel_and_their_defaults_are_those_in_the_code() -> None:
-    said = {row[0]: row[1].replace('"', "'") for row in table("docs/logging.md", "field")}
-    code = {one.name: "" if one.default is MISSING else repr(one.default) for one in fields(sinks.Channel)}
-    assert said == code
-
-
-def test_the_grammar_is_the_one_in_the_code() -> None:
-    (grammar,) = (block.text for block in blocks(ROOT / "docs" / "line-format.md") if block.text.startswith("line "))
-    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "sevenfold" / "lines").glob("*.py")]
-    assert any(all(f"    {line}\n" in source for line in grammar.splitlines()) for source in sources)
-
-
-def test_each_package_has_its_line_in_the_reading_order() -> None:
-    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    packages = [init.parent.name for top in ("sevenfold", "pipeline") for init in (ROOT / top).glob("*/__init__.py")]
-    assert [name for name in packages if f"| `{name}` |" not in text] == []
 
 
 @pytest.mark.whole
@@ -308,17 +189,15 @@ def test_the_queries_give_what_was_logged(reader_of_logs: Reader) -> None:
 
 @contextlib.contextmanager
 def served(reader: Reader) -> Iterator[tuple[str, str]]:
-    """Serve what the main job has trained, until Ctrl-C; give the port, and the line that says so."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    command = [sys.executable, "main.py", "serve", "--port", port]
+    """Serve what the main job has trained, until Ctrl-C; yield the port, and the line that says so."""
+    command = [sys.executable, "main.py", "serve", "--port", "0"]
     with (reader.folder / "stderr").open("w") as stderr:
         process = subprocess.Popen(command, cwd=reader.folder, stdout=subprocess.PIPE, stderr=stderr, text=True)
     with process, contextlib.ExitStack() as at_end:
         at_end.callback(process.kill)
         assert process.stdout is not None
-        yield port, process.stdout.readline()
+        line = process.stdout.readline()
+        yield re.sub(r".*:(\d+),.*\n", r"\1", line), line
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
 
