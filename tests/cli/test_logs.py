@@ -25,7 +25,6 @@ from sevenfold.lines.parsing import parse
 from sevenfold.loguru_internals import borrowed_logger
 
 ROOT = Path(main.__file__).parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 NOW = datetime.now(UTC)
 
 pytestmark = pytest.mark.usefixtures("own_logger")
@@ -296,16 +295,3 @@ def test_text_that_a_terminal_cannot_show_is_escaped(folder: Path) -> None:
     out, err = process.communicate(timeout=20)
     assert err == ""
     assert r'"home.town":"K\xf6ln"' in out
-
-
-@pytest.fixture
-def queries() -> list[str]:
-    return re.findall(r"^```sql\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
-
-
-def test_the_queries_of_the_readme_run(folder: Path, queries: list[str]) -> None:
-    duckdb: Any = pytest.importorskip("duckdb")
-    assert folder.is_dir()
-    audit, predictions = (duckdb.sql(query).fetchall() for query in queries)
-    assert [row[:2] for row in audit] == [("model_trained", 1)]
-    assert predictions == [("approve", 2, 0.625)]

@@ -1,0 +1,221 @@
+"""What the README and the pages of docs/ say is so: each of their blocks runs, and what they show is what comes."""
+
+import contextlib
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sevenfold.reading import read
+from tests.support.log_files import read_events
+from tests.support.pages import PAGES, README, ROOT, Block, blocks, commands, shows
+
+# Blocks that don't run here, by how they begin, and why.
+NOT_RUN = {
+    "python3 -m venv .venv && ": "README: .ci/run runs them, in a fresh copy; the second would run this test",
+    "[[tool.mypy.overrides]]": "README: test_package has mypy read it",
+    "time | level | channel": "line-format: the shape of a line, not one",
+    "line   = time": "line-format: the grammar; a test of its own compares it with the code's",
+    "# service.py": "production: a pool of processes, in a test of its own",
+    "SELECT ": "reading: DuckDB runs them in a test of its own",
+    "main       -> sinks": "architecture: test_architecture has these arrows as a table",
+    "pip install '.[serve]'": "http: test_uvicorn starts several workers; test_package installs the wheel",
+    "$ python main.py serve": "http: a session with a server, in a test of its own",
+    "$ tail -n 1": "http: the end of that session",
+}
+posix_only = pytest.mark.skipif(sys.platform == "win32", reason="the blocks are for a POSIX shell")
+
+
+def why_not(block: Block) -> str | None:
+    return next((why for start, why in NOT_RUN.items() if block.text.startswith(start)), None)
+
+
+class Reader:
+    """Somebody who does what a page says, block by block, in a folder of their own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.printed = ""
+        self.files: list[str] = []
+        self.namespace: dict[str, object] = {}
+        tools = folder / "bin"
+        tools.mkdir()
+        for name, arguments in (("python", ""), ("sevenfold", "-m sevenfold ")):
+            (tools / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments}"$@"\n')
+            (tools / name).chmod(0o755)
+        self.environment = os.environ | {"PYTHONPATH": str(ROOT), "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
+
+    def follow(self, block: Block) -> None:
+        getattr(self, f"_{block.language}")(self._at_home(block.text))
+
+    def _at_home(self, text: str) -> str:
+        """Put what lies elsewhere into the folder, and name a request that there was."""
+        return re.sub(r"\breq-[0-9a-f]{32}", self._request_id, text.replace("/etc/sevenfold", str(self.folder)))
+
+    def _request_id(self, _: re.Match[str]) -> str:
+        answers = (event.fields for event in read(self.folder / "logs", channel="predictions"))
+        return str(next(one["request_id"] for one in answers if "request_id" in one and one["decision"] == "deny"))
+
+    def _python(self, code: str) -> None:
+        name = re.match(r"# (\w+\.py)\n", code)
+        if name is None:
+            exec(code, self.namespace)  # noqa: S102 - the page's own
+            return
+        (self.folder / name[1]).write_text(code, encoding="utf-8")
+        self.files.append(name[1])
+
+    def run_tests(self) -> None:
+        """Run the tests that a page had put into files; where no conftest.py names the plugin, it is installed."""
+        if tests := [name for name in self.files if name.startswith("test_")]:
+            options = [] if "conftest.py" in self.files else ["-p", "sevenfold.capture"]
+            self.run(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options, *tests)
+            assert f"{len(tests)} passed" in self.printed
+
+    def _sh(self, script: str) -> None:
+        self.run("bash", "-e", "-c", script)
+
+    def _console(self, transcript: str) -> None:
+        for command, expected in commands(transcript):
+            self._sh(command)
+            self._text(expected)
+
+    def _text(self, expected: str) -> None:
+        written = "".join(path.read_text(encoding="utf-8") for path in (self.folder / "logs").glob("*.log"))
+        assert shows(expected, self.printed) or shows(expected, written)
+
+    def run(self, *command: str) -> None:
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        self.printed = done.stdout
+
+
+@pytest.fixture(scope="session")
+def main_job(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Run the main job once; give the folder that it filled, and what it printed."""
+    folder = tmp_path_factory.mktemp("main_job")
+    command = [sys.executable, str(ROOT / "main.py")]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=100, check=True)
+    return folder, done.stdout
+
+
+@pytest.fixture
+def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reader:
+    folder = tmp_path / "reader"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return Reader(folder)
+
+
+@pytest.fixture
+def reader_of_logs(reader: Reader, main_job: tuple[Path, str]) -> Reader:
+    """Return a reader in a folder where the main job has run, with a table of data beside it."""
+    filled, reader.printed = main_job
+    shutil.copytree(filled, reader.folder, dirs_exist_ok=True)
+    (reader.folder / "main.py").symlink_to(ROOT / "main.py")
+    draw = random.Random(1)
+    rows = [f"{x:.3f},{'yes' if draw.gauss(x, 1) > 0 else 'no'}" for x in (draw.gauss(0, 1) for _ in range(300))]
+    (reader.folder / "applicants.csv").write_text("\n".join(["income,card", *rows]))
+    return reader
+
+
+def starts_programs(page: Path) -> bool:
+    return any(block.language in {"sh", "console"} or block.text.startswith("# ") for block in blocks(page))
+
+
+# The README is what a newcomer's first run of the tests looks at.
+WITH_PROGRAMS = [README, *(pytest.param(one, marks=pytest.mark.whole) for one in PAGES[1:] if starts_programs(one))]
+
+
+@posix_only
+@pytest.mark.usefixtures("own_logger")
+@pytest.mark.parametrize("page", WITH_PROGRAMS, ids=lambda page: page.name)
+def test_each_block_of_a_page_with_programs_runs_and_shows_what_comes(page: Path, reader_of_logs: Reader) -> None:
+    for block in blocks(page):
+        if why_not(block) is None:
+            reader_of_logs.follow(block)
+    reader_of_logs.run_tests()
+
+
+@posix_only
+@pytest.mark.usefixtures("own_logger")
+@pytest.mark.parametrize("page", [one for one in PAGES if not starts_programs(one)], ids=lambda page: page.name)
+def test_each_block_of_a_page_runs_and_shows_what_comes(page: Path, reader: Reader) -> None:
+    for block in blocks(page):
+        if why_not(block) is None:
+            reader.follow(block)
+
+
+def test_what_is_not_run_is_there() -> None:
+    texts = [block.text for page in PAGES for block in blocks(page)]
+    assert [start for start in NOT_RUN if not any(text.startswith(start) for text in texts)] == []
+
+
+@pytest.mark.whole
+@posix_only
+def test_the_workers_of_a_pool_write_the_same_folder(reader: Reader) -> None:
+    (block,) = (one for one in blocks(ROOT / "docs" / "production.md", "python") if "__main__" in one.text)
+    reader.follow(block)
+    reader.run(sys.executable, *reader.files)
+    scored = [one for one in read_events(reader.folder / "logs" / "predictions.log") if one.message == "scored"]
+    assert sorted(event.fields["batch_number"] for event in scored) == list(range(8))
+
+
+@pytest.mark.whole("duckdb")
+@posix_only
+def test_the_queries_give_what_was_logged(reader_of_logs: Reader) -> None:
+    duckdb: Any = pytest.importorskip("duckdb")
+    queries = [block.text for block in blocks(ROOT / "docs" / "reading.md", "sql")]
+    audit, predictions = (duckdb.sql(query).fetchall() for query in queries)
+    logs = reader_of_logs.folder / "logs"
+    assert {row[0]: row[1] for row in audit} == Counter(event.message for event in read(logs, channel="audit"))
+    logged = [event.fields for event in read(logs / "predictions.log")]
+    assert predictions == [
+        (decision, len(found), pytest.approx(sum(found) / len(found)))
+        for decision in ("approve", "deny")
+        for found in [[one["confidence"] for one in logged if one["decision"] == decision]]
+    ]
+
+
+@contextlib.contextmanager
+def served(reader: Reader) -> Iterator[tuple[str, str]]:
+    """Serve what the main job has trained, until Ctrl-C; yield the port, and the line that says so."""
+    command = [sys.executable, "main.py", "serve", "--port", "0"]
+    with (reader.folder / "stderr").open("w") as stderr:
+        process = subprocess.Popen(command, cwd=reader.folder, stdout=subprocess.PIPE, stderr=stderr, text=True)
+    with process, contextlib.ExitStack() as at_end:
+        at_end.callback(process.kill)
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        yield re.sub(r".*:(\d+),.*\n", r"\1", line), line
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+
+
+@pytest.mark.whole
+@pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
+@posix_only
+def test_the_session_with_a_server_is_what_happens(reader_of_logs: Reader) -> None:
+    session, ends = (block.text for block in blocks(ROOT / "docs" / "http.md", "console"))
+    (_, announced), *asked = commands(session)
+    with served(reader_of_logs) as (port, line):
+        assert shows(announced.replace("8000", port), line)
+        for command, answer in asked:
+            reader_of_logs._sh(command.replace("8000", port))
+            assert shows(answer, reader_of_logs.printed)
+    ((command, expected),) = commands(ends)
+    reader_of_logs._sh(command)
+    # The page breaks lines that are too long for it.
+    for part in expected.strip().split("\n\n"):
+        _, line = part.split("\n", 1)
+        assert shows(line.replace("\n", " "), reader_of_logs.printed)
