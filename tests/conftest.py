@@ -1,8 +1,12 @@
+import os
 import time
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+# As many test processes as cores: threads of BLAS would only be in each other's way, and cost each program its start.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 pytest_plugins = ["sevenfold.capture", "pytester"]
 
@@ -51,6 +55,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Let a test move the clock that says how long ago something was, instead of waiting."""
     clock = Clock()
     monkeypatch.setattr(time, "monotonic", clock)
+    monkeypatch.setattr("sevenfold.audit.chain.monotonic", clock)
     return clock
 
 

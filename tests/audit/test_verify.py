@@ -539,7 +539,7 @@ from pathlib import Path
 from sevenfold.audit.chain import Chain
 from sevenfold.files.rotating import RotatingFile
 from tests.support.audit_files import event
-file = RotatingFile(Path(sys.argv[1]), rotation=20_000, compression="gz")
+file = RotatingFile(Path(sys.argv[1]), rotation=10_000, compression="gz")
 chain = Chain(file)
 print("ready", flush=True)
 for number in range(int(sys.argv[2])):
@@ -554,7 +554,7 @@ def test_while_four_writers_are_at_work_there_is_no_finding(tmp_path: Path) -> N
     path = tmp_path / "app_json.log"
     counts = []
     with processes() as start:
-        writers = [start(WRITER, path, 1500) for _ in range(4)]
+        writers = [start(WRITER, path, 600) for _ in range(4)]
         for writer in writers:
             assert writer.stdout
             assert writer.stdout.readline() == "ready\n"
@@ -567,5 +567,5 @@ def test_while_four_writers_are_at_work_there_is_no_finding(tmp_path: Path) -> N
     assert counts == sorted(counts)
     assert len(set(counts)) >= 3
     verdict = verify(path)
-    assert (verdict.findings, verdict.n_events) == ((), 6000)
+    assert (verdict.findings, verdict.n_events) == ((), 2400)
     assert verdict.n_files > 20

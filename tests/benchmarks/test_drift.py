@@ -39,6 +39,7 @@ def flags_all(reference: drift.Columns, _: int) -> drift.Check:
     return lambda _: set(reference)
 
 
+@pytest.mark.whole("scipy")
 def test_the_benchmark_of_drift_prints_its_tables_and_every_bar() -> None:
     command = [sys.executable, "-m", "benchmarks.drift", "--quick", "--peers", "SciPy ks_2samp"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from loguru import logger
 
@@ -24,8 +24,9 @@ from sevenfold.lines.grammar import Event, parse
 from sevenfold.lines.values import plain
 from sevenfold.reading.folder import read
 from sevenfold.reading.scanner import Scanner
-from tests.lines.test_parsing import KEYS, TEXT, VALUES, WORDS
 from tests.support.log_files import read_events
+from tests.support.strategies import FEW, KEYS, TEXT, VALUES, WORDS
+from tests.support.writers import log_requests
 
 pytestmark = pytest.mark.usefixtures("own_logger")
 
@@ -157,15 +158,9 @@ def test_what_is_written_after_the_first_event_was_asked_for_is_not_read(api: Pa
     assert found + numbers(events) == list(range(3000))
 
 
-def _write_process(folder: str, worker: int, n_events: int) -> None:
-    with sinks.configure(folder, console=None, rotation="8 kB", retention=None):
-        for n in range(n_events):
-            logger.bind(channel="api", worker=worker).log("ERROR" if n % 10 == 0 else "INFO", "request", n=n)
-
-
 def test_readers_lose_and_repeat_nothing_while_processes_write_and_rotate(tmp_path: Path, api: Path) -> None:
     context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=_write_process, args=(str(tmp_path), w, 600)) for w in range(2)]
+    workers = [context.Process(target=log_requests, args=(str(tmp_path), w, 500)) for w in range(2)]
     for worker in workers:
         worker.start()
     reads = 0
@@ -184,7 +179,7 @@ def test_readers_lose_and_repeat_nothing_while_processes_write_and_rotate(tmp_pa
     assert len(Names(api).rotated()) > 3
     for path in (api, tmp_path):
         for w in range(2):
-            assert [e.fields["n"] for e in read(path) if e.fields["worker"] == w] == list(range(600))
+            assert [e.fields["n"] for e in read(path) if e.fields["worker"] == w] == list(range(500))
 
 
 def test_one_writer_is_read_without_a_gap_at_any_moment(tmp_path: Path, api: Path) -> None:
@@ -646,7 +641,7 @@ def test_a_follower_reads_what_a_late_writer_adds_to_a_rotated_file(api: Path) -
 
 
 @given(message=TEXT | WORDS, fields=st.dictionaries(KEYS, VALUES, max_size=3), error=st.booleans(), data=st.data())
-@settings(max_examples=12, deadline=None)
+@FEW
 def test_reading_gives_back_whatever_was_logged(
     tmp_path_factory: pytest.TempPathFactory, message: str, fields: dict[str, Any], error: bool, data: st.DataObject
 ) -> None:

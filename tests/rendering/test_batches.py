@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from loguru import logger
@@ -23,6 +23,7 @@ from sevenfold.redaction.redactor import Redactor
 from sevenfold.rendering.batches import CHUNK_ROWS, Rows, rows_of
 from sevenfold.rendering.renderer import Renderer
 from tests.support.log_files import read_events, read_json
+from tests.support.writers import log_batches
 
 RENDERER = Renderer(Redactor())
 NAN, INF = float("nan"), float("inf")
@@ -166,7 +167,6 @@ def columns(n_rows: int) -> st.SearchStrategy[Any]:
 BOUND = st.dictionaries(NAMES, st.text(max_size=3) | st.floats(allow_nan=False), max_size=2)
 
 
-@settings(max_examples=150, deadline=None)
 @given(SIZES.flatmap(lambda n: st.tuples(columns(n), st.just(n))), BOUND)
 def test_any_batch_is_written_as_row_by_row(drawn: tuple[dict[str, Any], int], bound: dict[str, Any]) -> None:
     batch, n_rows = drawn
@@ -386,24 +386,16 @@ def range_list(n: int) -> list[int]:
     return list(range(n))
 
 
-def write_batches(folder: str, writer: int, n_batches: int, n_rows: int, rotation: int) -> None:
-    with sinks.configure(folder, console=None, rotation=rotation):
-        for number in range(n_batches):
-            ids = [f"{writer}-{number}-{i}" for i in range(n_rows)]
-            x = np.arange(n_rows) / 7
-            logger.bind(channel="predictions").info("prediction", batch={"id": ids, "features": {"x": x}})
-
-
 def test_processes_that_write_batches_to_one_file_lose_nothing(logs: Path) -> None:
     context = get_context("spawn")
-    arguments = [(str(logs), writer, 5, 1500, 100_000) for writer in range(2)]
-    workers = [context.Process(target=write_batches, args=each) for each in arguments]
+    arguments = [(str(logs), writer, 5, 1000, 80_000) for writer in range(2)]
+    workers = [context.Process(target=log_batches, args=each) for each in arguments]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
     found = [event.fields for event in read(logs, channel="predictions")]
-    expected = {(f"{w}-{b}-{i}", i / 7) for w in range(2) for b in range(5) for i in range(1500)}
+    expected = {(f"{w}-{b}-{i}", i / 7) for w in range(2) for b in range(5) for i in range(1000)}
     assert len(found) == len(expected)
     assert {(fields["id"], fields["features"]["x"]) for fields in found} == expected
     assert len(Names(logs / "predictions.log").rotated()) > 5

@@ -75,6 +75,7 @@ def test_the_workers_of_a_pool_write_the_same_folder(tmp_path: Path) -> None:
     assert sorted(numbers) == list(range(8))
 
 
+@pytest.mark.whole
 def test_the_test_runs(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     first, *_ = blocks("python")
     (conftest,) = (code for code in blocks("python") if "pytest_plugins" in code)
