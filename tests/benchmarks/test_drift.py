@@ -57,7 +57,7 @@ def test_a_peer_that_is_absent_is_left_out_with_the_reason(
 ) -> None:
     monkeypatch.setattr(drift, "PEERS", {"gone": broken, "there": flags_all})
     assert drift.installed(["gone", "there"]) == {"there": flags_all}
-    hint = "(pip install -r requirements-bench.txt)"
+    hint = "(pip install -r benchmarks/requirements-drift.txt)"
     assert capsys.readouterr().out == f"without gone: ImportError: no module named broken {hint}\n\n"
 
 
