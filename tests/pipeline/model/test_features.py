@@ -5,14 +5,7 @@ import pytest
 
 from pipeline.data.table import Table, make_synthetic
 from pipeline.model.features import FeatureEncoder, Levels, require_finite
-
-
-def numbers(**columns: Any) -> Table:
-    return Table({name: np.array(values, dtype=np.float64) for name, values in columns.items()})
-
-
-def words(**columns: Any) -> Table:
-    return Table({name: np.array(values, dtype=object) for name, values in columns.items()})
+from tests.support.tables import numbers, words
 
 
 def test_a_table_is_encoded_as_by_hand() -> None:

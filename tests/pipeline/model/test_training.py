@@ -3,7 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,10 +14,11 @@ from tqdm import tqdm
 
 from pipeline.data.loading import load_dataset
 from pipeline.data.table import Dataset, Table, make_synthetic, split
-from pipeline.model.logistic import LogisticModel, sigmoid
+from pipeline.model.logistic import sigmoid
 from pipeline.model.training import log_loss, roc_auc, train
 from sevenfold.capture import ChannelLog
 from tests.support.log_files import told
+from tests.support.tables import fitted, one_column, synthetic
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,22 +27,6 @@ if TYPE_CHECKING:
 
 Made = tuple[dict[str, Any], "NDArray[np.float64]"]  # columns, and the logits of the target
 Make = Callable[[np.random.Generator, int], Made]
-
-
-def synthetic(
-    seed: int = 0, n_rows: int = 1000, n_features: int = 4
-) -> tuple[Dataset, Dataset, Dataset, np.random.Generator]:
-    rng = np.random.default_rng(seed)
-    return (*split(make_synthetic(n_rows, n_features, rng), rng), rng)
-
-
-def one_column(values: Iterable[float], target: Any) -> Dataset:
-    return Dataset(Table({"a": np.array([*values], dtype=np.float64)}), np.array(target, dtype=np.int8))
-
-
-def fitted(**kwargs: Any) -> LogisticModel:
-    train_rows, val, _, rng = synthetic()
-    return train(train_rows, val, rng=rng, **kwargs)[0]
 
 
 # The formulas
