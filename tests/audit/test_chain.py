@@ -383,15 +383,19 @@ from pathlib import Path
 from tests.support.audit_files import event
 from sevenfold.audit.chain import Chain
 from sevenfold.files.rotating import RotatingFile
-chain = Chain(RotatingFile(Path(sys.argv[1]), rotation=50_000))
-until = time.monotonic() + 0.1
-while time.monotonic() < until:
-    chain.append(event(1).encode())
+path = Path(sys.argv[1])
+chain = Chain(RotatingFile(path, rotation=50_000))
+
+def write(count):
+    for _ in range(count):
+        chain.append(event(1).encode())
+        time.sleep(0.0005)
+
+write(100)
 print("ready", flush=True)
-until = time.monotonic() + 1.5
-while time.monotonic() < until:
-    chain.append(event(1).encode())
-    time.sleep(0.0005)
+while not (path.with_name("deleted").exists() and path.with_suffix(".head").exists()):
+    write(1)
+write(100)
 """
 LOST = "event {} was left out, since the head was lost: what was cut then can't be told"
 
@@ -584,6 +588,7 @@ def test_a_head_that_is_deleted_under_several_writers_leaves_nothing_but_its_tra
             assert process.stdout
             assert process.stdout.readline() == "ready\n"
         (tmp_path / "app_json.head").unlink()
+        (tmp_path / "deleted").touch()
         assert [process.communicate(timeout=60) for process in writers] == [("", "")] * 3
     (finding,) = verify(tmp_path / "app_json.log").findings
     assert f"head: {finding.detail}" == f"{finding.what}: {LOST.format(finding.first_event)}"

@@ -1,5 +1,6 @@
 """What spawned processes run, apart from the tests: importing those takes pytest and hypothesis with them."""
 
+from multiprocessing.synchronize import Event
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,12 @@ from loguru import logger
 import sinks
 
 
-def log_requests(folder: str, writer: int, n_requests: int) -> None:
-    """Log numbered requests, each tenth of them an error, in files of 8 kB."""
+def log_requests(folder: str, writer: int, n_requests: int, goes_on: Event) -> None:
+    """Log numbered requests, each tenth of them an error, in files of 8 kB; wait in the middle."""
     with sinks.configure(folder, console=None, rotation="8 kB", retention=None):
         for n in range(n_requests):
+            if n == n_requests // 2:
+                assert goes_on.wait(60)
             logger.bind(channel="api", worker=writer).log("ERROR" if n % 10 == 0 else "INFO", "request", n=n)
 
 

@@ -114,12 +114,12 @@ def go_on(process: subprocess.Popen[str]) -> None:
     process.stdin.flush()
 
 
-def wait_for(condition: Callable[[], Any], process: subprocess.Popen[str], *, every_s: float = 0.002) -> None:
+def wait_for(condition: Callable[[], Any], process: subprocess.Popen[str]) -> None:
     deadline = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < deadline
         assert process.poll() is None, process.communicate(timeout=10)
-        time.sleep(every_s)
+        time.sleep(0.002)
 
 
 def has_returned(work: Work, writer: int, calls: int) -> bool:
@@ -252,12 +252,28 @@ def test_a_killed_writer_costs_nothing_that_a_call_had_returned_from(work: Work,
     assert min(rotated_sizes(work.logs)) >= 25_000
 
 
+COMPRESSING = """
+import gzip, sys, threading
+import sinks
+write = gzip.GzipFile.write
+
+def write_once(self, data):
+    write(self, data)
+    print("ready", flush=True)
+    threading.Event().wait()
+
+gzip.GzipFile.write = write_once
+with sinks.configure(sys.argv[1], console=None):
+    threading.Event().wait()
+"""
+
+
 def test_a_compression_that_was_killed_is_finished_by_the_next_start(work: Work) -> None:
     rotated = work.logs / "predictions.2026-01-01_00-00-00_000000.log"
     unfinished, packed = work.logs / f".{rotated.name}.gz.tmp", work.logs / f"{rotated.name}.gz"
-    write_lines(rotated, work.folder, 0, 60_000)
-    victim = work.start(WRITER, "{}", "{}")
-    wait_for(unfinished.exists, victim, every_s=0)
+    write_lines(rotated, work.folder, 0, 5_000)  # more than is compressed at a time
+    victim = work.start(COMPRESSING)
+    expect(victim, "ready")
     victim.kill()
     work.finish()
     assert [path.exists() for path in (rotated, unfinished, packed)] == [True, True, False]
