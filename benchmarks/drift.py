@@ -196,7 +196,7 @@ def set_up(tools: dict[str, Tool], reference: Columns, batch: Columns) -> dict[s
             ready = Ready(tool(reference, len(batch["f0"])), time.perf_counter() - begin)
             ready.check(batch)
         except Exception as error:
-            hint = " (pip install -r requirements-bench.txt)" if isinstance(error, ImportError) else ""
+            hint = " (pip install -r benchmarks/requirements-drift.txt)" if isinstance(error, ImportError) else ""
             print(f"without {name}: {one_line(error)}{hint}\n")
         else:
             found[name] = ready

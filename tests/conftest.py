@@ -1,27 +1,68 @@
+import os
+import time
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# As many test processes as cores: threads of BLAS would only be in each other's way, and cost each program its start.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 pytest_plugins = ["sevenfold.capture", "pytester"]
 
+FLAGS = {
+    "slow": "run the tests of large sizes, too",
+    "whole": "run the tests that need servers, frames, notebooks or packaging, too (requirements-whole.txt)",
+}
+# Drawing examples may take its time on a machine that is busy.
+settings.register_profile("any", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# The same examples in each run: what was green stays so. New ones are for who has the time.
+settings.register_profile("quick", settings.get_profile("any"), max_examples=40, derandomize=True)
+settings.register_profile("slow", settings.get_profile("any"), max_examples=1000)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--slow", action="store_true", help="run the tests of large sizes, too")
+    for name, text in FLAGS.items():
+        parser.addoption(f"--{name}", action="store_true", help=text)
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not config.getoption("--slow"):
-        for item in items:
-            if "slow" in item.keywords:
-                item.add_marker(pytest.mark.skip(reason="large: needs --slow"))
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("slow" if config.getoption("--slow") else "quick")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what wasn't asked for, and with a reason what lacks a package that its marker names."""
+    for name in FLAGS:
+        for mark in item.iter_markers(name):
+            if not item.config.getoption(f"--{name}"):
+                pytest.skip(f"needs --{name}")
+            for package in mark.args:
+                pytest.importorskip(package, reason=f"needs {package}: pip install -r requirements-whole.txt")
+
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = time.monotonic()
+
+    def __call__(self) -> float:
+        return self.now
 
 
 @pytest.fixture
-def own_logger(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let a test configure real sinks, and give the logger back as it was found."""
-    from sevenfold import handle  # noqa: PLC0415 - pytest must be the first to import its plugin
-    from sevenfold.loguru_internals import borrowed_logger  # noqa: PLC0415
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Let a test move the clock that says how long ago something was, instead of waiting."""
+    clock = Clock()
+    monkeypatch.setattr(time, "monotonic", clock)
+    monkeypatch.setattr("sevenfold.audit.chain.monotonic", clock)
+    return clock
 
-    monkeypatch.setattr(handle, "_active", None)
-    with borrowed_logger():
+
+@pytest.fixture
+def own_logger() -> Iterator[None]:
+    """Let a test configure real sinks, and give the logger back as it was found."""
+    from tests.support.loggers import own_logger  # noqa: PLC0415 - pytest must be the first to import its plugin
+
+    with own_logger():
         yield

@@ -1,5 +1,6 @@
 """Each way into the log files that isn't loguru's own: in programs of their own, with real files."""
 
+import importlib
 import json
 import logging
 import logging.config
@@ -216,7 +217,11 @@ CONFIGURED = "logging.config.dictConfig(UVICORN)\n"
 
 @pytest.mark.parametrize(
     ("install", "program"),
-    [(CONFIGURED + INSTALL, SERVED), (INSTALL, CONFIGURED + SERVED), (INSTALL, SERVED)],
+    [
+        (CONFIGURED + INSTALL, SERVED),
+        (INSTALL, CONFIGURED + SERVED),
+        pytest.param(INSTALL, SERVED, marks=pytest.mark.slow),
+    ],
     ids=["configured before", "configured after", "not configured"],
 )
 def test_what_uvicorn_logs_arrives_once_whenever_it_configures_its_loggers(
@@ -349,7 +354,7 @@ asyncio.run(main())
     ("program", "code", "shown"),
     [
         ("raise KeyboardInterrupt", -2, "Traceback (most recent call last):"),
-        ("sys.exit(3)", 3, ""),
+        pytest.param("sys.exit(3)", 3, "", marks=pytest.mark.slow),
         ("with interception: sys.exit(3)", 3, ""),
         ("t = threading.Thread(target=sys.exit); t.start(); t.join()", 0, ""),
     ],
@@ -718,7 +723,8 @@ def test_what_a_message_logs_while_it_is_made_is_logged_too(seen: list[Any], lib
     assert [record["message"] for record in seen] == ["fetched", "lazy"]
 
 
+@pytest.mark.whole("uvicorn")
 def test_uvicorns_own_configuration_is_what_these_tests_emulate() -> None:
-    config = pytest.importorskip("uvicorn.config").LOGGING_CONFIG
+    config = importlib.import_module("uvicorn.config").LOGGING_CONFIG
     for part in ("version", "disable_existing_loggers", "handlers", "loggers"):
         assert config[part] == UVICORN[part]

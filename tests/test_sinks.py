@@ -11,7 +11,6 @@ import re
 import subprocess
 import sys
 import threading
-import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -31,7 +30,9 @@ from sevenfold.reading.folder import read
 from sevenfold.redaction.redactor import Redactor
 from sevenfold.rendering.renderer import Renderer
 from sinks import CHANNELS, Channel, configure
+from tests.conftest import Clock
 from tests.support.log_files import read_events, read_json
+from tests.support.loggers import in_a_thread
 
 pytestmark = pytest.mark.usefixtures("own_logger")
 
@@ -75,10 +76,14 @@ def test_the_truth_table_of_channel_level_and_exception(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], console: str | None
 ) -> None:
     cases = list(itertools.product([*SEVEN, None, *UNKNOWN], LEVELS, EXCEPTIONS))
-    with configure(tmp_path, console=console):
+
+    def log_all() -> None:
         for number, (channel, level, exception) in enumerate(cases):
             extra = {} if channel is None else {"channel": channel}
             log_with(exception, level, f"case{number:04d}", **extra)
+
+    with configure(tmp_path, console=console):
+        in_a_thread(log_all)
     shown = capsys.readouterr().err.splitlines()
     texts = {file: (tmp_path / file).read_text(encoding="utf-8") for file in FILES.values()}
     for number, (channel, level, exception) in enumerate(cases):
@@ -165,7 +170,9 @@ def test_a_second_call_replaces_the_first_and_leaves_the_handlers_of_others(tmp_
     assert others == ["epoch\n", "epoch\n", "after\n"]
 
 
-def test_the_folder_stays_the_same_wherever_the_program_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_folder_stays_the_same_wherever_the_program_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
     for name in ("here", "there"):
         (tmp_path / name).mkdir()
     monkeypatch.chdir(tmp_path / "here")
@@ -174,7 +181,7 @@ def test_the_folder_stays_the_same_wherever_the_program_goes(tmp_path: Path, mon
             logger.bind(channel="api").info("x" * 200, n=number)
             logger.bind(channel="audit").info("done", n=number)
             monkeypatch.chdir(tmp_path / "there")
-            time.sleep(LOOK_S if number == 0 else 0)
+            clock.now += LOOK_S
     assert list((tmp_path / "there").iterdir()) == []
     assert verify(tmp_path / "here" / "logs" / "app_json.log").findings == ()
     assert [event.fields["n"] for event in read(tmp_path / "here" / "logs" / "api_requests.log")] == [0, 1, 2]

@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from loguru import logger
@@ -29,6 +28,7 @@ from sevenfold.files.locks import LOCKS
 from sevenfold.files.rotating import LOOK_S, MEASURE_S, RotatingFile
 from tests.support.audit_files import ENVIRONMENT, KEY, OTHER_KEY, Trail, event, make_trail, processes, run
 from tests.support.log_files import read_json
+from tests.support.writers import log_twenty_events
 
 NOTICED_S = 2 * MEASURE_S  # after which a log file that was deleted is missed
 unix = pytest.mark.skipif(not LOCKS, reason="needs several processes, or Unix itself")
@@ -77,7 +77,7 @@ WRITER = """
 import sys
 import sinks
 from loguru import logger
-with sinks.configure(sys.argv[1], console=None, rotation=50_000):
+with sinks.configure(sys.argv[1], console=None, rotation=25_000):
     print("ready", flush=True)
     sys.stdin.readline()
     for number in range(int(sys.argv[3])):
@@ -86,7 +86,7 @@ with sinks.configure(sys.argv[1], console=None, rotation=50_000):
 
 
 @unix
-@pytest.mark.parametrize("n_events", [500, pytest.param(5_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_events", [200, pytest.param(5_000, marks=pytest.mark.slow)])
 def test_four_processes_write_one_chain_through_rotations_and_gzip(tmp_path: Path, n_events: int) -> None:
     with processes() as start:
         writers = [start(WRITER, tmp_path, writer, n_events) for writer in range(4)]
@@ -96,12 +96,12 @@ def test_four_processes_write_one_chain_through_rotations_and_gzip(tmp_path: Pat
         assert [process.communicate("\n", timeout=100) for process in writers] == [("", "")] * 4
     verdict = verify(tmp_path / "app_json.log")
     assert (verdict.findings, verdict.n_events) == ((), 4 * n_events)
-    assert verdict.n_files >= 4 * n_events * 800 // 50_000
+    assert verdict.n_files >= 4 * n_events * 800 // 25_000
     assert list(tmp_path.glob("app_json.*.log.gz"))
 
 
 KILLED = """
-import os, random, signal, sys, time, traceback
+import contextlib, os, random, signal, sys, time, traceback
 from pathlib import Path
 from tests.support.audit_files import KEY, event
 from sevenfold.audit.chain import GRACE_S, Chain
@@ -111,39 +111,50 @@ work, kills = Path(sys.argv[1]), int(sys.argv[2])
 random.seed(7)
 
 def write(writer):
-    chain = Chain(RotatingFile(work / "logs" / "app_json.log", rotation=20_000, compression="gz"), KEY)
     returned = os.open(work / f"returned-{writer}", os.O_CREAT | os.O_WRONLY, 0o600)
+    chain = Chain(RotatingFile(work / "logs" / "app_json.log", rotation=20_000, compression="gz"), KEY)
     for number in range(1_000_000):
         chain.append(event(writer * 1_000_000 + number, "x" * random.randrange(300)).encode())
         os.pwrite(returned, b"%07d" % (number + 1), 0)
 
 def start(writer):
-    if pid := os.fork():
-        return pid
+    pids[writer] = os.fork()
+    if pids[writer]:
+        return
     try:
         write(writer)
     except BaseException:
         traceback.print_exc()
     os._exit(1)
 
-def kill(pid):
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
+def has_returned(writer, calls):
+    with contextlib.suppress(FileNotFoundError):
+        return int((work / f"returned-{writer}").read_bytes() or b"0") >= calls
+    return False
 
-pids = [start(writer) for writer in range(3)]
-for number in range(kills):
-    time.sleep(random.uniform(0.01, 0.05))
-    kill(pids[number % 3])
-    pids[number % 3] = start(number + 3)
-time.sleep(0.05)
-for pid in pids:
-    kill(pid)
+def kill(writer, calls):
+    while not has_returned(writer, calls):
+        assert os.waitpid(pids[writer], os.WNOHANG) == (0, 0)
+        time.sleep(0.0005)
+    time.sleep(random.uniform(0, 0.005))  # to hit it anywhere
+    os.kill(pids[writer], signal.SIGKILL)
+    os.waitpid(pids[writer], 0)
+
+pids = {}
+for writer in range(3):
+    start(writer)
+for writer in range(kills):
+    kill(writer, random.choice((0, 100)))
+    start(writer + 3)
+for writer in range(kills, kills + 3):
+    kill(writer, 100)
 """
 
 
 @unix
 def test_whoever_is_killed_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
-    assert run(KILLED, tmp_path, 30) == ""
+    kills = 24
+    assert run(KILLED, tmp_path, kills) == ""
     trail = Trail(tmp_path / "logs" / "app_json.log", KEY)
     verdict = trail.verify()
     assert {finding.what for finding in verdict.findings} <= {TORN}
@@ -151,7 +162,7 @@ def test_whoever_is_killed_loses_nothing_that_was_acknowledged(tmp_path: Path) -
     seen = numbers_in(trail)
     assert verdict.n_events == len(seen) == len(set(seen))
     returned = {int(path.name.split("-")[1]): int(path.read_bytes() or b"0") for path in tmp_path.glob("returned-*")}
-    assert len(returned) >= 30
+    assert len(returned) == kills + 3
     assert sum(returned.values()) > 1000
     missing = {writer * 1_000_000 + n for writer, count in returned.items() for n in range(count)} - set(seen)
     assert missing == set()
@@ -202,11 +213,6 @@ def test_threads_write_one_chain(tmp_path: Path) -> None:
     assert (verdict.findings, verdict.n_events) == ((), 400)
 
 
-def log_in_process(log: Any) -> None:
-    for _ in range(20):
-        log.bind(channel="audit").info("in a spawned process")
-
-
 @unix
 @pytest.mark.usefixtures("own_logger")
 def test_a_logger_that_is_an_argument_of_a_spawned_process_goes_on_with_the_chain(
@@ -214,9 +220,9 @@ def test_a_logger_that_is_an_argument_of_a_spawned_process_goes_on_with_the_chai
 ) -> None:
     logs = tmp_path / "logs"
     with sinks.configure(logs, console=None, audit_key=key_path):
-        process = multiprocessing.get_context("spawn").Process(target=log_in_process, args=(logger,))
+        process = multiprocessing.get_context("spawn").Process(target=log_twenty_events, args=(logger,))
         process.start()
-        log_in_process(logger)
+        log_twenty_events(logger)
         process.join()
     assert process.exitcode == 0
     verdict = verify(logs / "app_json.log", key=key_path.read_bytes())
@@ -378,14 +384,19 @@ from pathlib import Path
 from tests.support.audit_files import event
 from sevenfold.audit.chain import GRACE_S, Chain
 from sevenfold.files.rotating import RotatingFile
-chain = Chain(RotatingFile(Path(sys.argv[1]), rotation=50_000))
-until = time.monotonic() + 0.1
-while time.monotonic() < until:
-    chain.append(event(1).encode())
+path = Path(sys.argv[1])
+chain = Chain(RotatingFile(path, rotation=50_000))
+
+def write(count):
+    for _ in range(count):
+        chain.append(event(1).encode())
+        time.sleep(0.0005)
+
+write(100)
 print("ready", flush=True)
-until = time.monotonic() + 1.5
-while time.monotonic() < until:
-    chain.append(event(1).encode())
+while not (path.with_name("deleted").exists() and path.with_suffix(".head").exists()):
+    write(1)
+write(100)
 """
 LOST = "event {} was left out, since the head was lost: what was cut then can't be told"
 
@@ -578,6 +589,7 @@ def test_a_head_that_is_deleted_under_several_writers_leaves_nothing_but_its_tra
             assert process.stdout
             assert process.stdout.readline() == "ready\n"
         (tmp_path / "app_json.head").unlink()
+        (tmp_path / "deleted").touch()
         assert [process.communicate(timeout=60) for process in writers] == [("", "")] * 3
     (finding,) = verify(tmp_path / "app_json.log").findings
     assert f"head: {finding.detail}" == f"{finding.what}: {LOST.format(finding.first_event)}"

@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sevenfold.audit.examine import Trail as Pass
@@ -13,6 +13,7 @@ from sevenfold.audit.examine import _is_torn
 from sevenfold.audit.findings import TORN
 from sevenfold.audit.seals import HEAD_BYTES, Head, parse_head, read_seal
 from tests.support.audit_files import KEY, OTHER_KEY, Trail, copy_trail, event, seal_anew
+from tests.support.strategies import FEW
 
 Draw = Callable[[int], int]  # a number from 0 up to below
 INSERTED = [b"\n", b"text\n", b'{"text": "torn\n', event(3).encode(), b'{"te\n', b"\xff\xfe\n", b"[" * 99_999 + b"\n"]
@@ -86,7 +87,7 @@ def lines(tmp_path: Path) -> list[bytes]:
 
 
 @pytest.mark.parametrize("key", [None, KEY], ids=["without a key", "with a key"])
-@settings(max_examples=25, deadline=None)
+@FEW
 @given(st.lists(st.sampled_from(LINES * 2 + FILES + HEADS), min_size=1, max_size=4), st.data())
 def test_nothing_is_proved_that_isnt_so(key: bytes | None, kinds: list[str], data: st.DataObject) -> None:
     def below(n: int) -> int:

@@ -39,6 +39,7 @@ def flags_all(reference: drift.Columns, _: int) -> drift.Check:
     return lambda _: set(reference)
 
 
+@pytest.mark.whole("scipy")
 def test_the_benchmark_of_drift_prints_its_tables_and_every_bar() -> None:
     command = [sys.executable, "-m", "benchmarks.drift", "--quick", "--peers", "SciPy ks_2samp"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
@@ -56,7 +57,7 @@ def test_a_peer_that_is_absent_is_left_out_with_the_reason(
 ) -> None:
     monkeypatch.setattr(drift, "PEERS", {"gone": broken, "there": flags_all})
     assert drift.installed(["gone", "there"]) == {"there": flags_all}
-    hint = "(pip install -r requirements-bench.txt)"
+    hint = "(pip install -r benchmarks/requirements-drift.txt)"
     assert capsys.readouterr().out == f"without gone: ImportError: no module named broken {hint}\n\n"
 
 

@@ -4,6 +4,8 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+import pytest
+
 from benchmarks.files import tally
 
 ROOT = Path(__file__).parents[2]
@@ -18,6 +20,7 @@ def cells(row: str) -> list[str]:
     return [cell.strip() for cell in row.split("|")[1:-1]]
 
 
+@pytest.mark.whole
 def test_the_benchmark_of_files_prints_its_tables_and_loses_no_line_of_ours() -> None:
     command = [sys.executable, "-m", "benchmarks.files", *SMALL]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)

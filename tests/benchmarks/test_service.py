@@ -13,6 +13,7 @@ def cells(row: str) -> list[str]:
     return [cell.strip() for cell in row.split("|")[1:-1]]
 
 
+@pytest.mark.whole("uvicorn")
 @pytest.mark.parametrize(
     ("options", "names"),
     [

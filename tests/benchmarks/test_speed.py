@@ -18,12 +18,14 @@ def rows(output: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.split("|")[1:-1]] for line in output.splitlines() if line.startswith("|")]
 
 
+@pytest.mark.whole
 def test_the_benchmark_of_calls_prints_its_tables_and_loses_no_line() -> None:
     found = rows(run("benchmarks.speed", "--quick", "--events", "60", "--rounds", "1", "--only", "one-thread"))
     ours = [row for row in found if row[0] == "Sevenfold"]
     assert [(row[2], row[3], row[4]) for row in ours] == [("1.00", "0", "yes")] * 2
 
 
+@pytest.mark.whole
 def test_the_benchmark_of_whole_tables_reads_back_what_it_logged() -> None:
     output = run("benchmarks.bulk", "--quick")
     assert "every line read back equals the arrays" in output
@@ -31,6 +33,7 @@ def test_the_benchmark_of_whole_tables_reads_back_what_it_logged() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.whole("uvicorn")
 def test_one_command_prints_all_tables() -> None:
     output = run("benchmarks", "--quick")
     assert [line for line in output.splitlines() if line.startswith("## ")] == [

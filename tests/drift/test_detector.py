@@ -1,9 +1,9 @@
 from collections.abc import Callable
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from sevenfold.channel_log import ChannelLog
 from sevenfold.drift.detector import DriftDetector, FeatureDrift, log_report
@@ -13,8 +13,8 @@ Columns = dict[str, np.ndarray]
 Rng = np.random.Generator
 
 N_FEATURES = 10
-N_BATCHES = 400
 N_REFERENCES = 10
+few_and_many = pytest.mark.parametrize("n_batches", [100, pytest.param(400, marks=pytest.mark.slow)])
 
 
 def gaussians(rng: Rng, n_rows: int) -> Columns:
@@ -30,48 +30,57 @@ def levels(rng: Rng, n_rows: int, n_levels: int = 20) -> np.ndarray:
 
 
 def share_of_batches(
-    rng: Rng, table: Callable[[Rng, int], Columns], n_rows: int, change: Callable[[Columns], None], feature: str | None
+    rng: Rng,
+    table: Callable[[Rng, int], Columns],
+    n_rows: int,
+    change: Callable[[Columns], None],
+    feature: str | None,
+    n_batches: int,
 ) -> float:
-    """Return how many batches alarm, of 400 against ten references of 10,000 rows: for any feature, or for one."""
+    """Return the share of batches that alarm, against ten references of 10,000 rows: for any feature, or for one."""
     alarms = 0
     for _ in range(N_REFERENCES):
         detector = DriftDetector(table(rng, 10_000))
-        for _ in range(N_BATCHES // N_REFERENCES):
+        for _ in range(n_batches // N_REFERENCES):
             batch = table(rng, n_rows)
             change(batch)
             report = detector.check(batch, batch_id="b")
             alarms += feature in report.drifted_features if feature else report.drift_detected
-    return alarms / N_BATCHES
+    return alarms / n_batches
 
 
 def nothing(_: Columns) -> None:
     pass
 
 
-@pytest.mark.parametrize("n_rows", [50, 100, 500, 5000])
-def test_at_most_six_in_a_hundred_batches_without_drift_alarm(n_rows: int) -> None:
-    assert share_of_batches(np.random.default_rng(n_rows), gaussians, n_rows, nothing, None) <= 0.06
+@few_and_many
+@pytest.mark.parametrize("n_rows", [50, 500, *(pytest.param(n, marks=pytest.mark.slow) for n in (100, 5000))])
+def test_at_most_six_in_a_hundred_batches_without_drift_alarm(n_rows: int, n_batches: int) -> None:
+    assert share_of_batches(np.random.default_rng(n_rows), gaussians, n_rows, nothing, None, n_batches) <= 0.06
 
 
-def test_at_most_six_in_a_hundred_batches_of_categories_without_drift_alarm() -> None:
+@few_and_many
+def test_at_most_six_in_a_hundred_batches_of_categories_without_drift_alarm(n_batches: int) -> None:
     def table(rng: Rng, n_rows: int) -> Columns:
         return {"twenty": levels(rng, n_rows), "hundreds": levels(rng, n_rows, 300)}
 
-    assert share_of_batches(np.random.default_rng(6), table, 500, nothing, None) <= 0.06
+    assert share_of_batches(np.random.default_rng(6), table, 500, nothing, None, n_batches) <= 0.06
 
 
-def test_a_quarter_of_a_standard_deviation_is_found_in_500_rows() -> None:
+@few_and_many
+def test_a_quarter_of_a_standard_deviation_is_found_in_500_rows(n_batches: int) -> None:
     def shift(batch: Columns) -> None:
         batch["d"] += 0.25
 
-    assert share_of_batches(np.random.default_rng(7), gaussians, 500, shift, "d") >= 0.95
+    assert share_of_batches(np.random.default_rng(7), gaussians, 500, shift, "d", n_batches) >= 0.95
 
 
-def test_half_as_much_variance_again_is_found_in_500_rows() -> None:
+@few_and_many
+def test_half_as_much_variance_again_is_found_in_500_rows(n_batches: int) -> None:
     def widen(batch: Columns) -> None:
         batch["d"] *= np.sqrt(1.5)
 
-    assert share_of_batches(np.random.default_rng(8), gaussians, 500, widen, "d") >= 0.90
+    assert share_of_batches(np.random.default_rng(8), gaussians, 500, widen, "d", n_batches) >= 0.90
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +169,10 @@ def test_the_method_is_the_test_that_found_most(detector: DriftDetector, batch: 
     assert found["a"].statistic == pytest.approx(0.07, abs=0.04)  # Phi(0.25 / sqrt 2) - 1/2
 
 
-def test_a_p_value_is_multiplied_by_the_number_of_tests_and_then_adjusted_for_the_number_of_features() -> None:
+@pytest.mark.whole("scipy")
+def test_a_p_value_is_multiplied_by_the_number_of_tests_and_then_adjusted_for_the_number_of_features(
+    stats: Any,
+) -> None:
     rng = np.random.default_rng(19)
     reference = {"x": rng.standard_normal(1000), "y": np.repeat(words(["a", "b"]), [500, 500])}
     batch = {"x": rng.standard_normal(100) + 0.3, "y": np.repeat(words(["a", "b"]), [60, 40])}

@@ -1,6 +1,7 @@
+from typing import Any
+
 import numpy as np
 import pytest
-from scipy import stats
 
 from sevenfold.drift.profiles import Comparison, compare, profile, read_columns
 
@@ -78,7 +79,8 @@ def test_a_batch_of_nothing_but_new_levels_is_told_apart(n_rows: int) -> None:
     assert min(finding.p_value for finding in found.findings) < 1e-20
 
 
-def test_the_tests_of_numbers_are_those_of_scipy() -> None:
+@pytest.mark.whole("scipy")
+def test_the_tests_of_numbers_are_those_of_scipy(stats: Any) -> None:
     reference, batch = np.arange(1000.0), np.append(np.arange(0.0, 750.0, 25.0), np.full(10, 990.0))
     # A cell needs 130 rows of both tables, for one of 40 rows to expect 5; the last takes what is left of the tail.
     cells = [[200, 150, 150, 150, 150, 200], [8, 6, 6, 6, 4, 10]]
@@ -90,7 +92,8 @@ def test_the_tests_of_numbers_are_those_of_scipy() -> None:
     assert findings["chi_squared"][1:] == pytest.approx((chi2.statistic, chi2.pvalue))
 
 
-def test_the_tests_of_levels_are_those_of_scipy() -> None:
+@pytest.mark.whole("scipy")
+def test_the_tests_of_levels_are_those_of_scipy(stats: Any) -> None:
     reference = np.repeat(text("a", "b", "c", None), [600, 300, 5, 95])
     batch = np.repeat(text("b", "a", "new", None), [40, 45, 5, 10])
     chi2 = stats.chi2_contingency([[600, 300], [45, 40]], correction=False)

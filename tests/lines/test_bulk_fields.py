@@ -4,16 +4,17 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sevenfold.lines.bulk_fields import decode
 from sevenfold.lines.grammar import LineError, key_text, value_text
 from sevenfold.lines.parsing import Event, _parse_by_character, parse, parse_all
 from sevenfold.lines.values import plain
-from tests.lines.test_parsing import ALARMING, HEAD, KEYS, SCALARS, TIME_TEXT, VALUES
+from tests.support.strategies import ALARMING, KEYS, SCALARS, VALUES
 
-FEW = settings(max_examples=20, deadline=None)
+TIME_TEXT = "2026-11-23T08:36:11.096123Z"
+HEAD = f"{TIME_TEXT} | INFO     | - | m"
 FIELDS = st.dictionaries(KEYS, VALUES | SCALARS, max_size=4)
 BARE = st.dictionaries(st.from_regex(r"[A-Za-z_][\w./:@+-]{0,5}", fullmatch=True).filter(str.isascii), SCALARS)
 
@@ -115,7 +116,6 @@ def test_other_fields_are_refused(text: str) -> None:
 
 
 @given(st.lists(FIELDS | BARE, max_size=5))
-@FEW
 def test_fields_are_those_that_the_slow_way_reads(lines: list[dict[str, Any]]) -> None:
     texts = [written(fields) for fields in lines]
     decoded = quickly(texts)
@@ -123,7 +123,6 @@ def test_fields_are_those_that_the_slow_way_reads(lines: list[dict[str, Any]]) -
 
 
 @given(st.lists(BARE, min_size=1, max_size=5))
-@FEW
 def test_ordinary_fields_are_never_refused(lines: list[dict[str, Any]]) -> None:
     texts = [text for text in map(written, lines) if not re.search("[0-9]{19}", text)]
     assert repr(quickly(texts)) == repr([slowly(text) for text in texts])
@@ -135,7 +134,6 @@ def test_ordinary_fields_are_never_refused(lines: list[dict[str, Any]]) -> None:
     st.integers(0, 3),
     st.text(st.sampled_from('"=,:{}[] \\a1\t.-n\n'), max_size=4) | st.sampled_from(ALARMING),
 )
-@settings(FEW, max_examples=30)
 def test_changed_text_is_read_as_the_slow_way_does_or_refused(text: str, at: int, cut: int, inserted: str) -> None:
     changed = (text[:at] + inserted + text[at + cut :]).split("\n")
     decoded = quickly(changed)

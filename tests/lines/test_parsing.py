@@ -7,7 +7,7 @@ from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from loguru import logger
 
@@ -16,8 +16,8 @@ from sevenfold.lines.parsing import Event, parse
 from sevenfold.lines.record import render
 from sevenfold.lines.values import plain, to_json
 from sevenfold.loguru_internals import borrowed_logger, handler_ids
+from tests.support.strategies import ALARMING, KEYS, TEXT, VALUES, WORDS, Surly
 
-EXAMPLES = settings(max_examples=100, deadline=None)
 TIME = datetime(2026, 11, 23, 8, 36, 11, 96123, tzinfo=UTC)
 TIME_TEXT = "2026-11-23T08:36:11.096123Z"
 
@@ -68,11 +68,6 @@ class MuteError(Exception):
         raise RuntimeError
 
     __repr__ = __str__
-
-
-class Surly:
-    def __repr__(self) -> NoReturn:
-        raise RuntimeError
 
 
 PREDICTION = {"decision": "approve", "confidence": 0.934, "features": {"income": 0.12, "age": -1.3}}
@@ -255,7 +250,6 @@ def test_a_forged_event_in_a_traceback_stays_inside(logged: Logged) -> None:
 
 
 @given(st.text(st.characters()))
-@EXAMPLES
 def test_each_line_of_an_indented_text_is_indented(text: str) -> None:
     written = indent(text)
     lines = written.split("\n")
@@ -303,52 +297,7 @@ def test_escapes_are_these() -> None:
     )
 
 
-ALARMING = [
-    "|",
-    " | ",
-    "=",
-    '"',
-    "\\",
-    "\\u007c",
-    "\n",
-    "\r\n",
-    "\x1b[0m",
-    "\x85",
-    "\u2028",
-    "\ud800",
-    "\\ud800",
-    "-",
-    " ",
-]
-TEXT = st.text(st.characters(), max_size=10) | st.lists(st.sampled_from(ALARMING) | st.characters(), max_size=8).map(
-    "".join
-)
-WORDS = st.sampled_from(
-    ["true", "false", "null", "NaN", "Infinity", "-Infinity", "-", "", "approve", "a=b", "1", "channel#2"]
-)
-KEYS = (TEXT | WORDS | st.from_regex(r"[A-Za-z_][\w]{0,5}", fullmatch=True)).filter(lambda key: key != "channel")
-SCALARS = (
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.integers(-(2**2100), 2**2100)
-    | st.floats()
-    | st.floats(width=32).map(np.float32)
-    | TEXT
-    | WORDS
-    | st.binary(max_size=5)
-    | st.builds(Surly)
-    | st.lists(st.floats(width=32), max_size=3).map(lambda items: np.array(items, np.float32))
-)
-VALUES = st.recursive(
-    SCALARS,
-    lambda items: st.lists(items, max_size=3) | st.dictionaries(KEYS | st.integers(), items, max_size=3),
-    max_leaves=6,
-)
-
-
 @given(TEXT)
-@EXAMPLES
 def test_escaped_text_comes_back_from_one_safe_line(text: str) -> None:
     written = escape(text)
     assert_is_safe_line(written)
@@ -357,7 +306,6 @@ def test_escaped_text_comes_back_from_one_safe_line(text: str) -> None:
 
 
 @given(message=TEXT | WORDS, channel=st.none() | TEXT | WORDS, fields=st.dictionaries(KEYS, VALUES, max_size=4))
-@EXAMPLES
 def test_a_line_gives_back_whatever_was_logged(
     logged: Logged, message: str, channel: str | None, fields: dict[str, Any]
 ) -> None:
@@ -372,7 +320,6 @@ def test_a_line_gives_back_whatever_was_logged(
 
 
 @given(st.text(st.characters(), min_size=1, max_size=12).filter(lambda name: not name.endswith(" ")))
-@EXAMPLES
 def test_a_level_of_any_name_comes_back(logged: Logged, name: str) -> None:
     record = logged(lambda log: log.info("x"))
     record["level"].name = name
@@ -440,7 +387,6 @@ def parsed(line: str) -> Event | None:
 
 
 @given(st.text(st.characters()) | st.lists(st.sampled_from([*ALARMING, TIME_TEXT, HEAD, "a=1"])).map("".join))
-@EXAMPLES
 def test_arbitrary_text_is_parsed_or_raises_a_line_error(text: str) -> None:
     for line in (
         text,
@@ -453,7 +399,6 @@ def test_arbitrary_text_is_parsed_or_raises_a_line_error(text: str) -> None:
 
 
 @given(message=TEXT, fields=st.dictionaries(KEYS, VALUES, max_size=3), data=st.data())
-@settings(EXAMPLES, max_examples=50)
 def test_a_line_torn_or_changed_is_parsed_or_raises_a_line_error(
     logged: Logged, message: str, fields: dict[str, Any], data: st.DataObject
 ) -> None:

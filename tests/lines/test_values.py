@@ -18,12 +18,10 @@ from uuid import UUID
 import hypothesis.extra.numpy as hnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sevenfold.lines.values import MAX_DEPTH, MAX_INTEGER, clean, escape_json, plain, to_json
-
-EXAMPLES = settings(max_examples=60, deadline=None)
 
 
 def strict_json(text: str) -> Any:
@@ -578,7 +576,6 @@ VALUES = st.recursive(HASHABLE | ARRAYS | AWKWARD, containers, max_leaves=12)
 
 
 @given(VALUES)
-@EXAMPLES
 def test_any_value_becomes_plain_and_is_plain_then(value: Any) -> None:
     result = plain(value)
     assert_is_plain(result)
@@ -586,7 +583,6 @@ def test_any_value_becomes_plain_and_is_plain_then(value: Any) -> None:
 
 
 @given(VALUES)
-@EXAMPLES
 def test_json_gives_back_exactly_the_plain_value_from_one_safe_line(value: Any) -> None:
     result = plain(value)
     text = to_json(result)
@@ -602,7 +598,6 @@ def back(items: Any, dtype: Any) -> Iterator[bytes]:
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 @given(data=st.data())
-@EXAMPLES
 def test_floats_come_back_bit_for_bit(dtype: Any, data: st.DataObject) -> None:
     array = data.draw(hnp.arrays(dtype, hnp.array_shapes(max_dims=1, max_side=30)))
     canonical = np.where(np.isnan(array), np.array(np.nan, dtype), array)
@@ -626,13 +621,11 @@ def test_all_kinds_of_bits_come_back(dtype: Any) -> None:
 @given(
     hnp.arrays(st.sampled_from([np.float16, np.float32, np.float64, np.int64, np.bool_]), hnp.array_shapes(max_dims=1))
 )
-@EXAMPLES
 def test_an_array_is_written_as_its_items_are(array: Any) -> None:
     assert exactly(plain(array)) == exactly([plain(item) for item in array])
 
 
 @given(hnp.arrays(np.float32, hnp.array_shapes(max_dims=3, max_side=4)), st.randoms())
-@EXAMPLES
 def test_the_layout_of_an_array_doesnt_matter(array: Any, random: Any) -> None:
     axes = list(range(array.ndim))
     random.shuffle(axes)
@@ -641,7 +634,6 @@ def test_the_layout_of_an_array_doesnt_matter(array: Any, random: Any) -> None:
 
 
 @given(st.text(st.characters(), max_size=40))
-@EXAMPLES
 def test_any_text_comes_back_as_clean_text(text: str) -> None:
     written = to_json(text)
     assert_is_safe_line(written)

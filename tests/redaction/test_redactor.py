@@ -6,11 +6,12 @@ import re
 import secrets
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from loguru import logger
 
@@ -20,6 +21,7 @@ from sevenfold.redaction.redactor import SECRETS, Redactor
 from sevenfold.redaction.tracebacks import REDACTED
 from sinks import CHANNELS, configure
 from tests.support.log_files import read_events, read_json
+from tests.support.loggers import in_a_thread
 
 REDACTOR = Redactor()
 
@@ -91,8 +93,8 @@ def plant_everywhere(canary: str) -> None:
 
 @pytest.mark.usefixtures("own_logger")
 def test_a_canary_is_found_nowhere(tmp_path: Path, capsys: pytest.CaptureFixture[str], canary: str) -> None:
-    with configure(tmp_path, rotation="100 kB"):
-        plant_everywhere(canary)
+    with configure(tmp_path, rotation="50 kB"):
+        in_a_thread(partial(plant_everywhere, canary))
         logger.bind(channel=f"password={canary}").info("an unknown channel")
     texts = everything(tmp_path) + capsys.readouterr().err
     lines = [line for line in texts.splitlines() if canary[:8] in line]
@@ -104,7 +106,7 @@ def test_a_canary_is_found_nowhere(tmp_path: Path, capsys: pytest.CaptureFixture
 @pytest.mark.usefixtures("own_logger")
 def test_without_rules_the_canary_is_everywhere(tmp_path: Path, canary: str) -> None:
     with configure(tmp_path, redact=(), console=None):
-        plant_everywhere(canary)
+        in_a_thread(partial(plant_everywhere, canary))
     assert REDACTED not in everything(tmp_path)
     for row in CHANNELS:
         assert (tmp_path / row.file).read_text().count(canary) >= 10
@@ -231,7 +233,6 @@ def test_an_ordinary_text_is_left_alone(text: str) -> None:
     assert REDACTOR.text(text) == text
 
 
-@settings(max_examples=80, deadline=None)
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(), st.lists))
 def test_redaction_raises_for_nothing_and_is_done_once(value: Any) -> None:
     once = REDACTOR.value({"a": value, "password": value})

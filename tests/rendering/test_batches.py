@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from loguru import logger
@@ -17,138 +17,12 @@ import sinks
 from sevenfold.channel_log import ChannelLog
 from sevenfold.files.names import Names
 from sevenfold.lines.parsing import parse
-from sevenfold.lines.record import render
 from sevenfold.lines.values import plain
 from sevenfold.reading.folder import read
-from sevenfold.redaction.redactor import Redactor
-from sevenfold.rendering.batches import CHUNK_ROWS, Rows, rows_of
-from sevenfold.rendering.renderer import Renderer
+from sevenfold.rendering.batches import CHUNK_ROWS, rows_of
+from tests.support.batches import RENDERER, one_by_one, with_, written
 from tests.support.log_files import read_events, read_json
-
-RENDERER = Renderer(Redactor())
-NAN, INF = float("nan"), float("inf")
-
-
-def record_of(**extra: Any) -> dict[str, Any]:
-    found: list[Any] = []
-    handler = logger.add(lambda message: found.append(message.record), format="", level=0, catch=False)
-    try:
-        logger.bind(channel="predictions", **extra).info("prediction")
-    finally:
-        logger.remove(handler)
-    record: dict[str, Any] = found[0]
-    return record
-
-
-RECORD = record_of()
-
-
-def with_(**extra: Any) -> dict[str, Any]:
-    return {**RECORD, "extra": {"channel": "predictions", **extra}}
-
-
-def rows(record: dict[str, Any]) -> Rows:
-    found = rows_of(RENDERER, record)
-    assert found is not None
-    return found
-
-
-def written(record: dict[str, Any]) -> str:
-    texts = list(rows(record).texts())
-    assert all(text.count("\n") == n_lines for text, n_lines in texts)
-    return "".join(text for text, _ in texts)
-
-
-def item(column: Any, i: int) -> Any:
-    return {key: item(inner, i) for key, inner in column.items()} if isinstance(column, dict) else column[i]
-
-
-def one_by_one(bound: dict[str, Any], columns: dict[str, Any], n_rows: int) -> str:
-    """Render what a call for each row would log, the exact way."""
-    records = [with_(**{**bound, **item(columns, i)}) for i in range(n_rows)]
-    return "".join(render(record, RENDERER.redactor.contents_of(record)) + "\n" for record in records)
-
-
-def goes_the_quick_way(record: dict[str, Any]) -> bool:
-    found = rows(record)
-    return found._quick_text(slice(0, found._n_rows), found._between()) is not None
-
-
-QUICK = [
-    np.array([0.1, -0.0, 5e-324]),
-    np.array([1.5, NAN, 2.5]),
-    np.array([INF, NAN, -INF]),
-    np.arange(3),
-    np.array([2**63, 0, 1], dtype=np.uint64),
-    np.array([1, -2, 3], dtype=np.int8),
-    np.array([True, False, True]),
-    np.array([0.1, 1e16, NAN], dtype=np.float32),
-    np.array([1e15, 16777216, 3e-5], dtype=np.float32),
-    np.array([0.1, 6e4, 1e-7], dtype=np.float16),
-    np.array([0.1, 1e300, -1], dtype=">f8"),
-    np.arange(9.0)[::3],
-    np.array(["approve", "deny", "true"]),
-    np.array(["a", None, 0.5], dtype=object),
-    np.arange(6.0).reshape(3, 2) / 7,
-    np.arange(6.0).reshape(2, 3).T,
-    np.array([[NAN, 1.0], [2.0, NAN], [0.0, 3.0]]),
-    np.array([[INF, 1.0], [2.0, NAN], [0.0, -INF]]),
-    np.array([[0.1, 0.2], [0.3, 1e15], [0.5, NAN]], dtype=np.float32),
-    np.zeros((3, 0)),
-    np.array([[True], [False], [True]]),
-    [0.1, 1, -0.0],
-    [0.1, None, 3],
-    [None, NAN, 1.0],
-    [NAN, INF, 2.0],
-    [True, False, None],
-    [2**70, 10**400, 1],
-    ["approve", "deny", "approve"],
-    ["one", "two words", "a|b"],
-    ["", "\u2028", "\ud800"],
-    ["true", "NaN", "null"],
-    ["é", "\x1b[31m", 'a"b'],
-    ["Bearer abc.DEF-123456", "x", "password=hunter22"],
-    ["a", None, "b"],
-    ["1", 1, None],
-    [[1.5, 2], [], [-3]],
-    [[0.1], [0.2], [0.3]],
-]
-EXACT = [
-    np.fromiter([[1], [2], [3]], dtype=object),
-    [0.5, [1], [2]],
-    [[1], 0.5, 0.25],
-    [[1, None], [2, 3], [4, 5]],
-    [[NAN], [1.0], [2.0]],
-    [["a"], ["b"], ["c"]],
-    [[[1]], [[2]], [[3]]],
-    [[2**70], [1], [2]],
-    [[1], 2, "x"],
-    [{"a": 1}, {"b": [2]}, {}],
-    [{"password": "x1"}, 1, 2],
-    [(1, 2), {3}, b"\xff"],
-    [np.float64(0.1), np.int64(2), np.datetime64("2026-01-01")],
-    np.ma.array([1.0, 2.0, 3.0], mask=[False, True, False]),
-    np.arange(12.0).reshape(3, 2, 2),
-    np.array([1, 2, 3], dtype=np.complex128),
-    np.array(["2026-01-01", "2026-01-02", "NaT"], dtype="datetime64[D]"),
-    np.array([(1, 2.0)] * 3, dtype=[("a", int), ("password", float)]),
-    np.array([[1.5], [2.5], [3.5]], dtype=object),
-    np.array([["a"], ["b"], ["c"]]),
-    np.array([1, 2, 3], dtype=np.longdouble) / 3,
-]
-
-
-@pytest.mark.parametrize("column", QUICK + EXACT, ids=lambda column: ascii(column)[:40].replace("\n", ""))
-def test_each_kind_of_column_is_written_as_row_by_row(column: Any) -> None:
-    columns = {"value": column, "features": {"inner": column, "é": column}, "n": [1, 2, 3]}
-    record = with_(run_id="run-1", batch=columns)
-    assert written(record) == one_by_one({"run_id": "run-1"}, columns, 3)
-
-
-@pytest.mark.parametrize("column", QUICK, ids=lambda column: ascii(column)[:40].replace("\n", ""))
-def test_ordinary_columns_go_the_quick_way(column: Any) -> None:
-    assert goes_the_quick_way(with_(batch={"value": column, "features": {"inner": column}}))
-
+from tests.support.writers import log_batches
 
 NAMES = st.sampled_from(["a", "decision", "two words", "é", "true", "password", "|", "x" * 90, "mark_", "[redacted]"])
 ITEMS = st.sampled_from([st.floats(), st.integers(), st.booleans(), st.text(max_size=6), st.none() | st.floats()])
@@ -167,7 +41,6 @@ def columns(n_rows: int) -> st.SearchStrategy[Any]:
 BOUND = st.dictionaries(NAMES, st.text(max_size=3) | st.floats(allow_nan=False), max_size=2)
 
 
-@settings(max_examples=150, deadline=None)
 @given(SIZES.flatmap(lambda n: st.tuples(columns(n), st.just(n))), BOUND)
 def test_any_batch_is_written_as_row_by_row(drawn: tuple[dict[str, Any], int], bound: dict[str, Any]) -> None:
     batch, n_rows = drawn
@@ -183,13 +56,6 @@ def test_a_batch_of_many_chunks_is_written_as_row_by_row() -> None:
     assert written(with_(batch=batch)) == one_by_one({}, batch, n_rows)
     batch["prediction_id"] = [*ids[:-1], "sk-1234567890abcdefghijkl"]  # one secret at the end
     assert written(with_(batch=batch)) == one_by_one({}, batch, n_rows)
-
-
-@pytest.mark.parametrize("first", [0.5, [0.5]], ids=["a number", "a list"])
-@pytest.mark.parametrize("rest", [1.5, [1.5, 2]], ids=["then numbers", "then lists"])
-def test_a_column_may_change_its_kind_from_chunk_to_chunk(first: Any, rest: Any) -> None:
-    batch = {"x": [first] * CHUNK_ROWS + [rest] * 3, "features": {"inner": [first] * CHUNK_ROWS + [rest] * 3}}
-    assert written(with_(batch=batch)) == one_by_one({}, batch, CHUNK_ROWS + 3)
 
 
 def test_a_batch_in_itself_is_a_field() -> None:
@@ -387,24 +253,16 @@ def range_list(n: int) -> list[int]:
     return list(range(n))
 
 
-def write_batches(folder: str, writer: int, n_batches: int, n_rows: int, rotation: int) -> None:
-    with sinks.configure(folder, console=None, rotation=rotation):
-        for number in range(n_batches):
-            ids = [f"{writer}-{number}-{i}" for i in range(n_rows)]
-            x = np.arange(n_rows) / 7
-            logger.bind(channel="predictions").info("prediction", batch={"id": ids, "features": {"x": x}})
-
-
 def test_processes_that_write_batches_to_one_file_lose_nothing(logs: Path) -> None:
     context = get_context("spawn")
-    arguments = [(str(logs), writer, 5, 1500, 100_000) for writer in range(2)]
-    workers = [context.Process(target=write_batches, args=each) for each in arguments]
+    arguments = [(str(logs), writer, 5, 1000, 80_000) for writer in range(2)]
+    workers = [context.Process(target=log_batches, args=each) for each in arguments]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
     found = [event.fields for event in read(logs, channel="predictions")]
-    expected = {(f"{w}-{b}-{i}", i / 7) for w in range(2) for b in range(5) for i in range(1500)}
+    expected = {(f"{w}-{b}-{i}", i / 7) for w in range(2) for b in range(5) for i in range(1000)}
     assert len(found) == len(expected)
     assert {(fields["id"], fields["features"]["x"]) for fields in found} == expected
     assert len(Names(logs / "predictions.log").rotated()) > 5

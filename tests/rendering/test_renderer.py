@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from loguru import logger
 
@@ -134,7 +134,6 @@ TREES = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.text(max_size=20), st.dictionaries(st.text(max_size=8), TREES, max_size=5))
 def test_any_record_is_written_alike(message: str, extra: dict[str, Any]) -> None:
     record = {**RECORD, "message": message, "extra": extra}

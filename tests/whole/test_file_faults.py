@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 
 import sinks
+from tests.conftest import Clock
 from tests.support.log_checker import (
     Count,
     count_lines,
@@ -113,12 +114,12 @@ def go_on(process: subprocess.Popen[str]) -> None:
     process.stdin.flush()
 
 
-def wait_for(condition: Callable[[], Any], process: subprocess.Popen[str], *, every_s: float = 0.002) -> None:
+def wait_for(condition: Callable[[], Any], process: subprocess.Popen[str]) -> None:
     deadline = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < deadline
         assert process.poll() is None, process.communicate(timeout=10)
-        time.sleep(every_s)
+        time.sleep(0.002)
 
 
 def has_returned(work: Work, writer: int, calls: int) -> bool:
@@ -135,11 +136,11 @@ def work(tmp_path: Path) -> Iterator[Work]:
 # Several processes
 
 
-@pytest.mark.parametrize("compression", [None, "gz"])
+@pytest.mark.parametrize("compression", [pytest.param(None, marks=pytest.mark.slow), "gz"])
 @pytest.mark.parametrize(
     ("n_writers", "n_lines", "limit"),
     [
-        (4, 3_000, 60_000),
+        (3, 1_000, 20_000),
         pytest.param(4, 48_000, 1_000_000, marks=pytest.mark.slow),
         pytest.param(6, 52_000, 50_000, marks=pytest.mark.slow),
     ],
@@ -160,7 +161,7 @@ import multiprocessing, sys
 import sinks
 from tests.support.log_checker import log_lines
 folder, work, parent, lines = *sys.argv[1:4], int(sys.argv[4])
-configured = sinks.configure(folder, rotation=60_000, console=None)
+configured = sinks.configure(folder, rotation=30_000, console=None)
 log_lines(work, 4, 100)
 context = multiprocessing.get_context("fork")
 children = [context.Process(target=log_lines, args=(work, writer, lines)) for writer in range(4)]
@@ -178,13 +179,13 @@ sys.exit(any(child.exitcode for child in children))
 
 @pytest.mark.parametrize("parent", ["closes", "writes"])
 def test_handlers_configured_before_a_fork_work_in_the_children(work: Work, parent: str) -> None:
-    work.start(FORKING, parent, 2_000)
+    work.start(FORKING, parent, 800)
     assert work.finish() == ""
     assert work.count() == WHOLE
     rotated = log_files(work.logs)[:-1]
     packed = [path for path in rotated if path.suffix == ".gz"]
-    # What the last process still had open when it ended is left to the next start.
-    assert len(packed) >= len(rotated) - 2 > 4
+    # What somebody still had open when the last process ended is left to the next start.
+    assert len(packed) > 4
     work.start_writers(range(6, 7), {}, count=1)
     assert work.finish() == ""
     assert {path.suffix for path in log_files(work.logs)[:-1]} == {".gz"}
@@ -199,7 +200,7 @@ import sinks
 from tests.support.log_checker import log_lines, logger
 folder, work, how, lines = *sys.argv[1:4], int(sys.argv[4])
 context = multiprocessing.get_context("spawn")
-configure = partial(sinks.configure, rotation=60_000, console=None)
+configure = partial(sinks.configure, rotation=30_000, console=None)
 if how == "pool":
     with context.Pool(2, initializer=configure, initargs=(folder,)) as pool:
         pool.starmap(log_lines, [(work, writer, lines) for writer in range(4)])
@@ -219,29 +220,30 @@ else:
 """
 
 
-@pytest.mark.parametrize("how", ["pool", "executor", "logger as an argument"])
+@pytest.mark.parametrize("how", ["pool", pytest.param("executor", marks=pytest.mark.slow), "logger as an argument"])
 def test_spawned_workers_write_with_an_initializer_or_the_logger_as_an_argument(work: Work, how: str) -> None:
-    work.start(SPAWNING, how, 1_200)
+    work.start(SPAWNING, how, 600)
     assert work.finish() == ""
     assert work.count() == WHOLE
-    assert min(rotated_sizes(work.logs)) >= 30_000
+    assert min(rotated_sizes(work.logs)) >= 15_000
 
 
 def test_files_rotated_by_time_lose_nothing(work: Work) -> None:
-    work.start_writers(range(3), {"rotation": ["1 s", 1_000_000]}, count=400, pause_s=0.005)
+    began = time.monotonic()
+    work.start_writers(range(2), {"rotation": ["1 s", 1_000_000]}, count=400, pause_s=0.005)
     assert work.finish() == ""
     assert work.count() == WHOLE
-    assert 2 <= len(rotated_sizes(work.logs)) <= 5
+    assert 2 <= len(rotated_sizes(work.logs)) <= time.monotonic() - began
 
 
 # Killed processes
 
 
-@pytest.mark.parametrize("n_killed", [3, pytest.param(30, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_killed", [2, pytest.param(30, marks=pytest.mark.slow)])
 def test_a_killed_writer_costs_nothing_that_a_call_had_returned_from(work: Work, n_killed: int) -> None:
     options = {"rotation": 50_000}
-    work.start_writers(range(3), options, count=800 * n_killed, pause_s=0.0002)
-    for writer in range(3, 3 + n_killed):
+    work.start_writers(range(2), options, count=800 * n_killed, pause_s=0.0002)
+    for writer in range(2, 2 + n_killed):
         (victim,) = work.start_writers(range(writer, writer + 1), options, count=10**9)
         wait_for(partial(has_returned, work, writer, 500), victim)
         victim.kill()
@@ -250,12 +252,28 @@ def test_a_killed_writer_costs_nothing_that_a_call_had_returned_from(work: Work,
     assert min(rotated_sizes(work.logs)) >= 25_000
 
 
+COMPRESSING = """
+import gzip, sys, threading
+import sinks
+write = gzip.GzipFile.write
+
+def write_once(self, data):
+    write(self, data)
+    print("ready", flush=True)
+    threading.Event().wait()
+
+gzip.GzipFile.write = write_once
+with sinks.configure(sys.argv[1], console=None):
+    threading.Event().wait()
+"""
+
+
 def test_a_compression_that_was_killed_is_finished_by_the_next_start(work: Work) -> None:
     rotated = work.logs / "predictions.2026-01-01_00-00-00_000000.log"
     unfinished, packed = work.logs / f".{rotated.name}.gz.tmp", work.logs / f"{rotated.name}.gz"
-    write_lines(rotated, work.folder, 0, 120_000)
-    victim = work.start(WRITER, "{}", "{}")
-    wait_for(unfinished.exists, victim, every_s=0)
+    write_lines(rotated, work.folder, 0, 5_000)  # more than is compressed at a time
+    victim = work.start(COMPRESSING)
+    expect(victim, "ready")
     victim.kill()
     work.finish()
     assert [path.exists() for path in (rotated, unfinished, packed)] == [True, True, False]
@@ -269,24 +287,32 @@ def test_a_compression_that_was_killed_is_finished_by_the_next_start(work: Work)
 
 
 def test_an_outsider_that_moves_the_live_file_and_deletes_the_lock_file_costs_nothing(work: Work) -> None:
-    work.start_writers(range(3), {"rotation": 50_000}, count=2_000, pause_s=0.0005)
-    for number in range(4):
-        time.sleep(0.4)
-        with contextlib.suppress(FileNotFoundError):
-            (work.logs / "predictions.log").rename(work.logs / f"predictions.moved-{number}")
+    live = work.logs / "predictions.log"
+    started = work.start_writers(range(2), {"rotation": 50_000}, count=1_800, pause_s=0.001)
+    for number in range(3):
+        wait_for(partial(is_moved, live, live.with_name(f"predictions.moved-{number}")), started[0])
         (work.logs / ".predictions.lock").unlink(missing_ok=True)
     assert work.finish() == ""
     assert work.count() == WHOLE
-    assert len(list(work.logs.glob("predictions.moved-*"))) >= 3
+
+
+def is_moved(path: Path, target: Path) -> bool:
+    """Move a file that has lines in it and that no writer is just rotating."""
+    with contextlib.suppress(FileNotFoundError):
+        if path.stat().st_size:
+            path.rename(target)
+    return target.exists()
 
 
 @pytest.mark.usefixtures("own_logger")
-def test_a_deleted_folder_is_made_anew_within_a_second(work: Work, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_deleted_folder_is_made_anew_within_a_second(
+    work: Work, capsys: pytest.CaptureFixture[str], clock: Clock
+) -> None:
     with sinks.configure(work.logs, console=None):
         log_lines(work.folder, 0, 10)
         shutil.rmtree(work.logs)
         log_lines(work.folder, 0, 10, begin=10)
-        time.sleep(1)
+        clock.now += 1
         log_lines(work.folder, 1, 10)
     assert count_lines(log_files(work.logs), {1: 10}) == WHOLE
     assert capsys.readouterr().err == ""
@@ -294,16 +320,16 @@ def test_a_deleted_folder_is_made_anew_within_a_second(work: Work, capsys: pytes
 
 @pytest.mark.usefixtures("own_logger")
 def test_a_folder_that_cannot_be_made_anew_loses_lines_but_not_the_program(
-    work: Work, capsys: pytest.CaptureFixture[str]
+    work: Work, capsys: pytest.CaptureFixture[str], clock: Clock
 ) -> None:
     with sinks.configure(work.logs, console=None):
         log_lines(work.folder, 0, 10)
         shutil.rmtree(work.logs)
         work.logs.write_text("a file stands in the way")
-        time.sleep(1)
+        clock.now += 1
         log_lines(work.folder, 1, 10)
         work.logs.unlink()
-        time.sleep(1)
+        clock.now += 1
         log_lines(work.folder, 1, 10, begin=10)
     assert count_lines(log_files(work.logs), returned_calls(work.folder) | {0: 0}) == Count(lost=10, told=10)
     path, error = work.logs / "predictions.log", f"FileExistsError: [Errno 17] File exists: '{work.logs}'"
@@ -312,14 +338,14 @@ def test_a_folder_that_cannot_be_made_anew_loses_lines_but_not_the_program(
 
 @pytest.mark.usefixtures("own_logger")
 def test_a_moved_folder_that_cannot_be_made_anew_still_gets_the_lines(
-    work: Work, capsys: pytest.CaptureFixture[str]
+    work: Work, capsys: pytest.CaptureFixture[str], clock: Clock
 ) -> None:
     moved = work.folder / "moved"
     with sinks.configure(work.logs, console=None):
         log_lines(work.folder, 0, 10)
         work.logs.rename(moved)
         work.logs.write_text("a file stands in the way")
-        time.sleep(1)
+        clock.now += 1
         log_lines(work.folder, 0, 10, begin=10)
     assert count_lines(log_files(moved), returned_calls(work.folder)) == WHOLE
     assert capsys.readouterr().err == ""
@@ -331,7 +357,7 @@ def test_a_moved_folder_that_cannot_be_made_anew_still_gets_the_lines(
 @pytest.mark.usefixtures("own_logger")
 def test_threads_lose_nothing(work: Work, capsys: pytest.CaptureFixture[str]) -> None:
     with sinks.configure(work.logs, rotation=100_000, console=None):
-        threads = [threading.Thread(target=log_lines, args=(work.folder, writer, 1_000)) for writer in range(8)]
+        threads = [threading.Thread(target=log_lines, args=(work.folder, writer, 500)) for writer in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -366,7 +392,7 @@ numbers = itertools.count()
 with sinks.configure(sys.argv[1], rotation=100_000, console=None):
     signal.signal(signal.SIGALRM, lambda *_: log_line(1, next(numbers)))
     signal.setitimer(signal.ITIMER_REAL, 0.0003, 0.0003)
-    log_lines(sys.argv[2], 0, 6_000)
+    log_lines(sys.argv[2], 0, 4_000)
     signal.setitimer(signal.ITIMER_REAL, 0)
     note_returned(sys.argv[2], 1, next(numbers))
     log_lines(sys.argv[2], 2, 1)
@@ -386,7 +412,7 @@ class Resource:
         log_line(1, next(numbers))
 
 with sinks.configure(sys.argv[1], rotation=100_000, console=None):
-    for begin in range(0, 5_000, 20):
+    for begin in range(0, 3_000, 20):
         for _ in range(10):
             Resource()
         gc.set_threshold(1 + begin % 199)
@@ -463,7 +489,7 @@ def lost_notices(work: Work, n_writers: int, error: int) -> str:
     return f"sevenfold: {path}: lines are lost, 1 so far: OSError: {said}\n" * n_writers
 
 
-@pytest.mark.parametrize("n_writers", [1, 2])
+@pytest.mark.parametrize("n_writers", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_a_full_disk_loses_lines_and_the_file_says_how_many(work: Work, n_writers: int) -> None:
     with small_disk(work.logs, 400_000):
         phases = [[50, 400, 50], [-1, -1, -1]]
@@ -485,18 +511,19 @@ AS_THE_DISK_ALLOWS = """
 import json, sys, time
 from pathlib import Path
 from sevenfold.files.rotating import RotatingFile
-writer = sys.argv[3]
-print("ready", flush=True)
-sys.stdin.readline()
+writer, ballast = sys.argv[3], Path(sys.argv[1], "ballast")
 file, acknowledged = RotatingFile(Path(sys.argv[1], "predictions.log")), []
-end = time.monotonic() + 1.5
 for number in range(10**9):
+    if number == 20:
+        print("ready", flush=True)
+        sys.stdin.readline()
     line = f"{writer}:{number}:" + "x" * (number * 97 % 2000) + ":end"
+    is_last = not ballast.exists()
     try:
         file.append(line.encode() + b"\\n")
         acknowledged.append(line)
     except OSError:
-        if time.monotonic() > end:
+        if is_last:
             break
 Path(sys.argv[2], f"acknowledged-{writer}").write_text(json.dumps(acknowledged))
 """
@@ -505,22 +532,23 @@ Path(sys.argv[2], f"acknowledged-{writer}").write_text(json.dumps(acknowledged))
 def test_writers_on_a_disk_that_is_full_again_and_again_lose_no_line_that_was_acknowledged(work: Work) -> None:
     with small_disk(work.logs, 256_000):
         ballast = work.logs / "ballast"
-        n_pages = 30
+        n_pages = 20
         ballast.write_bytes(b"x" * 4096 * n_pages)
         started = [work.start(AS_THE_DISK_ALLOWS, writer) for writer in range(2)]
         next_phase(started)
         while n_pages:
-            time.sleep(0.04)
+            time.sleep(0.02)
             n_pages -= 1
             os.truncate(ballast, 4096 * n_pages)
+        ballast.unlink()
         assert work.finish() == ""
         found = [line for line in (work.logs / "predictions.log").read_text().split("\n") if line]
     told = [json.loads((work.folder / f"acknowledged-{writer}").read_text()) for writer in range(2)]
     assert sorted(found) == sorted([*told[0], *told[1]])
-    assert min(map(len, told)) > 10
+    assert len(found) > 2 * 20 + 50
 
 
-@pytest.mark.parametrize("n_writers", [1, 2])
+@pytest.mark.parametrize("n_writers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_file_that_may_not_grow_loses_lines_and_says_how_many(work: Work, n_writers: int) -> None:
     phases = [[50, 400, 50], [-1, 12_000 * n_writers, -1]]
     started = [work.start(IN_PHASES, json.dumps([writer, {"rotation": None}, *phases])) for writer in range(n_writers)]
@@ -583,7 +611,7 @@ def resident_bytes():
 
 table = tuple(row for row in sinks.CHANNELS if row.name in {"predictions", "errors"})
 with sinks.configure(sys.argv[1], channels=table, rotation=500_000, retention=3, console=None):
-    log_lines(sys.argv[2], 0, 10_000)
+    log_lines(sys.argv[2], 0, 5_000)
     before = resident_bytes()
     log_lines(sys.argv[2], 1, int(sys.argv[3]))
     print(resident_bytes() - before)
@@ -591,7 +619,7 @@ with sinks.configure(sys.argv[1], channels=table, rotation=500_000, retention=3,
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc")
-@pytest.mark.parametrize("n_lines", [40_000, pytest.param(1_000_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_lines", [20_000, pytest.param(1_000_000, marks=pytest.mark.slow)])
 def test_memory_stays_flat(work: Work, n_lines: int) -> None:
     process = work.start(MEASURED, n_lines)
     told, complaints = process.communicate(timeout=110)
@@ -618,7 +646,7 @@ pathlib.Path.rename = rename_as_windows_does
 import sinks
 from tests.support.log_checker import log_lines
 with sinks.configure(sys.argv[1], rotation=50_000, retention=int(sys.argv[3]), console=None):
-    log_lines(sys.argv[2], 0, 5_000)
+    log_lines(sys.argv[2], 0, 4_000)
 """
 
 
@@ -632,6 +660,6 @@ def test_without_fcntl_one_process_rotates_compresses_and_deletes(work: Work, re
     if retention == 3:
         assert len(rotated) == 3
     else:
-        assert len(rotated) > 10
+        assert len(rotated) > 8
         assert work.count() == WHOLE
     assert min(rotated_sizes(work.logs)) >= 25_000

@@ -51,6 +51,7 @@ def post(port: int, count: int) -> list[int]:
     return statuses
 
 
+@pytest.mark.whole
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals for one process")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_serves_until_a_signal_and_leaves_everything_said(tmp_path: Path, number: signal.Signals) -> None:

@@ -17,7 +17,10 @@ from tests.support.log_files import read_json
 from tests.support.small_model import ROW, save_trained
 from tests.support.uvicorn_server import Server, uvicorn, wait_for
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="several processes write a folder only where flock is")
+pytestmark = [
+    pytest.mark.whole("uvicorn"),
+    pytest.mark.skipif(sys.platform == "win32", reason="several processes write a folder only where flock is"),
+]
 
 BODY = json.dumps(ROW).encode()
 HEAD = "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"

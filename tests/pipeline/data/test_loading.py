@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from pipeline.data.loading import LoadReport, load_dataset, load_score_table, log_load
-from pipeline.data.table import DataError, Dataset, Table
+from pipeline.data.table import Dataset, Table
 from sevenfold.channel_log import ChannelLog
 from tests.support.log_files import told
+from tests.support.tables import message_of
 
 WriteCsv = Callable[..., Path]
 
@@ -33,16 +34,6 @@ def loans(n: int = 20) -> list[str]:
     """Lines of a good table: income, city, approved."""
     body = [f"{1000 + 7 * i * i % 311}.5,{'Oslo' if i % 3 else 'Rome'},{'yes' if i % 2 else 'no'}" for i in range(n)]
     return ["income,city,approved", *body]
-
-
-def message_of(call: Callable[..., object], *args: Any, **kwargs: Any) -> str:
-    with pytest.raises(DataError) as caught:
-        call(*args, **kwargs)
-    return str(caught.value)
-
-
-def numbers(**columns: Any) -> Table:
-    return Table({name: np.array(values, dtype=np.float64) for name, values in columns.items()})
 
 
 def read(*args: Any, **kwargs: Any) -> Dataset:

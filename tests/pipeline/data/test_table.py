@@ -3,13 +3,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from pipeline.data.table import (
-    DataError,
     Dataset,
     Table,
     fingerprint,
@@ -20,11 +18,11 @@ from pipeline.data.table import (
     summarise,
 )
 from pipeline.model.training import roc_auc
+from tests.support.tables import message_of, numbers
 
 WriteCsv = Callable[..., Path]
 
 
-@pytest.fixture
 def csv_file(tmp_path: Path) -> WriteCsv:
     """Write lines to a file and return its path."""
 
@@ -34,22 +32,6 @@ def csv_file(tmp_path: Path) -> WriteCsv:
         return path
 
     return write
-
-
-def loans(n: int = 20) -> list[str]:
-    """Lines of a good table: income, city, approved."""
-    body = [f"{1000 + 7 * i * i % 311}.5,{'Oslo' if i % 3 else 'Rome'},{'yes' if i % 2 else 'no'}" for i in range(n)]
-    return ["income,city,approved", *body]
-
-
-def message_of(call: Callable[..., object], *args: Any, **kwargs: Any) -> str:
-    with pytest.raises(DataError) as caught:
-        call(*args, **kwargs)
-    return str(caught.value)
-
-
-def numbers(**columns: Any) -> Table:
-    return Table({name: np.array(values, dtype=np.float64) for name, values in columns.items()})
 
 
 # Tables

@@ -2,18 +2,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from pipeline.data.table import Table, make_synthetic
 from pipeline.model.features import FeatureEncoder, Levels, require_finite
-
-
-def numbers(**columns: Any) -> Table:
-    return Table({name: np.array(values, dtype=np.float64) for name, values in columns.items()})
-
-
-def words(**columns: Any) -> Table:
-    return Table({name: np.array(values, dtype=object) for name, values in columns.items()})
+from tests.support.tables import numbers, words
 
 
 def test_a_table_is_encoded_as_by_hand() -> None:
@@ -33,17 +25,19 @@ def test_a_table_is_encoded_as_by_hand() -> None:
     assert inputs[12].tolist() == [0, 1, 0, 0, 0, 1]
 
 
-def test_clean_numbers_are_standardised_as_scikit_learn_does() -> None:
+@pytest.mark.whole("sklearn")
+def test_clean_numbers_are_standardised_as_scikit_learn_does(sklearn: Any) -> None:
     table = make_synthetic(1000, 6, np.random.default_rng(0)).table
-    expected = StandardScaler().fit_transform(np.column_stack(list(table.columns.values())))
+    expected = sklearn.preprocessing.StandardScaler().fit_transform(np.column_stack(list(table.columns.values())))
     np.testing.assert_allclose(FeatureEncoder.fit(table).transform(table), expected, rtol=1e-9, atol=1e-12)
 
 
-def test_levels_are_one_hot_as_scikit_learn_has_them() -> None:
+@pytest.mark.whole("sklearn")
+def test_levels_are_one_hot_as_scikit_learn_has_them(sklearn: Any) -> None:
     rng = np.random.default_rng(0)
     table = words(a=rng.choice(["x", "y", "z"], 500, p=[0.5, 0.3, 0.2]), b=rng.choice(["u", "v", "rare"], 500))
     values = np.column_stack(list(table.columns.values()))
-    expected = OneHotEncoder(sparse_output=False).fit_transform(values)
+    expected = sklearn.preprocessing.OneHotEncoder(sparse_output=False).fit_transform(values)
     np.testing.assert_array_equal(FeatureEncoder.fit(table).transform(table), expected)
 
 

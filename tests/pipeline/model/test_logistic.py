@@ -3,7 +3,7 @@ from __future__ import annotations
 import hashlib
 import io
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,25 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.data.table import Dataset, Table, make_synthetic, split
+from pipeline.data.table import Dataset, Table
 from pipeline.model.logistic import REFERENCE_ROWS, LogisticModel, load, load_saved, sample, save, sigmoid
 from pipeline.model.training import train
-
-
-def synthetic(
-    seed: int = 0, n_rows: int = 1000, n_features: int = 4
-) -> tuple[Dataset, Dataset, Dataset, np.random.Generator]:
-    rng = np.random.default_rng(seed)
-    return (*split(make_synthetic(n_rows, n_features, rng), rng), rng)
-
-
-def one_column(values: Iterable[float], target: Any) -> Dataset:
-    return Dataset(Table({"a": np.array([*values], dtype=np.float64)}), np.array(target, dtype=np.int8))
-
-
-def fitted(**kwargs: Any) -> LogisticModel:
-    train_rows, val, _, rng = synthetic()
-    return train(train_rows, val, rng=rng, **kwargs)[0]
+from tests.support.tables import fitted, one_column, synthetic
 
 
 def test_the_sigmoid_is_right_in_both_tails() -> None:

@@ -3,29 +3,22 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from sklearn.compose import ColumnTransformer
-from sklearn.datasets import load_breast_cancer
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss as sklearn_log_loss
-from sklearn.metrics import roc_auc_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, RobustScaler, StandardScaler
 from tqdm import tqdm
 
 from pipeline.data.loading import load_dataset
 from pipeline.data.table import Dataset, Table, make_synthetic, split
-from pipeline.model.logistic import LogisticModel, sigmoid
+from pipeline.model.logistic import sigmoid
 from pipeline.model.training import log_loss, roc_auc, train
 from sevenfold.channel_log import ChannelLog
 from tests.support.log_files import told
+from tests.support.tables import fitted, one_column, synthetic
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,22 +27,6 @@ if TYPE_CHECKING:
 
 Made = tuple[dict[str, Any], "NDArray[np.float64]"]  # columns, and the logits of the target
 Make = Callable[[np.random.Generator, int], Made]
-
-
-def synthetic(
-    seed: int = 0, n_rows: int = 1000, n_features: int = 4
-) -> tuple[Dataset, Dataset, Dataset, np.random.Generator]:
-    rng = np.random.default_rng(seed)
-    return (*split(make_synthetic(n_rows, n_features, rng), rng), rng)
-
-
-def one_column(values: Iterable[float], target: Any) -> Dataset:
-    return Dataset(Table({"a": np.array([*values], dtype=np.float64)}), np.array(target, dtype=np.int8))
-
-
-def fitted(**kwargs: Any) -> LogisticModel:
-    train_rows, val, _, rng = synthetic()
-    return train(train_rows, val, rng=rng, **kwargs)[0]
 
 
 # The formulas
@@ -62,10 +39,11 @@ def test_the_log_loss_by_hand_and_for_huge_logits() -> None:
     assert log_loss(np.array([1]), np.array([40.0])) == pytest.approx(np.exp(-40), rel=1e-12)
 
 
-def test_the_log_loss_is_that_of_scikit_learn() -> None:
+@pytest.mark.whole("sklearn")
+def test_the_log_loss_is_that_of_scikit_learn(sklearn: Any) -> None:
     rng = np.random.default_rng(0)
     target, logits = rng.integers(0, 2, 500), rng.normal(0, 4, 500)
-    assert log_loss(target, logits) == pytest.approx(sklearn_log_loss(target, sigmoid(logits)), rel=1e-12)
+    assert log_loss(target, logits) == pytest.approx(sklearn.metrics.log_loss(target, sigmoid(logits)), rel=1e-12)
 
 
 def test_the_auc_by_hand() -> None:
@@ -75,11 +53,12 @@ def test_the_auc_by_hand() -> None:
     assert roc_auc([1, 0], [0, np.inf]) == 0
 
 
+@pytest.mark.whole("sklearn")
 @pytest.mark.parametrize("levels", [3, 50, 10**9])
-def test_the_auc_is_that_of_scikit_learn_with_ties_and_without(levels: int) -> None:
+def test_the_auc_is_that_of_scikit_learn_with_ties_and_without(sklearn: Any, levels: int) -> None:
     rng = np.random.default_rng(levels)
     target, score = rng.integers(0, 2, 400), rng.integers(0, levels, 400)
-    assert roc_auc(target, score) == pytest.approx(roc_auc_score(target, score), abs=1e-12)
+    assert roc_auc(target, score) == pytest.approx(sklearn.metrics.roc_auc_score(target, score), abs=1e-12)
 
 
 def test_the_auc_depends_on_the_order_alone() -> None:
@@ -99,7 +78,7 @@ def test_the_auc_of_one_class_is_nan_and_a_nan_score_is_refused() -> None:
 # Against scikit-learn
 
 
-def auc_difference(dataset: Dataset, seed: int) -> tuple[float, float]:
+def auc_difference(sklearn: Any, dataset: Dataset, seed: int) -> tuple[float, float]:
     """Train both on the same rows; return our AUC on the held-out rows minus scikit-learn's."""
     rng = np.random.default_rng(seed)
     train_rows, val, held_out = split(dataset, rng)
@@ -108,9 +87,9 @@ def auc_difference(dataset: Dataset, seed: int) -> tuple[float, float]:
     both = Dataset(concatenated(train_rows.table, val.table), np.concatenate([train_rows.target, val.target]))
     theirs = []
     for rows in (train_rows, both):  # without the rows that stopped ours early, and with them
-        oracle = scikit_learn_model(rows.table).fit(matrix(rows.table), rows.target)
+        oracle = scikit_learn_model(sklearn, rows.table).fit(matrix(rows.table), rows.target)
         score = oracle.decision_function(matrix(held_out.table))
-        theirs.append(roc_auc_score(held_out.target, score))
+        theirs.append(sklearn.metrics.roc_auc_score(held_out.target, score))
     return ours - theirs[0], ours - theirs[1]
 
 
@@ -122,31 +101,43 @@ def matrix(table: Table) -> NDArray[np.object_]:
     return np.column_stack([column.astype(object) for column in table.columns.values()])
 
 
-def scikit_learn_model(table: Table) -> Any:
-    clip = FunctionTransformer(partial(np.clip, a_min=-8, a_max=8))
-    to_float = FunctionTransformer(partial(np.asarray, dtype=np.float64))
-    imputer = SimpleImputer(strategy="median", add_indicator=True)
-    numeric = make_pipeline(to_float, imputer, RobustScaler(), clip, StandardScaler())
-    gaps = SimpleImputer(strategy="constant", missing_values=None, fill_value="missing")
-    text = make_pipeline(gaps, OneHotEncoder(min_frequency=5, handle_unknown="infrequent_if_exist"))
-    where = {kind: [table.names.index(name) for name in getattr(table, kind)] for kind in ("numeric", "categorical")}
-    columns = ColumnTransformer([("numeric", numeric, where["numeric"]), ("text", text, where["categorical"])])
-    return make_pipeline(columns, LogisticRegression(max_iter=2000))
+def scikit_learn_model(sklearn: Any, table: Table) -> Any:
+    prepare, imputer = sklearn.preprocessing, sklearn.impute.SimpleImputer
+    numeric = sklearn.pipeline.make_pipeline(
+        prepare.FunctionTransformer(partial(np.asarray, dtype=np.float64)),
+        imputer(strategy="median", add_indicator=True),
+        prepare.RobustScaler(),
+        prepare.FunctionTransformer(partial(np.clip, a_min=-8, a_max=8)),
+        prepare.StandardScaler(),
+    )
+    text = sklearn.pipeline.make_pipeline(
+        imputer(strategy="constant", missing_values=None, fill_value="missing"),
+        prepare.OneHotEncoder(min_frequency=5, handle_unknown="infrequent_if_exist"),
+    )
+    kinds = [("numeric", numeric), ("categorical", text)]
+    columns = sklearn.compose.ColumnTransformer(
+        [(kind, steps, [table.names.index(name) for name in getattr(table, kind)]) for kind, steps in kinds]
+    )
+    return sklearn.pipeline.make_pipeline(columns, sklearn.linear_model.LogisticRegression(max_iter=2000))
 
 
+@pytest.mark.whole("sklearn")
 @pytest.mark.parametrize(("n_rows", "n_features"), [(500, 8), (2000, 1), (2000, 8), (2000, 30)])
 @pytest.mark.parametrize("seed", [0, 1])
-def test_the_auc_on_synthetic_data_is_that_of_scikit_learn(n_rows: int, n_features: int, seed: int) -> None:
+def test_the_auc_on_synthetic_data_is_that_of_scikit_learn(
+    sklearn: Any, n_rows: int, n_features: int, seed: int
+) -> None:
     dataset = make_synthetic(n_rows, n_features, np.random.default_rng(seed))
-    assert auc_difference(dataset, seed) == pytest.approx((0, 0), abs=0.015)
+    assert auc_difference(sklearn, dataset, seed) == pytest.approx((0, 0), abs=0.015)
 
 
+@pytest.mark.whole("sklearn")
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_the_auc_on_the_breast_cancer_table_is_that_of_scikit_learn(seed: int) -> None:
-    cancer = load_breast_cancer()
+def test_the_auc_on_the_breast_cancer_table_is_that_of_scikit_learn(sklearn: Any, seed: int) -> None:
+    cancer = sklearn.datasets.load_breast_cancer()
     columns = dict(zip(map(str, cancer.feature_names), cancer.data.T, strict=True))
     dataset = Dataset(Table(columns), cancer.target.astype(np.int8))
-    assert auc_difference(dataset, seed) == pytest.approx((0, 0), abs=0.015)
+    assert auc_difference(sklearn, dataset, seed) == pytest.approx((0, 0), abs=0.015)
 
 
 def loans(rng: np.random.Generator, n: int) -> Made:
@@ -188,9 +179,12 @@ def answers(rng: np.random.Generator, n: int) -> Made:
     return columns, logits
 
 
+@pytest.mark.whole("sklearn")
 @pytest.mark.parametrize("make", [loans, visits, answers])
 @pytest.mark.parametrize("seed", [0, 1])
-def test_the_auc_with_text_gaps_and_an_outlier_is_that_of_scikit_learn(make: Make, seed: int, tmp_path: Path) -> None:
+def test_the_auc_with_text_gaps_and_an_outlier_is_that_of_scikit_learn(
+    sklearn: Any, make: Make, seed: int, tmp_path: Path
+) -> None:
     rng = np.random.default_rng(seed)
     columns, logits = make(rng, 3000)
     columns["y"] = np.where(logits > rng.logistic(size=len(logits)), "yes", "no")
@@ -198,15 +192,18 @@ def test_the_auc_with_text_gaps_and_an_outlier_is_that_of_scikit_learn(make: Mak
         csv.writer(file).writerows([list(columns), *zip(*columns.values(), strict=True)])
     dataset = load_dataset(tmp_path / "table.csv", "y")[0]
     assert dataset.table.names == tuple(columns)[:-1]
-    assert auc_difference(dataset, seed) == pytest.approx((0, 0), abs=0.015)
+    assert auc_difference(sklearn, dataset, seed) == pytest.approx((0, 0), abs=0.015)
 
 
-def test_the_weights_converge_to_those_of_scikit_learn() -> None:
+@pytest.mark.whole("sklearn")
+def test_the_weights_converge_to_those_of_scikit_learn(sklearn: Any) -> None:
     train_rows, val, _, rng = synthetic(n_rows=2000)
     model, _ = train(train_rows, val, epochs=300, patience=300, batch_size=400, rng=rng)
     last = train(train_rows, train_rows, epochs=300, patience=300, batch_size=400, l2=20.0, rng=rng)[0]
     for ours, c, tolerance in ((model, 1.0, 0.1), (last, 1 / 20, 0.01)):
-        oracle = LogisticRegression(C=c).fit(model.encoder.transform(train_rows.table), train_rows.target)
+        oracle = sklearn.linear_model.LogisticRegression(C=c).fit(
+            model.encoder.transform(train_rows.table), train_rows.target
+        )
         np.testing.assert_allclose(ours.weights, oracle.coef_[0], atol=tolerance)
         assert ours.bias == pytest.approx(oracle.intercept_[0], abs=tolerance)
 
@@ -267,8 +264,8 @@ def test_the_model_is_that_of_the_best_epoch(channel_log: ChannelLog) -> None:
     assert report.best_epoch == int(np.argmin(losses)) + 1 == len(losses) - 4
     probability = model.predict_probability(val.table)
     assert report.val_loss == pytest.approx(min(losses))
-    assert report.val_loss == pytest.approx(sklearn_log_loss(val.target, probability))
-    assert report.val_auc == pytest.approx(roc_auc_score(val.target, probability))
+    assert report.val_loss == pytest.approx(log_loss(val.target, np.log(probability / (1 - probability))))
+    assert report.val_auc == roc_auc(val.target, probability)
     assert report.val_accuracy == np.mean((probability >= 0.5) == val.target)
 
 

@@ -27,6 +27,8 @@ from sevenfold.channel_log import ChannelLog
 from tests.support.small_model import ROW, save_trained
 from tests.support.uvicorn_server import Server, ask, uvicorn, wait_for
 
+pytestmark = pytest.mark.whole("uvicorn")
+
 LIMITS = {"head_s": 1.0, "body_bytes": 20_000, "body_s": 1.0, "bodies": 2, "inline_bytes": 10_000, "linger_s": 1.0}
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 OVERFLOWING = dict.fromkeys(ROW, 1.7e308)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.service.payload import MAX_BODY_BYTES, MAX_ROWS, Payload, RequestError, read_payload, to_table
@@ -126,11 +126,11 @@ def test_a_name_given_twice_is_found_among_many_at_once() -> None:
 def test_errors_that_are_not_named_take_no_memory() -> None:
     schema = {f"feature_{i}": "number" for i in range(100)}
     tracemalloc.start()
-    with pytest.raises(RequestError, match=r"; and 999980 more$"):
-        read_payload(b"[" + b",".join([b"{}"] * 10_000) + b"]", "application/json", schema)
+    with pytest.raises(RequestError, match=r"; and 99980 more$"):
+        read_payload(b"[" + b",".join([b"{}"] * 1_000) + b"]", "application/json", schema)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 10_000_000
+    assert peak < 1_000_000
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,6 @@ values = st.tuples(
 )
 
 
-@settings(max_examples=60)
 @given(st.lists(values, min_size=1, max_size=4))
 def test_what_a_client_sends_is_what_is_scored(rows: list[tuple[Any, ...]]) -> None:
     by_name = [dict(zip(SCHEMA, row, strict=True)) for row in rows]

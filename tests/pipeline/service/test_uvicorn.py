@@ -63,6 +63,7 @@ def half_a_request(server: Server) -> socket.socket:
     return client
 
 
+@pytest.mark.whole("uvicorn")
 def test_on_sigterm_the_request_in_flight_is_answered_the_window_written_and_the_stop_audited(folder: Path) -> None:
     with uvicorn(folder) as server:
         assert ask(server.connect(), "GET", "/health")[0].status == 200
@@ -94,6 +95,7 @@ def test_on_sigterm_the_request_in_flight_is_answered_the_window_written_and_the
     assert ((folder / "stdout").read_text(), server.events("errors")) == ("", [])
 
 
+@pytest.mark.whole("uvicorn")
 def test_on_ctrl_c_each_of_several_workers_ends_as_one_does_whatever_logging_uvicorn_is_told(folder: Path) -> None:
     options = ["--log-config", "own.json", "--log-level", "debug", "--no-access-log"]
     with uvicorn(folder, *options, n_workers=2, SEVENFOLD_WINDOW_REQUESTS="3", SEVENFOLD_LOG_DIR="logs") as server:
@@ -121,6 +123,7 @@ def test_on_ctrl_c_each_of_several_workers_ends_as_one_does_whatever_logging_uvi
     assert not set(re.findall("Traceback|Logging error", server.stderr))
 
 
+@pytest.mark.whole("uvicorn")
 def test_without_a_model_it_says_so_once_and_is_not_started_again(folder: Path) -> None:
     why = "none.npz isn't there; make it with: python main.py"
     with launched(folder, SEVENFOLD_MODEL="none.npz") as server:

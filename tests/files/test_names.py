@@ -1,0 +1,59 @@
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sevenfold.files.names import Names, Rotated
+from tests.support.strategies import FEW
+
+STAMP = "2026-11-23_08-36-11_096123"
+MOMENT = datetime(2026, 11, 23, 8, 36, 11, 96123, tzinfo=UTC)
+MOMENTS = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - see timezones
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "logs" / "predictions.log"
+
+
+def test_a_rotated_file_is_named_by_the_time_in_utc(path: Path) -> None:
+    names = Names(path)
+    assert names.next(MOMENT) == path.with_name(f"predictions.{STAMP}.log")
+    assert names.lock == path.with_name(".predictions.lock")
+
+
+def test_rotated_files_are_listed_oldest_first_and_neighbours_are_not(path: Path) -> None:
+    later = "2026-11-23_08-36-11_096124"
+    mine = [f"predictions.{STAMP}.log", f"predictions.{STAMP}.log.gz", f"predictions.{later}.log.gz"]
+    others = ["predictions.log", "predictions.errors.log", "predictions.2026.log", f"predictions.errors.{STAMP}.log"]
+    others += [f"predictions.{STAMP}.txt", f"predictions.{STAMP}.log.zip", f"predictions.{STAMP}.log.gz.tmp"]
+    others += [f".predictions.{STAMP}.log.gz.tmp", f"my-predictions.{STAMP}.log", f"predictions-{STAMP}.log"]
+    others += [f"predictions.{STAMP}1.log", "predictions.1.log", f"predictions.{STAMP}_log"]
+    path.parent.mkdir()
+    for name in [*others, *mine[::-1]]:
+        path.with_name(name).touch()
+    path.with_name(f"predictions.{later}.log").symlink_to(path)
+    path.with_name("predictions.2026-11-23_08-36-11_096125.log").mkdir()
+    first, packed, last = (path.with_name(name) for name in mine)
+    found = Names(path).rotated()
+    assert found == [Rotated(STAMP, False, first), Rotated(STAMP, True, packed), Rotated(later, True, last)]
+    assert found[0].time == MOMENT
+
+
+def test_a_folder_that_is_not_there_has_no_rotated_files(path: Path) -> None:
+    assert Names(path).rotated() == []
+
+
+@FEW
+@given(st.lists(MOMENTS, min_size=2, max_size=8), st.booleans())
+def test_names_sort_in_the_order_of_rotation_and_never_collide_whatever_the_clock_does(
+    tmp_path_factory: pytest.TempPathFactory, moments: list[datetime], compressed: bool
+) -> None:
+    names = Names(tmp_path_factory.mktemp("names") / "predictions.log")
+    made = []
+    for moment in moments:
+        made.append(names.next(moment))
+        made[-1].with_name(made[-1].name + ".gz" * compressed).touch()
+    assert made == sorted(set(made))
