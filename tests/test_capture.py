@@ -554,6 +554,37 @@ def test_not_swallowed(channel_log):
     ]
 
 
+def test_what_a_failing_test_logged_is_shown_by_phase(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.makepyfile(
+        test_app=PREAMBLE
+        + """
+@pytest.fixture
+def prepared(channel_log):
+    logger.bind(channel="drift").info("prepared")
+    yield
+    logger.bind(channel="drift").info("put away")
+def test_failing(prepared):
+    logger.bind(channel="training").info("epoch", epoch=1)
+    assert False
+def test_passing(channel_log):
+    logger.bind(channel="training").info("not shown")
+"""
+    )
+    recorder = pytester.inline_run("-p", "sevenfold.capture", "-W", "error", *IMPORTED_ALREADY)
+    reports: Any = recorder.getreports("pytest_runtest_logreport")
+    sections = {
+        title: text for report in reports if report.head_line == "test_failing" for title, text in report.sections
+    }
+    assert {title: [line.split(" | ")[3] for line in text.splitlines()] for title, text in sections.items()} == {
+        "Captured channel log setup": ["prepared"],
+        "Captured channel log call": ["epoch"],
+        "Captured channel log teardown": ["put away"],
+    }
+
+
 @pytest.mark.slow
 def test_a_project_loads_the_plugin_in_its_conftest_and_runs_it_in_parallel(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch

@@ -104,10 +104,9 @@ def _item(channel: Channel) -> dict[str, Any]:
 
 def _merged(items: list[dict[str, Any]], channels: tuple[Channel, ...]) -> list[dict[str, Any]] | None:
     """Return the items with those of the channels; None if these are there already."""
-    new = {channel.file.casefold(): _item(channel) for channel in channels}
-    if all(item in items for item in new.values()):
-        return None
-    return [*(item for item in items if item["file"].casefold() not in new), *new.values()]
+    before = {item["file"].casefold(): item for item in items}
+    after = before | {channel.file.casefold(): _item(channel) for channel in channels}
+    return None if after == before else list(after.values())
 
 
 def _replace(path: Path, text: str) -> None:

@@ -1,43 +1,125 @@
-"""The arrows between the parts run one way."""
+"""The arrows between the rooms run one way."""
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-OURS = {"main", "sinks", "pipeline", "sevenfold"}
+FLOORS = ("lines", "redaction", "notices rendering", "files", "audit", "handlers reading", "handle", "cli channel_log")
+ANYBODYS = {"channels", "loguru_internals"}  # they need loguru alone
+WINGS = {"drift"}
+BELOW = {
+    room: ANYBODYS | {below for lower in FLOORS[:number] for below in lower.split()}
+    for number, floor in enumerate(FLOORS)
+    for room in floor.split()
+}
+# What each room may import besides itself; a module that lies flat in the package is a room of its own.
 ALLOWED = {
-    "main.py": {"sinks", "pipeline", "sevenfold"},
-    "sinks.py": {"sevenfold"},
-    "pipeline": {"pipeline"},
-    "pipeline/run.py": {"pipeline", "sevenfold"},
-    "pipeline/model/inference.py": {"pipeline", "sevenfold"},
-    "pipeline/service/live_drift.py": {"pipeline", "sevenfold"},
-    "pipeline/service/lifecycle.py": {"pipeline", "sevenfold"},
-    "sevenfold": {"sevenfold"},
-    "sevenfold/capture.py": {"sevenfold", "sinks"},
+    **BELOW,
+    **{room: set[str]() for room in ANYBODYS | WINGS},
+    "lines": set(),
+    "reading": BELOW["reading"] - {"rendering"},
+    "intercept": {"channels", "lines", "notices"},
+    "handle": BELOW["handle"] | {"intercept"},
+    "capture": {"channels", "channel_log"},  # pytest alone at its top
+    "cli": BELOW["cli"] | WINGS,
+    "__main__": {"cli"},
+}
+THIRD_PARTY = {
+    "sevenfold": {"loguru", "numpy", "orjson", "tqdm"},
+    "sevenfold/drift": {"loguru", "numpy"},
+    "sevenfold/capture.py": {"pytest"},
+    "sevenfold/handlers/console.py": {"colorama"},
+    "pipeline": {"loguru", "numpy", "tqdm"},
+    "sinks.py": {"loguru"},
+    "main.py": {"numpy"},
 }
 SOURCES = [ROOT / "main.py", ROOT / "sinks.py", *sorted((ROOT / "pipeline").rglob("*.py"))]
-SOURCES += sorted((ROOT / "sevenfold").rglob("*.py"))
+LIBRARY = sorted(path for path in (ROOT / "sevenfold").rglob("*.py") if path != ROOT / "sevenfold/__init__.py")
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
 
 
 def imported(path: Path) -> set[str]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     names = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
-    names += [node.module or "." for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-    return {name.split(".")[0] for name in names}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0
+            module = node.module or ""
+            names += [f"{module}.{alias.name}" for alias in node.names]
+    return set(names)
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_each_part_imports_only_what_lies_below_it(path: Path) -> None:
-    name = path.relative_to(ROOT).as_posix()
-    allowed = ALLOWED.get(name) or ALLOWED[name.split("/")[0]]
-    assert imported(path) & OURS <= allowed
+def rooms(path: Path) -> set[str]:
+    found = {name.split(".")[1] for name in imported(path) if name.startswith("sevenfold.")}
+    return found - {path.relative_to(ROOT / "sevenfold").parts[0].removesuffix(".py")}
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "pipeline").rglob("*.py")), ids=lambda path: path.name)
-def test_the_pipeline_needs_only_loguru_numpy_and_tqdm(path: Path) -> None:
-    third_party = imported(path) - set(sys.stdlib_module_names) - OURS
-    assert third_party <= {"loguru", "numpy", "tqdm"}
+@pytest.mark.parametrize("path", LIBRARY, ids=name_of)
+def test_each_room_of_the_library_imports_only_what_lies_below_it(path: Path) -> None:
+    room = path.relative_to(ROOT / "sevenfold").parts[0].removesuffix(".py")
+    assert rooms(path) <= ALLOWED[room]
+    assert not any(name.split(".")[0] in {"main", "sinks", "pipeline"} for name in imported(path))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_the_pipeline_uses_only_the_wings_and_sinks_only_the_library(path: Path) -> None:
+    name = name_of(path)
+    ours = {found for found in imported(path) if found.split(".")[0] in {"main", "sinks", "pipeline", "sevenfold"}}
+    if name == "main.py":
+        assert not any(found.split(".")[0] == "main" for found in ours)
+    elif name == "sinks.py":
+        assert all(found.startswith("sevenfold") for found in ours)
+    else:
+        others = {found for found in ours if not found.startswith("pipeline")}
+        assert {found.split(".")[1] for found in others} <= WINGS
+
+
+@pytest.mark.parametrize("path", [*SOURCES, *LIBRARY], ids=name_of)
+def test_nobody_needs_a_package_that_is_not_theirs(path: Path) -> None:
+    name = name_of(path)
+    used = {found.split(".")[0] for found in imported(path)} - set(sys.stdlib_module_names)
+    allowed = max((place for place in THIRD_PARTY if name.startswith(place)), key=len)
+    wider = THIRD_PARTY["sevenfold"] if name == "sevenfold/handlers/console.py" else set()
+    assert used - {"main", "sinks", "pipeline", "sevenfold"} <= THIRD_PARTY[allowed] | wider
+
+
+@pytest.mark.parametrize("path", [*SOURCES, *LIBRARY], ids=name_of)
+def test_the_private_parts_of_loguru_are_named_in_one_file(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    if path.name != "loguru_internals.py":
+        assert not [part for part in ("logger._", "_core.", "_error_interceptor", "loguru._") if part in text]
+
+
+def test_no_room_has_more_than_twelve_files() -> None:
+    folders = [folder for top in ("sevenfold", "pipeline") for folder in (ROOT / top).rglob("**/")]
+    assert {folder.name: n for folder in folders if (n := len(list(folder.glob("*.py")))) > 12} == {}
+
+
+LOADED = """
+import sys
+import {module}
+print(*sorted(name for name in sys.modules if name.startswith("sevenfold") or name == "pytest"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "wing"), [("sevenfold", "sevenfold"), ("sevenfold.drift.detector", "sevenfold.drift")]
+)
+def test_a_wing_and_the_door_load_nothing_else_of_the_library(module: str, wing: str) -> None:
+    program = LOADED.format(module=module)
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=60)
+    assert [name for name in done.stdout.split() if name != "sevenfold" and not name.startswith(wing)] == []
+
+
+def test_the_plugin_loads_nothing_but_pytest_before_a_test_needs_it() -> None:
+    command = [sys.executable, "-c", LOADED.format(module="sevenfold.capture")]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == ["pytest", "sevenfold", "sevenfold.capture"]
