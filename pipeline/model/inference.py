@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import uuid
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
@@ -54,16 +53,6 @@ class Prediction:
     confidence: float
 
 
-@dataclass(frozen=True, slots=True)
-class ScoreSummary:
-    """What the decisions on a table come to. The rate and the mean are NaN for no rows."""
-
-    n_rows: int
-    n_approved: int
-    approve_rate: float
-    mean_confidence: float
-
-
 _FIELDS = tuple(field.name for field in fields(Prediction))
 
 
@@ -96,31 +85,21 @@ def predict(model: LogisticModel, table: Table, *, prefix: str | None = None) ->
     return predictions
 
 
-def score(
-    model: LogisticModel, table: Table, *, prefix: str | None = None, progress: bool | None = None
-) -> ScoreSummary:
+def score(model: LogisticModel, table: Table, *, prefix: str | None = None) -> None:
     """Decide on each row of a long table and log it, in memory for a few thousand rows.
 
     Parameters
     ----------
     model, table, prefix
         As for `predict`.
-    progress : bool, optional
-        Whether to show a bar on stderr; by default if it is a terminal.
     """
     require_finite(table)
     prefix = prefix or uuid.uuid4().hex
-    n_approved, confidence = 0, 0.0
-    disable = None if progress is None else not progress
-    with tqdm(total=table.n_rows, desc="scoring", unit="row", leave=False, disable=disable) as bar:
+    with tqdm(total=table.n_rows, desc="scoring", unit="row", leave=False, disable=None) as bar:
         for start in range(0, table.n_rows, CHUNK_ROWS):
             columns = _decide(model, table.take(slice(start, start + CHUNK_ROWS)), prefix, start)
             _log(columns)
-            n_approved += columns["decision"].count("approve")
-            confidence += float(columns["confidence"].sum())
             bar.update(len(columns["decision"]))
-    n = table.n_rows
-    return ScoreSummary(n, n_approved, n_approved / n if n else math.nan, confidence / n if n else math.nan)
 
 
 def _decide(model: LogisticModel, table: Table, prefix: str, first: int) -> dict[str, Any]:

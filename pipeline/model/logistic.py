@@ -131,8 +131,8 @@ def save(
     return replace(model, version=digest[:VERSION_DIGITS]), digest
 
 
-def load(path: str | os.PathLike[str]) -> LogisticModel:
-    """Read a model that `save` wrote.
+def load_saved(path: str | os.PathLike[str]) -> SavedModel:
+    """Read a model that `save` wrote, with all that its file holds besides.
 
     Raises
     ------
@@ -141,11 +141,6 @@ def load(path: str | os.PathLike[str]) -> LogisticModel:
     ValueError
         If the file is damaged, or no model.
     """
-    return load_saved(path).model
-
-
-def load_saved(path: str | os.PathLike[str]) -> SavedModel:
-    """Read a model as `load` does, with all that its file holds besides."""
     data = Path(path).read_bytes()
     digest = hashlib.sha256(data).hexdigest()
     with _naming(path):

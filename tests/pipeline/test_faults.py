@@ -7,7 +7,7 @@ from sevenfold.channel_log import ChannelLog
 
 
 def test_both_faults_happen_and_are_logged_with_their_exceptions(channel_log: ChannelLog, tmp_path: Path) -> None:
-    assert faults.provoke(tmp_path) == 2
+    faults.provoke(tmp_path)
     records = channel_log.channel("errors")
     assert [(record.fields["fault"], type(record.exception)) for record in records] == [
         ("division_by_zero", ZeroDivisionError),

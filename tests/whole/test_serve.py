@@ -90,9 +90,9 @@ def test_it_serves_until_a_signal_and_leaves_everything_said(tmp_path: Path, num
 
 
 def main_version(path: Path) -> str:
-    from pipeline.model.logistic import load  # noqa: PLC0415
+    from pipeline.model.logistic import load_saved  # noqa: PLC0415
 
-    return load(path).version
+    return load_saved(path).model.version
 
 
 def refused(port: int) -> bool:

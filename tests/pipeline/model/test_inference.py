@@ -11,7 +11,7 @@ from tqdm import tqdm
 from pipeline.data.table import Table, make_synthetic
 from pipeline.model import inference
 from pipeline.model.features import FeatureEncoder
-from pipeline.model.inference import Prediction, ScoreSummary, predict, score
+from pipeline.model.inference import Prediction, predict, score
 from pipeline.model.logistic import LogisticModel
 from sevenfold.channel_log import ChannelLog
 from tests.support.log_files import told
@@ -115,23 +115,19 @@ def test_a_row_that_the_model_fails_on_raises_and_logs_nothing(channel_log: Chan
     assert channel_log.records == []
 
 
-def test_scoring_logs_what_predicting_does_and_sums_it_up(
+def test_scoring_logs_what_predicting_does(
     model: LogisticModel, channel_log: ChannelLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(inference, "CHUNK_ROWS", 50)
     rng = np.random.default_rng(0)
     n = 103
     table = table_of(rng.normal(40, 2, n), rng.choice(["Oslo", "Rome"], n))
-    predictions = predict(model, table, prefix="x")
+    predict(model, table, prefix="x")
     predicted = told(channel_log)
     channel_log.clear()
-    summary = score(model, table, prefix="x")
+    score(model, table, prefix="x")
     assert told(channel_log) == predicted
-    approved = [prediction.decision == "approve" for prediction in predictions]
-    confidence = [prediction.confidence for prediction in predictions]
-    assert summary == ScoreSummary(n, sum(approved), sum(approved) / n, summary.mean_confidence)
-    assert summary.mean_confidence == pytest.approx(sum(confidence) / n, rel=1e-12)
-    assert min(confidence) >= 0.5
+    assert len(predicted) == n
 
 
 def test_an_infinite_value_is_named_by_its_row_in_the_whole_table(
@@ -146,26 +142,17 @@ def test_an_infinite_value_is_named_by_its_row_in_the_whole_table(
     assert told(channel_log) == []
 
 
-def test_no_rows_have_no_rate(model: LogisticModel) -> None:
-    summary = score(model, table_of([], []))
-    assert (summary.n_rows, summary.n_approved) == (0, 0)
-    assert np.isnan([summary.approve_rate, summary.mean_confidence]).all()
-
-
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
 
 
-@pytest.mark.parametrize(
-    ("stream", "progress", "shown"),
-    [(Terminal, None, True), (io.StringIO, None, False), (io.StringIO, True, True), (Terminal, False, False)],
-)
-def test_a_bar_is_shown_on_a_terminal_or_as_asked(
-    model: LogisticModel, monkeypatch: pytest.MonkeyPatch, stream: type[io.StringIO], progress: bool | None, shown: bool
+@pytest.mark.parametrize(("stream", "shown"), [(Terminal, True), (io.StringIO, False)])
+def test_a_bar_is_shown_on_a_terminal(
+    model: LogisticModel, monkeypatch: pytest.MonkeyPatch, stream: type[io.StringIO], shown: bool
 ) -> None:
     monkeypatch.setattr(tqdm, "monitor_interval", 0)
     stderr = stream()
     monkeypatch.setattr(sys, "stderr", stderr)
-    score(model, table_of([40], ["Oslo"]), progress=progress)
+    score(model, table_of([40], ["Oslo"]))
     assert ("scoring:   0%|" in stderr.getvalue()) is shown

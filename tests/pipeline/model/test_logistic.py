@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pipeline.data.table import Dataset, Table
-from pipeline.model.logistic import REFERENCE_ROWS, LogisticModel, load, load_saved, sample, save, sigmoid
+from pipeline.model.logistic import REFERENCE_ROWS, LogisticModel, load_saved, sample, save, sigmoid
 from pipeline.model.training import train
 from tests.support.tables import fitted, one_column, synthetic
 
@@ -75,7 +75,7 @@ def test_a_model_comes_back_from_its_file_to_the_last_bit(tmp_path: Path) -> Non
     model = replace(model, threshold=0.3)
     path = tmp_path / "artifacts" / "of" / "model.npz"
     saved, digest = save(model, path)
-    again = load(path)
+    again = load_saved(path).model
     assert digest == hashlib.sha256(path.read_bytes()).hexdigest()
     assert (model.version, saved.version, again.version) == ("unsaved", digest[:12], digest[:12])
     assert (again.bias, again.threshold, again.schema) == (model.bias, 0.3, model.schema)
@@ -138,7 +138,7 @@ def test_a_damaged_reference_is_named_and_the_model_can_still_be_used(tmp_path: 
     data = path.read_bytes()
     at = data.index(b"reference_numbers.npy") + 200
     path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
-    assert load(path).predict_probability(table).tolist() == model.predict_probability(table).tolist()
+    assert load_saved(path).model.predict_probability(table).tolist() == model.predict_probability(table).tolist()
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the whole message is compared
         load_saved(path).reference()
     assert str(caught.value) == f"{path}: expected a saved model, got a file that is damaged or something else"
@@ -164,7 +164,7 @@ def test_a_failed_save_leaves_no_file_behind(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_there_stays_a_file_not_found(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        load(tmp_path / "none.npz")
+        load_saved(tmp_path / "none.npz")
 
 
 def archive_of(**arrays: Any) -> bytes:
@@ -197,7 +197,7 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     for data in bad:
         path.write_bytes(data)
         with pytest.raises(ValueError) as caught:  # noqa: PT011 - the whole message is compared
-            load(path)
+            load_saved(path)
         assert str(caught.value) == f"{path}: expected a saved model, got a file that is damaged or something else"
     assert len(bad) == 8
 
