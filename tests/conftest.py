@@ -19,7 +19,7 @@ FLAGS = {
 settings.register_profile("any", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 # The same examples in each run: what was green stays so. New ones are for who has the time.
 settings.register_profile("quick", settings.get_profile("any"), max_examples=40, derandomize=True)
-settings.register_profile("slow", settings.get_profile("any"), max_examples=1000)
+settings.register_profile("slow", settings.get_profile("any"), max_examples=400)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -32,6 +32,12 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     settings.load_profile("slow" if config.getoption("--slow") else "quick")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.timeout(600))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -93,7 +93,7 @@ def test_four_processes_write_one_chain_through_rotations_and_gzip(tmp_path: Pat
         for process in writers:
             assert process.stdout
             assert process.stdout.readline() == "ready\n"
-        assert [process.communicate("\n", timeout=100) for process in writers] == [("", "")] * 4
+        assert [process.communicate("\n", timeout=500) for process in writers] == [("", "")] * 4
     verdict = verify(tmp_path / "app_json.log")
     assert (verdict.findings, verdict.n_events) == ((), 4 * n_events)
     assert verdict.n_files >= 4 * n_events * 800 // 25_000

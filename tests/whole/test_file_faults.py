@@ -88,7 +88,7 @@ class Work:
         """Wait for the processes; what they wrote to stderr."""
         told = ""
         for process in self.processes:
-            told += process.communicate(timeout=100)[1]
+            told += process.communicate(timeout=500)[1]
             assert process.returncode in {0, -signal.SIGKILL}, told
         self.processes.clear()
         return told
@@ -622,7 +622,7 @@ with sinks.configure(sys.argv[1], channels=table, rotation=500_000, retention=3,
 @pytest.mark.parametrize("n_lines", [20_000, pytest.param(1_000_000, marks=pytest.mark.slow)])
 def test_memory_stays_flat(work: Work, n_lines: int) -> None:
     process = work.start(MEASURED, n_lines)
-    told, complaints = process.communicate(timeout=110)
+    told, complaints = process.communicate(timeout=500)
     assert complaints == ""
     assert int(told) < 3_000_000
 
