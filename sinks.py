@@ -3,19 +3,16 @@
 A record goes where the string bound to it as ``channel`` says::
 
     import sinks
-    from loguru import logger
-
-    with sinks.configure("logs"):
+        with sinks.configure("logs"):
         logger.bind(channel="predictions").info("prediction", decision="approve", confidence=0.93)
 """
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
-
-from loguru import logger
+from typing import TYPE_CHECKING, Any
 
 from sevenfold import handle
 from sevenfold.audit.keys import read_key
@@ -37,6 +34,7 @@ from sevenfold.handle import Sinks
 from sevenfold.handlers.console import Console
 from sevenfold.handlers.filters import (
     Filter,
+    GiveChannel,
     OnConsole,
     RaiseOnUnknown,
     Route,
@@ -47,9 +45,12 @@ from sevenfold.handlers.filters import (
 from sevenfold.handlers.formats import JsonFormat, LineFormat
 from sevenfold.handlers.sinks import LineSink, discard, make_sink
 from sevenfold.intercept import LOGGERS, Interception, install
-from sevenfold.loguru_internals import report_failures_to
+from sevenfold.loguru_internals import attach, new_handlers
 from sevenfold.redaction.redactor import SECRETS, Redactor, Rule
 from sevenfold.rendering.renderer import Renderer
+
+if TYPE_CHECKING:
+    from loguru import Logger
 
 __all__ = ["CHANNELS", "INHERIT", "SECRETS", "Channel", "Sinks", "configure"]
 
@@ -67,6 +68,7 @@ def configure(
     intercept: bool | Mapping[str, str | None] = False,
     redact: Iterable[Rule] = SECRETS,
     audit_key: str | Path | None = None,
+    unbound: str | None = None,
 ) -> Sinks:
     """Add the handlers of all channels to loguru's logger.
 
@@ -103,10 +105,15 @@ def configure(
         A key file, which seals the audit chain; see `sevenfold.audit`. It must lie outside the log folder, and others
         must not be able to read it.
 
+    unbound : str, optional
+        The channel of records that are bound to none. By default they are shown on the console, and from WARNING on,
+        where no console shows them, kept in the file that collects errors.
+
     Returns
     -------
     Sinks
-        A handle whose ``close()`` removes exactly these handlers; also a context manager.
+        A handle whose ``close()`` removes exactly these handlers; also a context manager, which brings back what was
+        in force before.
 
     Raises
     ------
@@ -118,21 +125,23 @@ def configure(
     table = checked(channels)
     console_level = None if console is None else level_no(console)
     loggers = _loggers(intercept, table)
+    if not is_known(unbound, tuple(channel.name for channel in table)):
+        raise ValueError(f"unbound: {unknown_channel(unbound, tuple(channel.name for channel in table))}")
     line = LineFormat(Renderer(Redactor(redact)))
     options = {one.name: _file_options(one, rotation, retention, compression) for one in table}
     stand_in = handle.stand_in()
     if stand_in is not None:
-        return stand_in(table, level, line, Path(log_dir))
+        return stand_in(table, level, unbound, line, Path(log_dir))
     folder = Path(log_dir).absolute()  # wherever the program goes
     key = None if audit_key is None else read_key(Path(audit_key), folder)
     routes = make_routes(table, level, console_level)
     with _naming(Path(log_dir)):
         sinks = _open_sinks(folder, routes, options, line.renderer.redactor, key)
     list_channels(folder, table)
-    handle.remove_replaced()
-    ids = _add_handlers(routes, sinks, line, console_level, strict=strict)
-    interception = None if loggers is None else _intercept(loggers, routes, console_level)
-    return handle.activate(Sinks(Path(log_dir), sinks, ids, interception))
+    add = partial(_add_handlers, routes, sinks, line, console_level=console_level, unbound=unbound, strict=strict)
+    handlers = new_handlers(add)
+    interception = None if loggers is None else partial(_intercept, loggers, routes, console_level)
+    return handle.activate(Sinks(Path(log_dir), sinks, handlers, interception))
 
 
 def _open_sinks(
@@ -159,34 +168,36 @@ def _add_handlers(
     routes: tuple[Route, ...],
     sinks: Mapping[str, LineSink],
     line: LineFormat,
-    console_level: int | None,
+    logger: "Logger",
     *,
+    console_level: int | None,
+    unbound: str | None,
     strict: bool,
-) -> tuple[int, ...]:
-    """Add the handlers: one for strict mode, one for the console, and one for the file of each channel."""
-    ids = []
+) -> None:
+    """Add the handlers to a logger: of the options that ask for one, of the console, and of each channel's file."""
     names = tuple(sinks)
     if strict:
-        ids.append(logger.add(discard, level=0, filter=RaiseOnUnknown(names).accepts, format="", catch=False))
+        logger.add(discard, level=0, filter=RaiseOnUnknown(names).accepts, format="", catch=False)
+    if unbound is not None:
+        least = min(route.level for route in routes)
+        logger.add(discard, level=least, filter=GiveChannel(unbound).accepts, format="", catch=False)
     if console_level is not None:
         shown = {one.channel.name: max(console_level, level_no(one.channel.console_level)) for one in routes}
         console = Console(names, line.renderer.redactor)
-        ids.append(_add(console, console_level, OnConsole(shown, console_level).accepts, format=line))
+        _add(logger, console, console_level, OnConsole(shown, console_level).accepts, format=line)
     for route in routes:
         channel = route.channel
-        ids.append(
-            _add(
-                sinks[channel.name],
-                route.level,
-                route.filter,  # on the bound extra `channel`
-                format=_format(channel, line),
-                serialize=channel.serialize,
-                backtrace=channel.backtrace,
-                diagnose=channel.diagnose,
-                catch=not channel.sealed,
-            )
+        _add(
+            logger,
+            sinks[channel.name],
+            route.level,
+            route.filter,  # on the bound extra `channel`
+            format=_format(channel, line),
+            serialize=channel.serialize,
+            backtrace=channel.backtrace,
+            diagnose=channel.diagnose,
+            catch=not channel.sealed,
         )
-    return tuple(ids)
 
 
 def _format(channel: Channel, line: LineFormat) -> LineFormat | JsonFormat:
@@ -195,14 +206,12 @@ def _format(channel: Channel, line: LineFormat) -> LineFormat | JsonFormat:
     return replace(line, template="{exception}") if channel.collects_errors else line
 
 
-def _add(sink: LineSink | Console, level: int, accepts: Filter, **options: Any) -> int:
+def _add(logger: "Logger", sink: LineSink | Console, level: int, accepts: Filter, **options: Any) -> None:
     # All options are said, since loguru takes its defaults from environment variables.
     said = {"serialize": False, "backtrace": False, "diagnose": False, "colorize": False, "enqueue": False}
     options = {"catch": True, **said, **options}
     handler_id = logger.add(sink, level=level, filter=accepts, **options)
-    if options["catch"]:
-        report_failures_to(sink.lose, handler_id)
-    return handler_id
+    attach(sink, handler_id, logger, report_failures=options["catch"])
 
 
 def _loggers(intercept: bool | Mapping[str, str | None], table: tuple[Channel, ...]) -> Mapping[str, str | None] | None:

@@ -13,7 +13,7 @@ from loguru import logger
 from sevenfold import handle
 from sevenfold.channels import INFO, Channel, LevelArgument
 from sevenfold.handle import Sinks
-from sevenfold.handlers.filters import RaiseOnUnknown, make_routes
+from sevenfold.handlers.filters import GiveChannel, RaiseOnUnknown, make_routes
 from sevenfold.handlers.formats import RENDERED, LineFormat
 from sevenfold.handlers.sinks import discard
 from sevenfold.lines.record import Contents, Record, has_exception, render
@@ -79,11 +79,12 @@ class ChannelLog:
         self._lines: list[str] = []
         self._unknown: list[str] = []
         self._least: int | None = None  # what `at_level` asks for, over all tables
+        self._unbound: str | None = None
         self.use(table, None, LineFormat(Renderer(Redactor())))
 
     def use(self, table: tuple[Channel, ...], level: LevelArgument | None, line: LineFormat) -> None:
-        """Route from here on by this table; ``level`` overrides its rows', ``line`` renders."""
-        self._routes = make_routes(table, level if self._least is None else self._least, None)
+        """Route from here on by this table; ``level`` overrides its channels', ``line`` renders."""
+        self._routes = make_routes(table, level if self._least is None else self._least, INFO)
         self._table, self._level, self._line = table, level, line
 
     @property
@@ -134,6 +135,8 @@ class ChannelLog:
         self._unknown.clear()
 
     def _gate(self, record: Mapping[str, Any]) -> bool:
+        if self._unbound is not None:
+            GiveChannel(self._unbound).accepts(record)
         try:
             return RaiseOnUnknown(tuple(row.name for row in self._table)).accepts(record)
         except ValueError as error:
@@ -186,8 +189,14 @@ class ChannelLog:
         ]
 
     def _configure(
-        self, table: tuple[Channel, ...], level: LevelArgument | None, line: LineFormat, log_dir: Path
+        self,
+        table: tuple[Channel, ...],
+        level: LevelArgument | None,
+        unbound: str | None,
+        line: LineFormat,
+        log_dir: Path,
     ) -> Sinks:
+        self._unbound = unbound
         self.use(table, level, line)
         return _CapturedSinks(self, table, log_dir)
 
@@ -214,7 +223,7 @@ class _CapturedSinks(Sinks):
     """The handle that code under test gets."""
 
     def __init__(self, log: ChannelLog, table: tuple[Channel, ...], log_dir: Path) -> None:
-        super().__init__(log_dir, {}, ())
+        super().__init__(log_dir, {}, {})
         self._log = log
         self._table = table
 

@@ -18,6 +18,7 @@ CompressionArgument: TypeAlias = str | None
 LevelArgument: TypeAlias = str | int
 
 ERROR: Final = logger.level("ERROR").no
+WARNING: Final = logger.level("WARNING").no
 INFO: Final = logger.level("INFO").no
 LIST_FILE: Final = "channels.json"  # says which channels a folder has; no channel may have it
 

@@ -1,30 +1,37 @@
-"""The configuration in force: its handle, and what stands in for it under pytest.
+"""The configuration in force: its handle, what it replaced, and what stands in for it under pytest.
 
-Loguru has one logger for the whole process, so one piece of global state is kept here: the handlers that the last
-call of ``sinks.configure`` added, and what takes its calls while a test captures them.
+Loguru has one logger for the whole process, so one piece of global state is kept here: the configuration in force, and
+those whose ``with`` blocks are being run. A configuration that is replaced is suspended: its handlers are out of the
+logger and its files closed, until the ``with`` block of the one that replaced it is left.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeAlias
-
-from loguru import logger
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from sevenfold.channels import Channel, LevelArgument
 from sevenfold.handlers.formats import LineFormat
 from sevenfold.intercept import Interception
+from sevenfold.loguru_internals import DEFAULT_ID, swap_handlers
+from sevenfold.notices import describe, notice
 
 if TYPE_CHECKING:
     from sevenfold.handlers.sinks import LineSink
 
-# Takes the table, the level over all channels, the format and the folder that `configure` was called with.
-StandIn: TypeAlias = Callable[[tuple[Channel, ...], LevelArgument | None, LineFormat, Path], "Sinks"]
+# Takes the table, the level over all channels, the channel of what has none, the format and the folder that
+# `configure` was called with.
+StandIn: TypeAlias = Callable[[tuple[Channel, ...], LevelArgument | None, str | None, LineFormat, Path], "Sinks"]
 
 
 class Sinks:
-    """The handlers that one call of ``sinks.configure`` added; as a context manager, it closes itself.
+    """The handlers that one call of ``sinks.configure`` put in force.
+
+    As a context manager, it brings back what was in force before, which is another configuration, or loguru's default
+    handler.
 
     Attributes
     ----------
@@ -36,13 +43,18 @@ class Sinks:
         self,
         log_dir: Path,
         sinks: "Mapping[str, LineSink]",
-        handler_ids: tuple[int, ...],
-        interception: Interception | None = None,
+        handlers: Mapping[int, Any],
+        intercept: Callable[[], Interception] | None = None,
     ) -> None:
         self.log_dir = log_dir
-        self._interception = interception
         self._sinks = sinks
-        self._handler_ids = handler_ids
+        self._handlers = dict(handlers)
+        self._intercept = intercept
+        self._interception: Interception | None = None
+        self._replaced: Sinks | None = None
+        self._default: dict[int, Any] = {}  # loguru's default handler, if this replaced it
+        self._closed = False
+        self._held = False  # while a test captures: what closes this then is the test's business
 
     @property
     def events(self) -> dict[str, int]:
@@ -50,15 +62,22 @@ class Sinks:
         return {sink.file.path.name: sink.events for sink in self._sinks.values()}
 
     def close(self) -> None:
-        """Remove these handlers and close their files; what was removed already doesn't matter."""
-        if self._interception is not None:
-            self._interception.close()
-        for handler_id in self._handler_ids:
-            with contextlib.suppress(ValueError):
-                logger.remove(handler_id)
-        self._handler_ids = ()
+        """Take these handlers out of the logger and close their files, for good; nothing takes their place.
+
+        It is no error where somebody removed them already.
+        """
+        global _active  # noqa: PLW0603 - see the module's docstring
+        if self._held:
+            return
+        with _lock:
+            self._closed = True
+            if _active is self:
+                _active = None
+            swap_handlers(self._handlers, {})
+            self._suspend()
 
     def __enter__(self) -> Self:
+        _entered.append(self)
         return self
 
     def __exit__(
@@ -66,26 +85,84 @@ class Sinks:
     ) -> None:
         if self._interception is not None:
             self._interception.__exit__(kind, error, trace)  # logs an error that leaves the block
-        self.close()
+        with _lock:
+            self._leave()
+
+    def _leave(self) -> None:
+        self._closed = True
+        inner = _entered[_entered.index(self) + 1 :] if self in _entered else []
+        with contextlib.suppress(ValueError):
+            _entered.remove(self)
+        if inner:  # blocks of other threads: they stay in force, and bring back later what this one would
+            inner[0]._replaced, inner[0]._default = self._replaced, self._default  # noqa: SLF001 - of this class
+            self.close()
+        else:
+            _put_in_force(self._replaced, self._default, instead_of=self)
+
+    def _suspend(self) -> None:
+        """Close what this has open, whatever fails; a call on its way through a handler still writes its line."""
+        calls = [sink.suspend for sink in self._sinks.values()]
+        if self._interception is not None:
+            calls.insert(0, self._interception.close)
+            self._interception = None
+        _call_all(calls)
+
+    def _resume_sinks(self) -> None:
+        for sink in self._sinks.values():
+            sink.resume()
+
+    def _resume_interception(self) -> None:
+        if self._intercept is not None:
+            self._interception = self._intercept()
 
 
+_lock = threading.RLock()
 _active: Sinks | None = None
+_entered: list[Sinks] = []  # whose blocks are being run, in the order of entering
 _stand_in: StandIn | None = None
 
 
 def activate(sinks: Sinks) -> Sinks:
-    """Put a configuration in force whose handlers are there."""
-    global _active  # noqa: PLW0603 - see the module's docstring
-    _active = sinks
+    """Put a configuration in force instead of the one that is, and of loguru's default handler."""
+    with _lock:
+        before = _active
+        if before is not None and before not in _entered:
+            before._replaced = None  # noqa: SLF001 - it was replaced for good
+        sinks._replaced = before  # noqa: SLF001
+        sinks._default = _put_in_force(sinks, {})  # noqa: SLF001
     return sinks
 
 
-def remove_replaced() -> None:
-    """Remove the handlers of the configuration in force, and loguru's default one."""
-    if _active is not None:
-        _active.close()
-    with contextlib.suppress(ValueError):
-        logger.remove(0)  # loguru's default handler
+def _put_in_force(sinks: Sinks | None, others: Mapping[int, Any], *, instead_of: Sinks | None = None) -> dict[int, Any]:
+    """Swap what is in force for other handlers, in one step.
+
+    Parameters
+    ----------
+    sinks : Sinks or None
+        What is to be in force, unless it was closed.
+    others : mapping
+        Handlers of loguru's own to put back with it, by their ids.
+    instead_of : Sinks, optional
+        What ends with the one that is in force.
+
+    Returns
+    -------
+    dict
+        Loguru's default handler, where it was taken out, by its id.
+    """
+    global _active  # noqa: PLW0603 - see the module's docstring
+    ended = [one for one in (_active, instead_of) if one is not None and one is not sinks]
+    chosen = None if sinks is None or sinks._closed else sinks  # noqa: SLF001
+    if chosen is not None:
+        chosen._resume_sinks()  # noqa: SLF001
+    out = {id_ for one in ended for id_ in one._handlers} | {DEFAULT_ID}  # noqa: SLF001
+    taken = swap_handlers(out, {**others, **(chosen._handlers if chosen is not None else {})})  # noqa: SLF001
+    _active = chosen
+    for one in dict.fromkeys(ended):
+        one._suspend()  # noqa: SLF001
+    if chosen is not None:
+        chosen._resume_interception()  # noqa: SLF001
+    return {id_: handler for id_, handler in taken.items() if id_ == DEFAULT_ID}
 
 
 def stand_in() -> StandIn | None:
@@ -94,23 +171,50 @@ def stand_in() -> StandIn | None:
 
 
 @contextlib.contextmanager
-def captured(by: StandIn) -> Iterator[tuple[int, ...]]:
+def captured(by: StandIn) -> Iterator[Iterable[int]]:
     """Have calls of ``configure`` taken by a stand-in, and the configuration in force survive what closes it.
 
     Yields
     ------
-    tuple of int
-        The handlers of the configuration in force.
+    iterable of int
+        The ids of the handlers of the configuration in force.
     """
-    global _active, _stand_in  # noqa: PLW0603 - see the module's docstring
-    before, active = _stand_in, _active
-    ids = () if active is None else active._handler_ids  # noqa: SLF001 - of this module
-    _stand_in = by
-    if active is not None:
-        active._handler_ids = ()  # noqa: SLF001
+    global _active, _stand_in, _entered
+    before = _stand_in, _active, _entered
+    held = _active
+    if held is not None:
+        held._held = True  # noqa: SLF001 - of this module
+    _stand_in, _active, _entered = by, None, []
     try:
-        yield ids
+        yield () if held is None else tuple(held._handlers)  # noqa: SLF001
     finally:
-        _stand_in, _active = before, active
-        if active is not None:
-            active._handler_ids = ids  # noqa: SLF001
+        _stand_in, _active, _entered = before
+        if held is not None:
+            held._held = False  # noqa: SLF001
+
+
+def _call_all(calls: Iterable[Callable[[], object]]) -> None:
+    """Call each, whatever the others do; Ctrl-C is passed on at the end."""
+    interrupt: BaseException | None = None
+    for call in calls:
+        for _ in range(2):  # once more where Ctrl-C came in between
+            try:
+                call()
+            except Exception as error:
+                notice(f"not closed: {describe(error)}")
+            except BaseException as error:
+                interrupt = error
+                continue
+            break
+    if interrupt is not None:
+        raise interrupt
+
+
+def _after_fork() -> None:
+    """Give a child a lock that no thread of its parent holds."""
+    global _lock  # noqa: PLW0603
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -6,11 +6,15 @@ Loguru is pinned below 0.8. Each function has a test that fails first when logur
 import contextlib
 import copy
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
 from loguru import logger
 
+if TYPE_CHECKING:
+    from loguru import Logger
+
+DEFAULT_ID = 0  # of the handler that loguru itself adds
 _core: Any = logger._core  # type: ignore[attr-defined]  # noqa: SLF001
 # What a logger holds besides its handlers; loguru's handlers share the dict of the levels' colours.
 _STATE = ("min_level", "extra", "patcher", "activation_list", "activation_none", "enabled")
@@ -20,32 +24,114 @@ _LEVELS = ("levels", "levels_lookup", "levels_ansi_codes")
 class FailureHook:
     """What loguru calls when a handler fails, instead of its own hook, which prints the whole raw record to stderr.
 
-    A handler fails where the file can't be written, and where it is called while it is at work: loguru's handlers
-    aren't re-entrant, so a call from a signal handler, a ``__del__`` or a sink loses its own record.
+    A handler fails where the file can't be written, where an exception can't be rendered, and where it is called while
+    it is at work: loguru's handlers aren't re-entrant, so a call from a signal handler, a ``__del__`` or a sink loses
+    its own record.
 
     Parameters
     ----------
-    lose : callable
-        Is given the exception.
+    handler : Handler
+        The handler.
+    sink : Sink
+        Is told of the failure.
     """
 
-    def __init__(self, lose: Callable[[BaseException], None]) -> None:
-        self._lose = lose
+    def __init__(self, handler: Any, sink: "Sink") -> None:
+        self._handler = handler
+        self._sink = sink
 
     def should_catch(self) -> bool:
         """Return whether a failure is kept from the caller: yes."""
         return True
 
-    def print(self, record: Any = None, *, exception: BaseException | None = None) -> None:  # noqa: ARG002
-        """Report the failure that is being handled."""
+    def print(self, record: Any = None, *, exception: BaseException | None = None) -> None:
+        """Report the failure that is being handled, unless the record can be written all the same."""
         error = exception or sys.exception()
-        if error is not None:
-            self._lose(error)
+        if error is not None and not self._rescued(record, error):
+            self._sink.lose(error)
+
+    def _rescued(self, record: Any, error: BaseException) -> bool:
+        if isinstance(error, OSError) or type(error) is RuntimeError:  # no room, or called while at work
+            return False
+        try:
+            with self._handler._protected_lock():  # noqa: SLF001
+                return self._sink.rescue(record)
+        except Exception:
+            return False
 
 
-def report_failures_to(lose: Callable[[BaseException], None], handler_id: int) -> None:
-    """Have the failures of a handler that catches them reported to a function instead of stderr."""
-    _core.handlers[handler_id]._error_interceptor = FailureHook(lose)  # noqa: SLF001
+class Sink(Protocol):
+    """What a handler needs of its sink."""
+
+    handler: Any
+
+    def lose(self, error: BaseException) -> None:
+        """Take note that a record is lost."""
+
+    def rescue(self, record: Any) -> bool:
+        """Write what can be written of a record that loguru could not render; return whether there was anything."""
+
+
+def new_handlers(add: Callable[["Logger"], object]) -> dict[int, Any]:
+    """Make handlers that aren't in force yet.
+
+    Parameters
+    ----------
+    add : callable
+        Adds them to the logger that it is given.
+
+    Returns
+    -------
+    dict
+        The handlers, by ids that no others have.
+    """
+    aside = copy.copy(_core)
+    aside.handlers = {}
+    add(type(logger)(aside, *logger._options))  # type: ignore[attr-defined,call-arg]  # noqa: SLF001
+    with _core.lock:
+        first = _core.handlers_count
+        _core.handlers_count += len(aside.handlers)
+    return dict(enumerate(aside.handlers.values(), first))
+
+
+def swap_handlers(out: Iterable[int], into: Mapping[int, Any]) -> dict[int, Any]:
+    """Take handlers out of the logger and put others in, in one step: each call meets the ones or the others.
+
+    Handlers that are taken out aren't stopped: a call in another thread may still be on its way through them.
+
+    Parameters
+    ----------
+    out : iterable of int
+        Ids of handlers; those that are gone already don't matter.
+    into : mapping
+        Handlers by their ids.
+
+    Returns
+    -------
+    dict
+        The handlers that were taken out, by their ids.
+    """
+    with _core.lock:
+        taken = {id_: _core.handlers[id_] for id_ in out if id_ in _core.handlers}
+        left = {id_: handler for id_, handler in _core.handlers.items() if id_ not in taken}
+        handlers = dict(sorted({**left, **into}.items()))
+        _core.min_level = min((handler.levelno for handler in handlers.values()), default=float("inf"))
+        _core.handlers = handlers
+    return taken
+
+
+def once_idle(handler: Any, call: Callable[[], None]) -> None:
+    """Call a function while a handler writes nothing; RuntimeError if this thread is writing through it."""
+    with handler._protected_lock():  # noqa: SLF001
+        call()
+
+
+def attach(sink: Sink, handler_id: int, logger: "Logger", *, report_failures: bool) -> None:
+    """Let a sink know its handler, and be told what fails in it where that is kept from the caller."""
+    handler = logger._core.handlers[handler_id]  # type: ignore[attr-defined]  # noqa: SLF001
+    sink.handler = handler
+    if report_failures:
+        handler._error_interceptor = FailureHook(handler, sink)  # noqa: SLF001
 
 
 def handler_ids() -> tuple[int, ...]:

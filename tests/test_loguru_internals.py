@@ -1,11 +1,14 @@
 """What is used of loguru's private parts; these tests fail first when loguru changes them."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from loguru import logger
 
-from sevenfold.loguru_internals import borrowed_logger, handler_ids, report_failures_to
+from sevenfold.loguru_internals import attach, borrowed_logger, handler_ids, new_handlers, once_idle, swap_handlers
+
+if TYPE_CHECKING:
+    from loguru import Logger
 
 pytestmark = pytest.mark.usefixtures("own_logger")
 
@@ -16,17 +19,75 @@ def test_the_handlers_are_listed() -> None:
     assert handler_ids() == (*before, added)
 
 
-def test_a_handler_that_fails_is_reported_instead_of_printing_the_record(capfd: pytest.CaptureFixture[str]) -> None:
+class FailingSink:
+    handler: Any = None
+
+    def __init__(self, *, rescues: bool) -> None:
+        self.failures: list[BaseException] = []
+        self.rescued: list[str] = []
+        self.rescues = rescues
+
+    def write(self, _message: Any) -> None:
+        raise LookupError("can't be rendered") if self.rescues else OSError("no room")
+
+    def lose(self, error: BaseException) -> None:
+        self.failures.append(error)
+
+    def rescue(self, record: Any) -> bool:
+        self.rescued.append(record["message"])
+        return self.rescues
+
+
+@pytest.mark.parametrize("rescues", [False, True])
+def test_a_handler_that_fails_tells_its_sink_instead_of_printing_the_record(
+    capfd: pytest.CaptureFixture[str], rescues: bool
+) -> None:
     logger.remove()
-    failures: list[BaseException] = []
-
-    def fail(_message: Any) -> None:
-        raise OSError("no room")
-
-    report_failures_to(failures.append, logger.add(fail, catch=True))
+    sink = FailingSink(rescues=rescues)
+    attach(sink, logger.add(sink, catch=True), logger, report_failures=True)
     logger.info("password is 1234")
-    assert [str(error) for error in failures] == ["no room"]
+    assert [str(error) for error in sink.failures] == ([] if rescues else ["no room"])
+    assert sink.rescued == (["password is 1234"] if rescues else [])
     assert capfd.readouterr() == ("", "")
+
+
+def test_handlers_are_swapped_in_one_step_and_get_ids_of_their_own() -> None:
+    logger.remove()
+    seen: list[str] = []
+    before = logger.add(lambda message: seen.append("before " + message), format="{message}", level="INFO")
+    made = new_handlers(
+        lambda aside: aside.add(lambda message: seen.append("after " + message), format="{message}", level=5)
+    )
+    logger.info("one")
+    taken = swap_handlers([before], made)
+    logger.trace("two")
+    assert logger.add(print, level="ERROR") not in {before, *made}
+    assert swap_handlers([*made, 99], taken) == made
+    logger.debug("below the level")
+    logger.info("three")
+    assert seen == ["before one\n", "after two\n", "before three\n"]
+
+
+def test_nothing_is_written_through_a_handler_while_it_is_held() -> None:
+    logger.remove()
+    calls: list[str] = []
+    errors: list[str] = []
+
+    def write(_message: Any) -> None:
+        try:
+            once_idle(handler, lambda: calls.append("busy"))
+        except RuntimeError as error:
+            errors.append(str(error)[:30])
+
+    def add(aside: "Logger") -> None:
+        aside.add(write)
+
+    made = new_handlers(add)
+    (handler,) = made.values()
+    once_idle(handler, lambda: calls.append("idle"))
+    swap_handlers([], made)
+    logger.info("written")
+    assert (calls, len(errors)) == (["idle"], 1)
 
 
 def test_a_borrowed_logger_is_given_back_with_handlers_levels_and_patcher() -> None:

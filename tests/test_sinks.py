@@ -66,7 +66,8 @@ def expected_places(channel: Any, level: int, exception: str, *, console: bool) 
         places.add(FILES[channel])
     if console and (level >= 30 or not (known and channel in QUIET_ON_CONSOLE)):
         places.add("console")
-    if level >= 40 or exception == "active" or (unknown and not console):
+    warns_nobody = channel is None and level >= 30 and not console
+    if level >= 40 or exception == "active" or (unknown and not console) or warns_nobody:
         places.add("errors.log")
     return places
 

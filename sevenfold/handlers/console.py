@@ -31,6 +31,8 @@ class Console:
         Takes secrets out.
     """
 
+    handler: Any = None  # loguru's, once there is one
+
     def __init__(self, channels: tuple[str, ...], redactor: Redactor) -> None:
         self._channels = channels
         self._redactor = redactor
@@ -41,10 +43,20 @@ class Console:
 
     def write(self, message: Any) -> None:
         """Show a record; a terminal that is gone is none of the program's business."""
-        record, stream = message.record, sys.stderr
+        self._show(message.record)
+
+    def _show(self, record: Record) -> None:
+        stream = sys.stderr
         with contextlib.suppress(Exception), _beside_progress_bars(stream):
             stream.write((self._for_people(record) if stream.isatty() else record[RENDERED].line) + "\n")
             stream.flush()
+
+    def rescue(self, record: Record) -> bool:
+        """Show the line of a record whose exception loguru could not render."""
+        if record is None or RENDERED not in record:
+            return False
+        self._show(record)
+        return True
 
     def lose(self, error: BaseException) -> None:
         """Say nothing: where the console fails, stderr is gone or busy."""

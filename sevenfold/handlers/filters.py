@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from sevenfold.channels import ERROR, INFO, Channel, LevelArgument, level_no
+from sevenfold.channels import ERROR, INFO, WARNING, Channel, LevelArgument, level_no
 from sevenfold.lines.record import has_exception
 from sevenfold.lines.values import plain
 from sevenfold.notices import notice
@@ -68,9 +68,9 @@ class OnConsole:
 class OnErrors:
     """Filter: what the file that collects errors keeps.
 
-    Errors and logged exceptions of all channels and of none; its own channel; and records of a channel that the
-    table lacks where the console doesn't show them, or shows one line for the rows of a batch, so that a misspelt name
-    loses nothing. Each such name is told on stderr once.
+    Errors and logged exceptions of all channels and of none; its own channel; warnings without a channel where the
+    console doesn't show them; and records of a channel that the table lacks where the console doesn't show them, or
+    shows one line for the rows of a batch, so that a misspelt name loses nothing. Each such name is told once.
 
     Attributes
     ----------
@@ -98,10 +98,12 @@ class OnErrors:
         known = is_known(channel, self.names)
         if not known:
             self._notice(channel)
-        elif no < ERROR and channel != self.own and record["exception"] is None:
+        elif no < ERROR and channel != self.own and record["exception"] is None and channel is not None:
             return False  # nearly all
         if no >= ERROR or (no >= INFO and has_exception(record)):
             return True
+        if channel is None:
+            return bool(WARNING <= no < self.console_level)
         if known:
             return bool(channel == self.own and no >= self.level)
         return bool(no >= self.other_level and (no < self.console_level or BATCH in record["extra"]))
@@ -111,6 +113,19 @@ class OnErrors:
         if text not in self._noticed and len(self._noticed) < _MAX_NOTICES:
             self._noticed.add(text)
             notice(text)
+
+
+@dataclass(frozen=True, slots=True)
+class GiveChannel:
+    """Filter that gives records that are bound to no channel one, and lets nothing through."""
+
+    name: str
+
+    def accepts(self, record: Mapping[str, Any]) -> bool:
+        """Bind the record, for all handlers that come after."""
+        if record["extra"].get("channel") is None:
+            record["extra"]["channel"] = self.name
+        return False
 
 
 @dataclass(frozen=True, slots=True)

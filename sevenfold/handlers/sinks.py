@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from time import monotonic
-from typing import Any
+from typing import Any, Self
 
 from sevenfold.audit.chain import Chain
 from sevenfold.channels import Channel
@@ -16,6 +16,7 @@ from sevenfold.handlers.formats import RENDERED, Rendered
 from sevenfold.lines.grammar import escape, indent, timestamp
 from sevenfold.lines.record import Record, has_exception
 from sevenfold.lines.values import escape_json
+from sevenfold.loguru_internals import once_idle
 from sevenfold.notices import describe, notice
 from sevenfold.redaction.redactor import Redactor
 
@@ -75,6 +76,7 @@ class LineSink:
     """
 
     encoding = "utf-8"  # loguru asks, and draws the arrows of diagnose with it
+    handler: Any = None  # loguru's, once there is one
 
     def __init__(self, file: RotatingFile, channel: str) -> None:
         self.file = file
@@ -99,6 +101,29 @@ class LineSink:
         if now >= self._notice_from:
             self._notice_from = now + NOTICE_S
             notice(f"{self.file.path}: lines are lost, {self._lost} so far: {describe(error)}")
+
+    def rescue(self, record: Record) -> bool:
+        """Write the line of a record whose exception loguru could not render, with the traceback that can be had."""
+        if record is None or RENDERED not in record:
+            return False
+        self.write(_Unrendered(record))
+        return True
+
+    def suspend(self) -> None:
+        """Close the file until `resume`; a call that began before still writes its line, and closes the file again."""
+        once_idle(self.handler, self._suspend)
+
+    def resume(self) -> None:
+        """Open the file again with the next line."""
+        vars(self).pop("write", None)
+
+    def _suspend(self) -> None:
+        self.write = self._write_late  # type: ignore[method-assign]
+        self.stop()
+
+    def _write_late(self, message: Any) -> None:
+        type(self).write(self, message)
+        self.stop()
 
     def stop(self) -> None:
         """Close the file, and tell what it is missing for good."""
@@ -159,7 +184,7 @@ class ErrorsSink(LineSink):
             super().write(message)
             if not has_exception(record):
                 return
-        below = indent(_traceback(str(message), record, self._redactor)) if has_exception(record) else ""
+        below = indent(_traceback(message, record, self._redactor)) if has_exception(record) else ""
         self._append(f"{rendered.line}\n{below}".encode("utf-8", "backslashreplace"))
 
 
@@ -229,11 +254,25 @@ class SealedSink(JsonSink):
         self.events += 1
 
 
-def _traceback(rendered: str, record: Record, redactor: Redactor) -> str:
-    """Return a record's traceback without secrets, as loguru rendered it."""
-    if rendered == record["message"]:  # opt(raw=True): loguru rendered no traceback
-        rendered = "".join(traceback.format_exception(*record["exception"]))
-    return redactor.traceback(rendered, record)
+class _Unrendered(str):  # noqa: SLOT000 - it carries a record
+    """What loguru could not render; it has a record, as a message has."""
+
+    record: Record
+
+    def __new__(cls, record: Record) -> Self:
+        unrendered = super().__new__(cls)
+        unrendered.record = record
+        return unrendered
+
+
+def _traceback(message: str, record: Record, redactor: Redactor) -> str:
+    """Return a record's traceback without secrets, as loguru rendered it, or else as it can be had."""
+    if not isinstance(message, _Unrendered) and message != record["message"]:
+        return redactor.traceback(message, record)
+    try:  # opt(raw=True), or an exception that is too much for loguru
+        return redactor.traceback("".join(traceback.format_exception(*record["exception"])), record)
+    except Exception as error:
+        return f"(the traceback can't be rendered: {describe(error)})"
 
 
 def _with_traceback(text: str, line: str, record: Record, redactor: Redactor) -> str:

@@ -182,7 +182,7 @@ def _array(array: Any, inside: _Parents) -> Any:
     if len(inside) + array.ndim <= MAX_DEPTH + 1:
         if array.dtype.kind in "biu":
             return array.tolist()
-        if array.dtype.kind == "f" and array.dtype.itemsize <= np.dtype(np.float64).itemsize:
+        if array.dtype.char in "efd":  # not by size: np.longdouble has eight bytes on some systems
             return _floats(array)
     return [_plain(item, inside) for item in array]
 
@@ -215,9 +215,9 @@ def _floats(array: np.ndarray[Any, Any]) -> list[Any]:
 
 def _finite_floats(flat: np.ndarray[Any, Any]) -> list[Any]:
     items: list[Any]
-    if flat.dtype.itemsize == np.dtype(np.float64).itemsize:
+    if flat.dtype.char == "d":
         items = flat.tolist()
-    elif flat.dtype.itemsize == np.dtype(np.float32).itemsize:
+    elif flat.dtype.char == "f":
         # orjson prints the shortest digits of a float32; tolist() would show 0.1 as 0.10000000149011612.
         items = orjson.loads(orjson.dumps(flat.astype(np.float32), option=orjson.OPT_SERIALIZE_NUMPY))
     else:
