@@ -1,14 +1,24 @@
-"""What the sinks have to say themselves: one line on stderr, and never an exception."""
+"""What the sinks have to say themselves: one line on stderr, and never an exception, nor a call that waits for ever."""
 
 import contextlib
+import os
+import select
 import sys
+import threading
+from collections.abc import Iterator
+from typing import TextIO
 
 from sevenfold.lines.grammar import escape
 from sevenfold.redaction.redactor import Redactor
 
 PREFIX = "sevenfold: "
 MAX_LENGTH = 500  # characters; a notice may quote what somebody logged
+PATIENCE_S = 1.0  # for a stream that takes nothing, such as a full pipe or a terminal after Ctrl-S
+_PIECE_BYTES = 4096  # which a pipe that can be written takes at once (PIPE_BUF of Linux; elsewhere 512 or more)
 _REDACTOR = Redactor()
+_writing = threading.RLock()
+_stuck: set[int] = set()  # descriptors of streams that took nothing
+_torn: set[int] = set()  # and of those that took the beginning of a line
 
 
 def notice(text: str) -> None:
@@ -21,8 +31,7 @@ def notice(text: str) -> None:
         if sys.stderr is not None:
             encoding = getattr(sys.stderr, "encoding", None) or "utf-8"  # a StringIO has none
             line = PREFIX + escape(_REDACTOR.text(text))[:MAX_LENGTH] + "\n"
-            sys.stderr.write(line.encode(encoding, "backslashreplace").decode(encoding))
-            sys.stderr.flush()
+            write_in_time(sys.stderr, line.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def describe(error: BaseException) -> str:
@@ -32,3 +41,76 @@ def describe(error: BaseException) -> str:
     except Exception:
         message = "(no message: its str() raised)"
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+def write_in_time(stream: TextIO, text: str) -> bool:
+    """Write text, unless the stream takes none of it within a second; once it took none, within no time.
+
+    A stream without a descriptor, such as a StringIO, is written as it is.
+
+    Returns
+    -------
+    bool
+        Whether all was written.
+    """
+    fd = _descriptor(stream)
+    if fd is None:
+        stream.write(text)
+        stream.flush()
+        return True
+    if not _writing.acquire(timeout=PATIENCE_S):
+        return False
+    try:
+        for number, piece in enumerate(_pieces(f"\n{text}" if fd in _torn else text)):
+            if not _takes(fd):
+                _torn.update({fd} if number else ())
+                return False
+            stream.write(piece)
+            stream.flush()
+        _torn.discard(fd)
+        return True
+    finally:
+        _writing.release()
+
+
+def takes_text(stream: TextIO) -> bool:
+    """Return whether `write_in_time` would write now, or within a second if it has not been refused yet."""
+    fd = _descriptor(stream)
+    return fd is None or _takes(fd)
+
+
+def _descriptor(stream: TextIO) -> int | None:
+    try:
+        return stream.fileno() if hasattr(select, "poll") else None
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+def _takes(fd: int) -> bool:
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
+    ready = bool(poll.poll(0 if fd in _stuck else PATIENCE_S * 1000))  # an error is ready, too: writing then tells
+    if ready:
+        _stuck.discard(fd)
+    else:
+        _stuck.add(fd)
+    return ready
+
+
+def _pieces(text: str) -> Iterator[str]:
+    if len(text.encode("utf-8", "backslashreplace")) <= _PIECE_BYTES:
+        yield text
+        return
+    step = _PIECE_BYTES // 4  # no character takes more bytes
+    for start in range(0, len(text), step):
+        yield text[start : start + step]
+
+
+def _after_fork() -> None:
+    """Give a child a lock that no thread of its parent holds."""
+    global _writing  # noqa: PLW0603
+    _writing = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -3,11 +3,12 @@
 import contextlib
 import os
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 from sevenfold.handlers.formats import RENDERED
 from sevenfold.lines.grammar import channel_text, escape, value_text
 from sevenfold.lines.record import Record
+from sevenfold.notices import PREFIX, takes_text, write_in_time
 from sevenfold.redaction.redactor import Redactor
 
 WIDTH = 60  # characters of a value on a terminal; the file has it whole
@@ -23,6 +24,9 @@ class Console:
     digits, long values cut if a file has them whole, colours unless ``NO_COLOR`` (https://no-color.org) is set, and
     a tqdm bar that stands there is moved down.
 
+    Where stderr takes nothing for a second (a full pipe, a terminal after Ctrl-S), records are dropped until it takes
+    some again, and then their number is told: the program and its files go on.
+
     Parameters
     ----------
     channels : tuple of str
@@ -36,6 +40,7 @@ class Console:
     def __init__(self, channels: tuple[str, ...], redactor: Redactor) -> None:
         self._channels = channels
         self._redactor = redactor
+        self._n_dropped = 0
         if sys.platform == "win32":  # pragma: no cover
             import colorama  # noqa: PLC0415 - loguru installs it on Windows, where a console must be told of colours
 
@@ -47,9 +52,19 @@ class Console:
 
     def _show(self, record: Record) -> None:
         stream = sys.stderr
-        with contextlib.suppress(Exception), _beside_progress_bars(stream):
-            stream.write((self._for_people(record) if stream.isatty() else record[RENDERED].line) + "\n")
-            stream.flush()
+        with contextlib.suppress(Exception):
+            if takes_text(stream):
+                with _beside_progress_bars(stream):
+                    shown = self._write(stream, record)
+            else:
+                shown = False
+            self._n_dropped = 0 if shown else self._n_dropped + 1
+
+    def _write(self, stream: TextIO, record: Record) -> bool:
+        text = (self._for_people(record) if stream.isatty() else record[RENDERED].line) + "\n"
+        if self._n_dropped:
+            text = f"{PREFIX}{self._n_dropped} records weren't shown here, since nobody read them\n{text}"
+        return write_in_time(stream, text)
 
     def rescue(self, record: Record) -> bool:
         """Show the line of a record whose exception loguru could not render."""
