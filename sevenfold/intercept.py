@@ -55,7 +55,8 @@ def install(loggers: Mapping[str, str | None] = LOGGERS, *, level: int = INFO, c
     ----------
     loggers : mapping
         Channels by name of a stdlib logger, for it and those below it (the longest name counts; all are below
-        ``root``); None is no channel, as for all others. These are also the loggers whose handlers on stdout and stderr are passed over.
+        ``root``); None is no channel, as for all others. These are also the loggers whose handlers on stdout and
+        stderr are passed over.
     level : int
         The root logger is opened down to this level, if it isn't that open.
     console : bool

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import dataclass
+from secrets import token_hex
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
-from uuid import uuid4
 
 from sevenfold.asgi.addresses import client_address
 from sevenfold.asgi.notes import mark
@@ -32,7 +32,7 @@ _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-
 # How frameworks call the exception by which an application learns that its client has left.
 _LEFT = re.compile("Disconnect|Abort|Closed")
 _OWN = ("http_request_method", "http_route", "url_path", "http_response_status_code", "duration_ms", "client_address")
-_RESERVED = frozenset({*_OWN, "channel", "batch", "request_id", "trace_id"})
+_RESERVED = frozenset({*_OWN, "channel", "batch", "request_id", "trace_id"}) - {"http_route"}  # only it may know that
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ class Exchange:
         await self._forward(message)
 
     def _start(self, message: Message) -> Message:
-        self._status = message["status"]
+        self._status = CLIENT_LEFT if self._left else message["status"]  # what is said to nobody doesn't count
         self._trailers = message.get("trailers", False)
         headers = list(message.get("headers", ()))
         found = {bytes(name).lower(): value for name, value in headers}
@@ -230,7 +230,7 @@ def _ids(told: dict[bytes, str], accept_id: Callable[[str], bool] | None) -> dic
     """Return what the records of a request are found by."""
     sent, trace = told.get(REQUEST_ID, ""), _TRACEPARENT.fullmatch(told.get(b"traceparent", ""))
     accepted = _ID.fullmatch(sent) and (accept_id is None or accept_id(sent))
-    ids = {"request_id": sent if accepted else f"req-{uuid4().hex}"}
+    ids = {"request_id": sent if accepted else f"req-{token_hex(16)}"}
     return ids if trace is None else {**ids, "trace_id": trace[1]}
 
 

@@ -28,8 +28,8 @@ CURRENT: Final[ContextVar[Told | None]] = ContextVar("sevenfold.asgi.request", d
 def note(**fields: Any) -> None:
     """Add fields to the line of the request that is being answered; do nothing outside of one.
 
-    A field that the line has anyway is written as ``note_`` and its name. ``error_type`` names in one constant word why
-    a request was refused.
+    A field that the line has anyway is written as ``note_`` and its name, but for ``http_route``, which an application
+    may know better. ``error_type`` says in one constant word why a request was refused.
 
     Examples
     --------

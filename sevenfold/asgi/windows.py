@@ -15,7 +15,7 @@ import numpy as np
 from loguru import logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Collection
 
 SERVER_ERROR = 500
 _PERCENTILES = (50, 95, 99)
@@ -98,24 +98,29 @@ class Windows:
         **fields
             What is known of it besides; those named by ``averaged`` and ``counted`` go into the window.
         """
-        return self._add(lambda window: window.add(status, duration_ms, fields), duration_ms)
-
-    def observe_quiet(self) -> bool:
-        """Count a request of which nothing is told but that it came."""
-        return self._add(_Window.add_quiet, 0.0)
-
-    def _add(self, add: Callable[[_Window], object], duration_ms: float) -> bool:
         self.close_old()
         with self._lock:
-            window, begins = self._window, self._window.is_empty
-            if begins:
-                window.begin(duration_ms)
-            add(window)
-            self.total += 1
-            full = len(window.durations_ms) >= self._requests
+            begins = self._count(duration_ms)
+            self._window.add(status, duration_ms, fields)
+            full = len(self._window.durations_ms) >= self._requests
         if full:
             self.flush()
         return begins and not full
+
+    def observe_quiet(self) -> bool:
+        """Count a request of which nothing is told but that it came, and return whether it began a window."""
+        self.close_old()
+        with self._lock:
+            begins = self._count(0.0)
+            self._window.n_quiet += 1
+        return begins
+
+    def _count(self, duration_ms: float) -> bool:
+        self.total += 1
+        begins = self._window.is_empty
+        if begins:
+            self._window.begin(duration_ms)
+        return begins
 
     def close_old(self) -> None:
         """Log the window if it is old enough."""
@@ -139,13 +144,13 @@ class _Window:
         self.began_s = 0.0  # on the monotonic clock
         self._start = datetime.now(UTC)
         self._statuses: Counter[int] = Counter()
-        self._n_quiet = 0
+        self.n_quiet = 0
         self._values: dict[str, list[float]] = {name: [] for name in averaged}
         self._counts: dict[str, Counter[str]] = {name: Counter() for name in counted}
 
     @property
     def is_empty(self) -> bool:
-        return not self.durations_ms and not self._n_quiet
+        return not self.durations_ms and not self.n_quiet
 
     def begin(self, duration_ms: float) -> None:
         self._start, self.began_s = datetime.now(UTC) - timedelta(milliseconds=duration_ms), monotonic()
@@ -160,9 +165,6 @@ class _Window:
             if name in fields:
                 counts.update(_counts_in(fields[name]))
 
-    def add_quiet(self) -> None:
-        self._n_quiet += 1
-
     def summary(self, end: datetime) -> dict[str, Any]:
         """Return the fields of its line."""
         n, seconds = len(self.durations_ms), (end - self._start).total_seconds()
@@ -171,7 +173,7 @@ class _Window:
             "window_start": self._start.isoformat(),
             "window_end": end.isoformat(),
             "request_count": n,
-            "quiet_count": self._n_quiet,
+            "quiet_count": self.n_quiet,
             "error_count": n_errors,
             "error_rate": n_errors / n if n else None,
             "requests_per_s": n / seconds if seconds > 0 else 0.0,

@@ -2,7 +2,7 @@ import pytest
 
 from sevenfold.asgi import ApiLog
 from sevenfold.asgi.addresses import client_address, networks
-from sevenfold.capture import ChannelLog
+from sevenfold.channel_log import ChannelLog
 from tests.support.asgi_client import END, START, answering, http, talk
 
 PROXIES = networks(["10.0.0.0/8", "192.168.1.1", "fd00::/8"])

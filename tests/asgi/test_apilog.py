@@ -12,7 +12,7 @@ from loguru import logger
 
 from sevenfold.asgi import LOGGED, ApiLog, failed, note
 from sevenfold.asgi.types import App, Message, Receive, Scope, Send
-from sevenfold.capture import ChannelLog
+from sevenfold.channel_log import ChannelLog
 from tests.support.asgi_client import (
     END,
     LEFT,
@@ -263,6 +263,18 @@ def test_a_client_that_leaves_is_no_error(channel_log: ChannelLog, first: list[M
     assert (level_of(channel_log), channel_log.records[0].exception) == ("INFO", None)
 
 
+def test_what_is_answered_to_nobody_is_no_500(channel_log: ChannelLog) -> None:
+    async def app(_scope: Scope, receive: Receive, send: Send) -> None:  # as Starlette does
+        assert await receive() == LEFT
+        await send(start(500))
+        await send(END)
+        raise ClientDisconnect
+
+    assert talk(ApiLog(app), coming=[LEFT])[0]["status"] == 500
+    assert only_line(channel_log)["http_response_status_code"] == 499
+    assert (level_of(channel_log), len(channel_log.records)) == ("INFO", 1)
+
+
 def test_what_breaks_once_the_client_has_left_is_one(channel_log: ChannelLog) -> None:
     talk(ApiLog(leaving(KeyError("clean-up"))), coming=[LEFT])
     (record,) = channel_log.records
@@ -363,7 +375,14 @@ def test_one_within_another_logs_nothing_of_its_own(channel_log: ChannelLog) -> 
 
 def test_what_is_noted_stands_in_the_line_whoever_notes_it_and_moves_nothing(channel_log: ChannelLog) -> None:
     def work() -> None:
-        note(decision="approve", channel="errors", batch={"a": [1, 2]}, request_id="x", duration_ms=-1)
+        note(
+            decision="approve",
+            http_route="/{own}",
+            channel="errors",
+            batch={"a": [1, 2]},
+            request_id="x",
+            duration_ms=-1,
+        )
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         thread = threading.Thread(target=copy_context().run, args=(work,))
@@ -376,6 +395,7 @@ def test_what_is_noted_stands_in_the_line_whoever_notes_it_and_moves_nothing(cha
     talk(ApiLog(app), http(headers={"x_request_id": "r"}))
     line = only_line(channel_log)
     assert (line["decision"], line["request_id"], line["note_request_id"]) == ("approve", "r", "x")
+    assert line["http_route"] == "/{own}"
     assert (line["note_channel"], line["note_batch"], line["note_duration_ms"]) == ("errors", {"a": [1, 2]}, -1)
     assert line["duration_ms"] > 0
 

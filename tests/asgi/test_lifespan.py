@@ -5,7 +5,7 @@ import pytest
 
 from sevenfold.asgi import ApiLog
 from sevenfold.asgi.types import App, Message, Receive, Scope, Send
-from sevenfold.capture import ChannelLog
+from sevenfold.channel_log import ChannelLog
 from tests.support.asgi_client import END, START, answering, conversation, http
 
 STARTED, STOPPED = {"type": "lifespan.startup.complete"}, {"type": "lifespan.shutdown.complete"}

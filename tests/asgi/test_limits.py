@@ -7,7 +7,7 @@ import pytest
 
 from sevenfold.asgi import ApiLog, Limits
 from sevenfold.asgi.types import App, Message, Receive, Scope, Send
-from sevenfold.capture import ChannelLog
+from sevenfold.channel_log import ChannelLog
 from tests.support.asgi_client import END, LEFT, START, answering, body, conversation, header, http, talk
 
 
@@ -102,6 +102,35 @@ def test_a_body_that_comes_too_slowly_is_refused_and_only_the_clients_time_count
     sent = talk(ApiLog(Limits(slow, body_timeout_s=0.05)), post(content_length="3"), coming)
     assert refused(sent) == (408, "expected the body within 0.05 s")
     assert time.monotonic() - began < 2
+    assert line(channel_log) == (408, "too_slow", "INFO")
+
+
+def test_a_body_that_drips_is_refused_though_each_drop_comes_in_time_and_no_later_one_is_read(
+    channel_log: ChannelLog,
+) -> None:
+    heard: list[Message] = []
+
+    async def patient(_scope: Scope, receive: Receive, _send: Send) -> None:
+        while len(heard) < 10:
+            heard.append(await receive())
+
+    async def run() -> list[Message]:
+        sent: list[Message] = []
+
+        async def drip() -> Message:
+            if LEFT not in heard:
+                await asyncio.sleep(0.04)
+            return body(b"a", more=True)
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        await ApiLog(Limits(patient, body_timeout_s=0.1))(post(transfer_encoding="chunked"), drip, send)
+        return sent
+
+    assert refused(asyncio.run(run()))[0] == 408
+    assert 1 <= heard.count(body(b"a", more=True)) <= 2
+    assert heard[2:] == [LEFT] * 8
     assert line(channel_log) == (408, "too_slow", "INFO")
 
 

@@ -8,7 +8,7 @@ from starlette.websockets import WebSocket
 
 from sevenfold.asgi import ApiLog
 from sevenfold.asgi.routes import route_of
-from sevenfold.capture import ChannelLog
+from sevenfold.channel_log import ChannelLog
 from tests.support.asgi_client import http, talk, websocket
 
 

@@ -9,7 +9,7 @@ import pytest
 from loguru import logger
 
 from sevenfold.asgi import Windows
-from sevenfold.capture import ChannelLog
+from sevenfold.channel_log import ChannelLog
 
 
 def logged(log: ChannelLog) -> list[dict[str, Any]]:
