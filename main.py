@@ -8,8 +8,9 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,13 +19,18 @@ from pipeline.arguments import add_run_arguments, add_serve_arguments
 from pipeline.data.loading import LoadReport, load_dataset, load_score_table
 from pipeline.data.table import DataError, Dataset, Table, make_synthetic
 from pipeline.run import RunReport, Settings, run
-from pipeline.service.embedded.signals import stop_signals
-from pipeline.service.lifecycle import serving
-from sevenfold import cli
+from sevenfold import Redactor, cli
 from sevenfold.cli.parser import WRONG_INPUT, Parser, unknown
 from sevenfold.cli.streams import need_streams, one_line, reader_may_leave
 
+if TYPE_CHECKING:
+    from pipeline.model.logistic import SavedModel
+    from pipeline.service.application import Settings as ServiceSettings
+    from sevenfold.asgi import ApiLog
+
 OK, FAILED, INTERRUPTED = 0, 1, 130
+STARTUP_FAILED = 3  # uvicorn's: a worker that ends so isn't started again
+_REDACTOR = Redactor()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -67,61 +73,60 @@ def _pipeline(arguments: Sequence[str]) -> int:
         return _run(options, source, handle)
 
 
-def create_app() -> Callable[..., Any]:
+def create_app(settings: "ServiceSettings | None" = None) -> "ApiLog":
     """Make the application that an ASGI server runs: ``uvicorn main:create_app --factory --workers 4``.
 
     Each worker calls it, so that each has its own sinks, in the same folder. Environment variables say the rest, see
-    `pipeline.service.uvicorn.Settings`; where they are wrong, the process ends with a line that says so.
+    `pipeline.service.application.Settings`; where they are wrong, the process ends with a line that says so, and the
+    exit status by which uvicorn knows that a worker needn't be started again.
     """
-    import atexit  # noqa: PLC0415 - only a server needs these two
-
-    from pipeline.service import uvicorn as deployment  # noqa: PLC0415
+    from pipeline.service import application  # noqa: PLC0415 - a run or a command may need no server
 
     try:
-        settings = deployment.Settings.read(os.environ)
-        handle = sinks.configure(settings.log_dir, intercept={deployment.UVICORN: "api"})
+        settings = settings or application.Settings.read(os.environ)
+        saved = application.load(settings.model)
+        handle = sinks.configure(settings.log_dir, intercept=True)
+        return _make_app(saved, settings, handle.close)
     except (OSError, ValueError) as error:
         print(f"main.py: {one_line(error)}", file=sys.stderr)
-        sys.exit(deployment.STARTUP_FAILED)
-    app = deployment.make_app(settings, worker_id=f"pid-{os.getpid()}")
-    deployment.adopt_uvicorn(app, handle.close)
-    atexit.register(handle.close)
-    return app
+        sys.exit(STARTUP_FAILED)
+
+
+def accept_id(request_id: str) -> bool:
+    """Whether a client's id for its request is taken: not one that redaction would change in the log alone."""
+    return _REDACTOR.text(request_id) == request_id
+
+
+def _make_app(saved: "SavedModel", settings: "ServiceSettings", at_end: Callable[[], object] | None = None) -> "ApiLog":
+    from pipeline.service import application  # noqa: PLC0415
+
+    worker_id = f"pid-{os.getpid()}"
+    return application.make_app(saved, settings, worker_id=worker_id, accept_id=accept_id, at_end=at_end)
 
 
 def _serve(arguments: Sequence[str]) -> int:
-    description = "Answer POST /predict, GET /health and GET /schema with a saved model, until Ctrl-C or SIGTERM."
+    from pipeline.service import application, server  # noqa: PLC0415 - a run or a command may need no server
+
+    description = (
+        "Answer requests for predictions with a saved model, until Ctrl-C or SIGTERM; GET /openapi.json says how."
+    )
     parser = Parser(prog="main.py serve", description=description)
     add_serve_arguments(parser)
     options = parser.parse_args(arguments)
-    with stop_signals() as wait:
-        try:
-            handle = sinks.configure(options.log_dir, intercept=True)
-        except (OSError, ValueError) as error:
-            print(f"main.py serve: {one_line(error)}", file=sys.stderr)
-            return WRONG_INPUT
-        with handle:
-            return _serve_until(wait, options)
-
-
-def _serve_until(wait: Callable[[], None], options: argparse.Namespace) -> int:
-    from pipeline.service.embedded.server import Server  # noqa: PLC0415 - nothing else here needs one
-
-    watched: dict[str, Any] = {
-        "window_requests": options.window_requests,
-        "window_s": options.window_seconds,
-        "drift_batch_rows": options.drift_rows or None,
-        "worker_id": f"pid-{os.getpid()}",
-    }
     try:
-        with serving(options.model, **watched) as service, Server(service, options.host, options.port) as server:
+        settings, tls = application.Settings.of(options), server.tls_of(vars(options))
+        saved = application.load(settings.model)
+        app = _make_app(saved, settings)  # for several workers, too: what is wrong is said before one starts
+        with server.listen(options.host, options.port) as listening, sinks.configure(options.log_dir, intercept=True):
             with reader_may_leave():
-                print(f"serving {server.url}, model {service.model.version}; Ctrl-C stops")
-            wait()
+                place = server.url(listening, "https" if tls else "http")
+                print(f"serving {place}, model {saved.model.version}; Ctrl-C stops", flush=True)
+            served = app if options.workers == 1 else partial(create_app, settings)
+            well = server.serve(served, listening, workers=options.workers, tls=tls)
     except (OSError, ValueError) as error:
         print(f"main.py serve: {one_line(error)}", file=sys.stderr)
         return WRONG_INPUT
-    return OK
+    return OK if well else FAILED
 
 
 @dataclass(frozen=True, slots=True)

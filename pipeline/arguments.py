@@ -35,10 +35,11 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give a parser the options of the embedded server."""
+    """Give a parser the options of the server."""
     add = parser.add_argument
     add("--host", metavar="HOST", default="127.0.0.1", help="where to listen (default: %(default)s, this machine only)")
     add("--port", **_number(0, 65_535), default=8000, help="0 is any that is free (default: %(default)s)")
+    add("--workers", **_number(1), default=1, help="processes (default: %(default)s)")
     add("--model", **_PATH, default="artifacts/model.npz", help="what a run has saved (default: %(default)s)")
     add("--log-dir", **_PATH, default="logs", help="folder of the log files (default: %(default)s)")
     window = "a window of monitoring.log ends after so many"
@@ -46,6 +47,15 @@ def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
     add("--window-seconds", **_number(1), default=60, help=f"{window} seconds (default: %(default)s)")
     rows = "scored rows that are compared at a time with the training rows, 0 for none (default: %(default)s)"
     add("--drift-rows", **_number(0), default=500, help=rows)
+    proxies = "addresses or networks whose X-Forwarded-For is believed, such as 10.0.0.0/8"
+    add("--trusted-proxies", metavar="NET,...", default="", help=proxies)
+    add = parser.add_argument_group("TLS, as uvicorn has it").add_argument
+    add("--ssl-certfile", metavar="PATH", help="the certificate, and those that it is signed with")
+    add("--ssl-keyfile", metavar="PATH", help="its key, if that isn't in the same file")
+    add("--ssl-keyfile-password", metavar="TEXT", help="of the key")
+    add("--ssl-ca-certs", metavar="PATH", help="whose certificates clients may have")
+    add("--ssl-cert-reqs", type=int, choices=(0, 1, 2), metavar="N", help="2: clients must have one")
+    add("--ssl-ciphers", metavar="TEXT", help="in OpenSSL's words")
 
 
 def _number(least: int, most: float = math.inf) -> dict[str, Any]:

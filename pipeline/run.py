@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -17,7 +18,6 @@ from pipeline.data.table import Dataset, Table, fingerprint, shift, split
 from pipeline.model import training
 from pipeline.model.inference import score
 from pipeline.model.logistic import LogisticModel, sample, save
-from pipeline.service.lifecycle import serving
 from sevenfold.drift.detector import DriftDetector, log_report
 
 LOOPBACK = "127.0.0.1"
@@ -187,15 +187,16 @@ def _serve(settings: Settings, table: Table) -> int:
     """Serve the model over HTTP on the loopback, and ask it; return how many requests were answered."""
     if settings.requests == 0:
         return 0
-    from pipeline.service.embedded.server import Server  # noqa: PLC0415 - a run that sends no request needs no server
+    from pipeline.service import application, server  # noqa: PLC0415 - a run that sends no request needs no server
     from pipeline.service.traffic import make_requests, send  # noqa: PLC0415
 
     # Live drift is off: these rows were checked before they were scored, and a small table's come several times.
-    with (
-        serving(settings.model_path, window_requests=50, window_s=None, drift_batch_rows=None) as service,
-        Server(service, LOOPBACK, port=0) as server,
-    ):
-        return send(make_requests(table, settings.requests), LOOPBACK, server.port)
+    watched = application.Settings(
+        model=str(settings.model_path), window_requests=50, window_seconds=math.inf, drift_rows=0
+    )
+    app = application.make_app(application.load(watched.model), watched)
+    with server.in_thread(app, LOOPBACK) as url:
+        return send(make_requests(table, settings.requests), url)
 
 
 def _config_hash(settings: Settings) -> str:

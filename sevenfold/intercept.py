@@ -40,6 +40,8 @@ WARNINGS = "py.warnings"  # the logger of warnings, by the stdlib's own name for
 
 # By number first: programs rename the stdlib's levels, to colour them for instance.
 _LEVELS = {10: "DEBUG", 20: "INFO", 30: "WARNING", 40: "ERROR", 50: "CRITICAL"}
+_ROOT = logging.root.name  # stands above all others, though no name begins with it
+_LOGGED = "__sevenfold_logged__"  # on an exception whose traceback is logged already, as sevenfold.asgi.ApiLog does
 _COLOURED = "color_message"  # uvicorn's second copy of a message, with the codes of colours in it
 _NOT_FIELDS = {*vars(logging.LogRecord("", 0, "", 0, "", (), None)), "message", "asctime", "taskName", _COLOURED}
 _Hook = Callable[..., None]
@@ -52,8 +54,9 @@ def install(loggers: Mapping[str, str | None] = LOGGERS, *, level: int = INFO, c
     Parameters
     ----------
     loggers : mapping
-        Channels by name of a stdlib logger, for it and those below it (the longest name counts); None is no channel,
-        as for all others. These are also the loggers whose handlers on stdout and stderr are passed over.
+        Channels by name of a stdlib logger, for it and those below it (the longest name counts; all are below
+        ``root``); None is no channel, as for all others. These are also the loggers whose handlers on stdout and
+        stderr are passed over.
     level : int
         The root logger is opened down to this level, if it isn't that open.
     console : bool
@@ -126,7 +129,8 @@ class Interception:
         def call_handlers(origin: logging.Logger, source: logging.LogRecord) -> None:
             if self._active and _is_heard(origin):
                 self._pass_over_consoles(origin)
-                self._take(source)
+                if not _is_logged(source):
+                    self._take(source)
             found(origin, source)
 
         return call_handlers
@@ -202,7 +206,7 @@ class Interception:
     def _channel(self, name: str) -> str | None:
         while name and name not in self._loggers:
             name = name.rpartition(".")[0]
-        return self._loggers.get(name)
+        return self._loggers.get(name or ("" if "" in self._loggers else _ROOT))
 
 
 _installed: Interception | None = None
@@ -266,6 +270,13 @@ def _message(source: logging.LogRecord) -> tuple[str, dict[str, Any]]:
 def _exception(source: logging.LogRecord) -> Any:
     is_one = isinstance(source.exc_info, tuple) and source.exc_info[0] is not None
     return source.exc_info if is_one else None
+
+
+def _is_logged(source: logging.LogRecord) -> bool:
+    exception = _exception(source)
+    with contextlib.suppress(Exception):  # somebody's class
+        return exception is not None and getattr(exception[1], _LOGGED, False) is True
+    return False
 
 
 def _level(source: logging.LogRecord) -> str | int:

@@ -728,3 +728,33 @@ def test_uvicorns_own_configuration_is_what_these_tests_emulate() -> None:
     config = importlib.import_module("uvicorn.config").LOGGING_CONFIG
     for part in ("version", "disable_existing_loggers", "handlers", "loggers"):
         assert config[part] == UVICORN[part]
+
+
+def test_the_root_loggers_channel_is_that_of_all_others(run: Run) -> None:
+    program = """
+logging.getLogger("lightgbm.basic").warning("below")
+logging.getLogger().warning("at")
+logging.getLogger("uvicorn.error").warning("named")
+"""
+    outcome = run(program, install='intercept.install({"root": "training", "uvicorn": "api"})\n')
+    assert [message for _, _, message, _ in outcome["ml_pipeline.log"]] == ["below", "at"]
+    assert [message for _, _, message, _ in outcome["api_requests.log"]] == ["named"]
+
+
+def test_an_exception_that_is_logged_with_its_request_is_left_out_and_others_are_not(run: Run) -> None:
+    program = """
+class Guarded(Exception):
+    def __getattr__(self, name):
+        raise RuntimeError if name == "__sevenfold_logged__" else AttributeError(name)
+
+class Marked(Exception):
+    __sevenfold_logged__ = True
+
+for error in (Marked("logged"), ValueError("new"), Guarded("odd")):
+    try:
+        raise error
+    except Exception:
+        logging.getLogger("uvicorn.error").exception("Exception in ASGI application")
+"""
+    outcome = run(program)
+    assert [fields["exception_message"] for *_, fields in outcome["errors.log"]] == ["new", "odd"]

@@ -1,20 +1,19 @@
 """What a body asks to score: from bytes to rows in the model's order, or an error that names everything wrong."""
 
 import json
-import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, NoReturn, TypeGuard
 
 import numpy as np
 
 from pipeline.data.table import Table
 
-MAX_BODY_BYTES = 1_000_000
 MAX_ROWS = 10_000
 MEDIA_TYPE = "application/json"
+MAX_NUMBER = 1e150  # in size: the square of a larger one would overflow
 
 _MOST_NAMED = 20  # wrong fields that an error names
 _LONGEST = 40  # characters of a value that an error shows
@@ -66,13 +65,11 @@ def read_payload(body: bytes, content_type: str, schema: Mapping[str, str]) -> P
     Raises
     ------
     RequestError
-        With one sentence for the client: 400, 413, 415 or 422. Rows count from 0.
+        With one sentence for the client: 400, 413 for too many rows, 415 or 422. Rows count from 0.
     """
     if content_type.partition(";")[0].strip().lower() != MEDIA_TYPE:
         got = repr(content_type[:80]) if content_type else "none"
         raise RequestError(415, "unsupported_media_type", f"expected Content-Type {MEDIA_TYPE}, got {got}")
-    if len(body) > MAX_BODY_BYTES:
-        raise RequestError(413, "too_large", f"expected at most {MAX_BODY_BYTES} bytes, got {len(body)}")
     content = _parse(body)
     several = isinstance(content, list) and (not content or any(isinstance(one, list | dict) for one in content))
     rows = content if several else [content]
@@ -103,7 +100,7 @@ class _Repetitive(dict[str, Any]):
 
 def _parse(body: bytes) -> Any:
     try:
-        return json.loads(body.decode(), object_pairs_hook=_object)
+        return json.loads(body.decode(), object_pairs_hook=_object, parse_constant=_refuse_constant)
     except UnicodeDecodeError as error:
         raise RequestError(400, "not_json", f"the body isn't UTF-8: see byte {error.start}") from None
     except json.JSONDecodeError as error:
@@ -113,6 +110,10 @@ def _parse(body: bytes) -> Any:
         raise RequestError(400, "not_json", "the body is nested too deeply") from None
     except ValueError:  # Python reads no integer of thousands of digits
         raise RequestError(400, "not_json", "the body has a number of too many digits") from None
+
+
+def _refuse_constant(word: str) -> NoReturn:
+    raise RequestError(400, "not_json", f"the body isn't JSON: it has the word {word}")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -148,7 +149,11 @@ def _wrong(row: Any, schema: Mapping[str, str]) -> Iterator[str]:
         yield from (f"{name[:80]}: unknown" for name in row if name not in schema)
     for name, kind in schema.items():
         if name in row and not _fits(row[name], kind):
-            yield f"{name}: expected a {kind}, got {_shown(row[name])}"
+            yield f"{name}: expected {_expected(row[name], kind)}, got {_shown(row[name])}"
+
+
+def _expected(value: object, kind: str) -> str:
+    return f"a number from {-MAX_NUMBER:g} to {MAX_NUMBER:g}" if kind == "number" and _is_number(value) else f"a {kind}"
 
 
 def _fits(value: object, kind: str) -> bool:
@@ -156,7 +161,11 @@ def _fits(value: object, kind: str) -> bool:
         return True
     if kind == "category":
         return isinstance(value, str) and _is_text(value)
-    return isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value)
+    return _is_number(value) and abs(value) <= MAX_NUMBER
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _is_text(value: str) -> bool:
@@ -167,17 +176,10 @@ def _is_text(value: str) -> bool:
     return True
 
 
-def _is_finite(value: float) -> bool:
-    try:
-        return math.isfinite(value)
-    except OverflowError:  # an integer beyond the floats
-        return False
-
-
 def _shown(value: object) -> str:
     if isinstance(value, list | dict):  # may be nested more deeply than repr goes
         return "a list" if isinstance(value, list) else "an object"
-    text = repr(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else json.dumps(value)
+    text = repr(value) if isinstance(value, str) or _is_number(value) else json.dumps(value)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
 
 

@@ -1,250 +1,142 @@
-"""The scoring service without a server: a request in, a status and a JSON body out, and one api line a request."""
+"""The scoring service as a Starlette application: its routes, its answers, and its errors in one sentence each."""
 
+from __future__ import annotations
+
+import asyncio
 import json
-import re
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from time import monotonic, perf_counter
-from typing import Any
-from uuid import uuid4
+from collections import Counter
+from time import monotonic
+from typing import TYPE_CHECKING, Any
 
-from loguru import logger
+import numpy as np
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import Route
 
 from pipeline.model.inference import Prediction, predict
-from pipeline.model.logistic import LogisticModel
-from pipeline.service.live_drift import DriftWatch
-from pipeline.service.monitoring import Monitor, Outcome
-from pipeline.service.payload import MEDIA_TYPE, RequestError, read_payload, to_table
+from pipeline.service.openapi import TOLD, document
+from pipeline.service.payload import Payload, RequestError, read_payload, to_table
+from sevenfold.asgi import note
 
-log = logger.bind(channel="api")
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
 
-UNKNOWN_METHOD = "_OTHER"  # what OpenTelemetry calls the method of a request that couldn't be read
+    from starlette.requests import Request
 
-# What a client may name its request: nothing that has a meaning in a header, a log line, a shell or a query.
-_REQUEST_ID = re.compile(r"[A-Za-z0-9_.:@+/=-]{1,128}")
-_TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
-_TOLD = ("prediction_id", "model_version", "probability", "decision", "confidence")
-_RETRY_AFTER = {"Retry-After": "1"}
+    from pipeline.model.logistic import LogisticModel
+    from pipeline.service.live_drift import DriftWatch
 
+# Up to this length a body is scored in the event loop, which that holds up for a millisecond. A thread would take a
+# tenth of one longer, almost half of what a single row takes.
+INLINE_BYTES = 16_000
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What a server hands over; nothing in it has been checked.
-
-    Attributes
-    ----------
-    method, path : str
-        As in the request line, such as ``POST`` and ``/predict``: the path decoded, and without a query. Where they
-        couldn't be read, ``_OTHER`` and an empty path.
-    body : bytes
-        As it came.
-    content_type : str
-        The media type, with or without parameters; empty where there is none.
-    client_address : str
-        Logged with the request; the body never is.
-    request_id : str or None
-        What the client calls the request. It is kept where it is short and harmless; otherwise one is made up.
-    traceparent : str or None
-        The W3C header. Where it is valid, its trace id stands in every record of the request as ``trace_id``.
-    """
-
-    method: str
-    path: str
-    body: bytes = b""
-    content_type: str = MEDIA_TYPE
-    client_address: str = "in-process"
-    request_id: str | None = None
-    traceparent: str | None = None
+_ROUTES = {"/predict": "POST", "/health": "GET", "/schema": "GET", "/openapi.json": "GET"}
+_HTTP_KINDS = {404: "not_found", 405: "method_not_allowed"}
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
-    """The answer.
-
-    Attributes
-    ----------
-    status : int
-        HTTP status.
-    body : dict
-        To be sent as JSON; ``error`` is one sentence where the status is 400 or above.
-    request_id : str
-        The request's, safe to be sent as a header.
-    headers : dict
-        What must be sent besides Content-Type, Content-Length and X-Request-ID: Allow with 405, Retry-After with 503.
-    """
-
-    status: int
-    body: dict[str, Any]
-    request_id: str
-    headers: dict[str, str] = field(default_factory=dict)
-
-    def content(self) -> bytes:
-        """Return the body as it is sent, in JSON; not to be sent where the method was HEAD."""
-        return json.dumps(self.body, separators=(",", ":"), allow_nan=False).encode()
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    body: dict[str, Any]
-    status: int = 200
-    predictions: list[Prediction] = field(default_factory=list)
-    failure: Exception | None = None
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-class ScoringService:
-    """Answer requests with a model's predictions; threads may share one.
+class Scoring:
+    """Answer requests with a model's predictions.
 
     Parameters
     ----------
     model : LogisticModel
         Scores the rows.
-    monitor : Monitor
-        Is told how each request ended.
     watch : DriftWatch, optional
         Is given the rows that were scored.
-    max_in_flight : int
-        Requests that are scored at a time, at least 1; those above are answered with 503 at once, since each of them
-        would only make all others late.
-
-    Attributes
-    ----------
-    model : LogisticModel
-        As given.
-
-    Raises
-    ------
-    ValueError
-        If ``max_in_flight`` is less than 1.
     """
 
-    def __init__(
-        self, model: LogisticModel, monitor: Monitor, watch: DriftWatch | None = None, *, max_in_flight: int = 64
-    ) -> None:
-        if max_in_flight < 1:
-            raise ValueError(f"max_in_flight must be at least 1, got {max_in_flight}")
-        self.model = model
+    def __init__(self, model: LogisticModel, watch: DriftWatch | None = None) -> None:
+        self._model = model
         self._schema = model.schema
-        self._monitor = monitor
         self._watch = watch
         self._started = monotonic()
-        self._free = deque(range(max_in_flight))  # no lock: one that is held during a fork stays held in the child
-        self._routes: dict[str, tuple[tuple[str, ...], Callable[[Request, str], _Answer]]] = {
-            "/predict": (("POST",), self._predict),
-            "/health": (("GET", "HEAD"), self._health),
-            "/schema": (("GET", "HEAD"), self._describe),
+
+    def application(self, lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]]) -> Starlette:
+        """Return the application; each of its answers is JSON."""
+        answers = {
+            "/predict": self._predict,
+            "/health": self._health,
+            "/schema": self._describe,
+            "/openapi.json": self._openapi,
         }
+        routes = [Route(path, answers[path], methods=[method]) for path, method in _ROUTES.items()]
+        errors: Any = {RequestError: _refuse, HTTPException: _refuse_http, Exception: _fail}
+        app = Starlette(routes=routes, exception_handlers=errors, lifespan=lifespan)
+        app.router.redirect_slashes = False
+        return app
 
-    def handle(self, request: Request) -> Response:
-        """Answer a request; never raises, whatever the request or the model does.
+    async def _predict(self, request: Request) -> Response:
+        _require_plain(request.headers.get("content-encoding", ""))
+        body, media_type = await request.body(), request.headers.get("content-type", "")
+        given = body, media_type, request.state.request_id
+        if len(body) <= INLINE_BYTES:
+            payload, predictions = self._score(*given)
+        else:
+            payload, predictions = await asyncio.to_thread(self._score, *given)
+        note(**_noted(predictions))
+        told = [{name: getattr(prediction, name) for name in TOLD} for prediction in predictions]
+        return _json({"predictions": told} if payload.several else told[0])
 
-        Logs one line on the channel ``api``. When the model fails, that line is an error with its traceback in
-        errors.log, and the answer says nothing of it but the request_id.
-        """
-        return self._respond(request, self._answer)
-
-    def refuse(
-        self, request: Request, status: int, kind: str, message: str, headers: dict[str, str] | None = None
-    ) -> Response:
-        """Answer a request that the server itself can't take: too large, too slow, no HTTP, one too many.
-
-        It is logged and counted as every other.
-
-        Parameters
-        ----------
-        request : Request
-            As much of it as is known.
-        status, kind, message, headers
-            As those of `RequestError`.
-        """
-        error = RequestError(status, kind, message, headers)
-        return self._respond(request, lambda _, request_id: _refusal(error, request_id))
-
-    def _respond(self, request: Request, answer_to: Callable[[Request, str], _Answer]) -> Response:
-        started = perf_counter()
-        ids = _ids(request)
-        request_id = ids["request_id"]
-        with logger.contextualize(**ids):
-            answer = answer_to(request, request_id)
-            duration_ms = (perf_counter() - started) * 1000
-            self._log(request, answer, duration_ms)
-        decisions = tuple([prediction.decision for prediction in answer.predictions])
-        confidences = tuple([prediction.confidence for prediction in answer.predictions])
-        self._monitor.observe(Outcome(answer.status, duration_ms, decisions, confidences))
-        return Response(answer.status, answer.body, request_id, answer.headers)
-
-    def _answer(self, request: Request, request_id: str) -> _Answer:
-        try:
-            return self._route(request)(request, request_id)
-        except RequestError as error:
-            return _refusal(error, request_id)
-        except Exception as error:  # whatever broke, the client gets an answer and the log its traceback
-            return _Answer({"error": "the model failed on this request", "request_id": request_id}, 500, failure=error)
-
-    def _route(self, request: Request) -> Callable[[Request, str], _Answer]:
-        if request.path not in self._routes:
-            known = ", ".join(self._routes)
-            raise RequestError(404, "not_found", f"expected one of {known}, got {request.path[:80]}")
-        methods, answer = self._routes[request.path]
-        if request.method not in methods:
-            message = f"{request.path} takes {methods[0]}, got {request.method[:20]}"
-            raise RequestError(405, "method_not_allowed", message, {"Allow": ", ".join(methods)})
-        return answer
-
-    def _health(self, _request: Request, _request_id: str) -> _Answer:
-        uptime_s = round(monotonic() - self._started, 3)
-        return _Answer({"status": "ok", "model_version": self.model.version, "uptime_s": uptime_s})
-
-    def _describe(self, _request: Request, _request_id: str) -> _Answer:
-        features = [{"name": name, "kind": kind} for name, kind in self._schema.items()]
-        return _Answer({"model_version": self.model.version, "features": features})
-
-    def _predict(self, request: Request, request_id: str) -> _Answer:
-        try:
-            slot = self._free.pop()
-        except IndexError:
-            message = "too many requests at once, try again in a moment"
-            raise RequestError(503, "overloaded", message, _RETRY_AFTER) from None
-        try:
-            return self._score(request, request_id)
-        finally:
-            self._free.append(slot)
-
-    def _score(self, request: Request, request_id: str) -> _Answer:
-        payload = read_payload(request.body, request.content_type, self._schema)
-        predictions = predict(self.model, to_table(payload.rows, self._schema), prefix=request_id)
+    def _score(self, body: bytes, media_type: str, request_id: str) -> tuple[Payload, list[Prediction]]:
+        payload = read_payload(body, media_type, self._schema)
+        predictions = predict(self._model, to_table(payload.rows, self._schema), prefix=request_id)
         if self._watch is not None:
             self._watch.observe(payload.rows)
-        told = [{name: getattr(prediction, name) for name in _TOLD} for prediction in predictions]
-        return _Answer({"predictions": told} if payload.several else told[0], predictions=predictions)
+        return payload, predictions
 
-    def _log(self, request: Request, answer: _Answer, duration_ms: float) -> None:
-        failure = answer.failure
-        fields: dict[str, Any] = {
-            "http_request_method": request.method,
-            "http_route": request.path if request.path in self._routes else None,
-            "url_path": request.path or None,
-            "http_response_status_code": answer.status,
-            "duration_ms": duration_ms,
-            "client_address": request.client_address,
-        }
-        if failure is None:
-            log.info("request", **fields)
-        elif isinstance(failure, RequestError):
-            log.info("request", **fields, error_type=failure.kind)
-        else:
-            log.opt(exception=failure).error("request", **fields, error_type=type(failure).__name__)
+    async def _health(self, _request: Request) -> Response:
+        uptime_s = round(monotonic() - self._started, 3)
+        return _json({"status": "ok", "model_version": self._model.version, "uptime_s": uptime_s})
+
+    async def _describe(self, _request: Request) -> Response:
+        features = [{"name": name, "kind": kind} for name, kind in self._schema.items()]
+        return _json({"model_version": self._model.version, "features": features})
+
+    async def _openapi(self, _request: Request) -> Response:
+        return _json(document(self._schema, self._model.version))
 
 
-def _ids(request: Request) -> dict[str, str]:
-    """Return what the records of a request are found by."""
-    sent, trace = request.request_id, request.traceparent
-    request_id = sent if sent is not None and _REQUEST_ID.fullmatch(sent) else f"req-{uuid4().hex}"
-    traced = None if trace is None else _TRACEPARENT.fullmatch(trace)
-    return {"request_id": request_id} | ({} if traced is None else {"trace_id": traced[1]})
+def _require_plain(encoding: str) -> None:
+    if encoding.strip().lower() not in {"", "identity"}:
+        message = f"expected no Content-Encoding, got {encoding[:80]!r}"
+        raise RequestError(415, "unsupported_encoding", message, {"Accept-Encoding": "identity"})
 
 
-def _refusal(error: RequestError, request_id: str) -> _Answer:
-    body = {"error": str(error), "request_id": request_id}
-    return _Answer(body, error.status, failure=error, headers=error.headers)
+def _noted(predictions: list[Prediction]) -> dict[str, Any]:
+    """Return what the line of a request tells of its predictions, and windows sum up."""
+    if len(predictions) == 1:
+        return {"decision": predictions[0].decision, "confidence": predictions[0].confidence}
+    decisions = Counter(prediction.decision for prediction in predictions)
+    return {"decision": dict(decisions), "confidence": float(np.mean([one.confidence for one in predictions]))}
+
+
+def _json(body: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    # In ASCII, unlike Starlette's own: a lone half of a surrogate pair, which a client can send, has no UTF-8.
+    content = json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
+    return Response(content, status, headers, media_type="application/json")
+
+
+def _error(request: Request, status: int, message: str, headers: dict[str, str] | None = None) -> Response:
+    return _json({"error": message, "request_id": request.state.request_id}, status, headers)
+
+
+async def _refuse(request: Request, error: RequestError) -> Response:
+    note(error_type=error.kind)
+    return _error(request, error.status, str(error), error.headers)
+
+
+async def _refuse_http(request: Request, error: HTTPException) -> Response:
+    """Say what Starlette's router refuses in words of this service's."""
+    note(error_type=_HTTP_KINDS.get(error.status_code, "http"))
+    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    method = _ROUTES.get(path)
+    if method is None:
+        return _error(request, error.status_code, f"expected one of {', '.join(_ROUTES)}, got {path[:80]}")
+    allow = {"Allow": "GET, HEAD" if method == "GET" else method}
+    return _error(request, error.status_code, f"{path} takes {method}, got {request.method[:20]}", allow)
+
+
+async def _fail(request: Request, _: Exception) -> Response:
+    return _error(request, 500, "the model failed on this request")

@@ -1,17 +1,29 @@
-"""Requests as clients send them: most of them good, some malformed, and one that makes the model fail."""
+"""Requests as clients send them: most of them good, some malformed, and one with numbers too large for the model."""
 
 import contextlib
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from http.client import HTTPConnection
+from urllib.parse import urlsplit
 
 from pipeline.data.table import Table
-from pipeline.service.scoring import Request
+from pipeline.service.payload import MEDIA_TYPE
 
 _TIMEOUT_S = 30.0
 _EVERY = 20  # one request in so many is malformed
-# A finite number that any validation lets pass, and that overflows when a model standardises it.
+# Finite, as JSON has it, but an overflow where a model standardises it.
 _OVERFLOWS = 1.7e308
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is sent."""
+
+    method: str
+    path: str
+    body: bytes = b""
+    content_type: str = MEDIA_TYPE
 
 
 def make_requests(table: Table, count: int) -> Iterator[Request]:
@@ -39,7 +51,7 @@ def make_requests(table: Table, count: int) -> Iterator[Request]:
             yield _post(row)
 
 
-def send(requests: Iterable[Request], host: str, port: int) -> int:
+def send(requests: Iterable[Request], url: str) -> int:
     """Send requests over one connection, each once the one before is answered.
 
     It goes there directly, whatever the environment says of proxies.
@@ -54,8 +66,8 @@ def send(requests: Iterable[Request], host: str, port: int) -> int:
     OSError
         If nobody answers.
     """
-    count = 0
-    with contextlib.closing(HTTPConnection(host, port, timeout=_TIMEOUT_S)) as connection:
+    count, place = 0, urlsplit(url)
+    with contextlib.closing(HTTPConnection(place.hostname or "", place.port, timeout=_TIMEOUT_S)) as connection:
         for count, request in enumerate(requests, start=1):  # noqa: B007 - the count is the result
             headers = {"Content-Type": request.content_type} if request.body else {}
             connection.request(request.method, request.path, request.body or None, headers)

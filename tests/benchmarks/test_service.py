@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.whole("uvicorn")
+
 ROOT = Path(__file__).parents[2]
 TITLES = ["", "requests/s", "without logging", "ratio", "CPU a request", "without", "requests"]
 TITLES += ["lines missing or too many"]
@@ -17,9 +19,11 @@ def cells(row: str) -> list[str]:
 @pytest.mark.parametrize(
     ("options", "names"),
     [
-        (["--workers", "1", "--only", "uvicorn"], ["uvicorn, 1 worker"]),
+        (["--workers", "1", "--only", "serve"], ["serve, 1 worker"]),
         pytest.param(
-            ["--workers", "2"], ["uvicorn, 1 worker", "uvicorn, 2 workers", "embedded"], marks=pytest.mark.slow
+            ["--workers", "2"],
+            ["serve, 1 worker", "serve, 2 workers", "FastAPI, textbook loguru"],
+            marks=[pytest.mark.slow, pytest.mark.whole("fastapi")],
         ),
     ],
 )

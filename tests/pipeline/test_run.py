@@ -26,7 +26,7 @@ def test_the_requests_of_a_run_come_over_http(tmp_path: Path, channel_log: Chann
     api = [record.fields for record in channel_log.channel("api")]
     assert report.n_requests == len(api) == 60
     assert {(one["run_id"], one["client_address"]) for one in api} == {(report.run_id, "127.0.0.1")}
-    assert [one["http_response_status_code"] for one in api][-1] == 500
+    assert [one["http_response_status_code"] for one in api][-1] == 422
     windows = [record.fields["request_count"] for record in channel_log.channel("monitoring")]
     assert windows == [50, 10]
     events = [(record.message, record.fields.get("model_hash")) for record in channel_log.channel("audit")]
@@ -58,7 +58,7 @@ def test_a_run_that_cannot_serve_fails_and_says_why(
     with pytest.raises(OSError, match=r"can't listen on 192\.0\.2\.7:0: "):
         run(dataset(), settings(tmp_path, 1))
     audit = [(record.message, record.fields["outcome"]) for record in channel_log.channel("audit")][-2:]
-    assert audit == [("service_stopped", "failure"), ("ml_pipeline_failed", "failure")]
+    assert audit == [("model_trained", "success"), ("ml_pipeline_failed", "failure")]
 
 
 def test_a_run_without_requests_starts_no_server_and_imports_none(tmp_path: Path) -> None:
@@ -70,9 +70,8 @@ from pipeline.data.table import make_synthetic
 from pipeline.run import Settings, run
 settings = Settings(epochs=1, requests=0, model_path=pathlib.Path({str(tmp_path / "model.npz")!r}))
 run(make_synthetic(200, 2, numpy.random.default_rng(1)), settings)
-assert not {{"http.server", "socketserver", "pipeline.service.embedded.server"}} & set(sys.modules)
-assert "pipeline.service.scoring" in sys.modules and "main" not in sys.modules
+assert not {{"uvicorn", "starlette", "pipeline.service.server", "main"}} & set(sys.modules)
 import main
-assert not {{"http.server", "socketserver", "pipeline.service.embedded.server"}} & set(sys.modules)
+assert not {{"uvicorn", "starlette", "pipeline.service.server"}} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=60)

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FLOORS = ("lines", "redaction", "notices rendering", "files", "audit", "handlers reading", "handle", "cli channel_log")
 ANYBODYS = {"channels", "loguru_internals"}  # they need loguru alone
-WINGS = {"drift"}
+WINGS = {"asgi", "drift"}
 BELOW = {
     room: ANYBODYS | {below for lower in FLOORS[:number] for below in lower.split()}
     for number, floor in enumerate(FLOORS)
@@ -30,10 +30,12 @@ ALLOWED = {
 }
 THIRD_PARTY = {
     "sevenfold": {"loguru", "numpy", "orjson", "tqdm"},
+    "sevenfold/asgi": {"loguru", "numpy"},
     "sevenfold/drift": {"loguru", "numpy"},
     "sevenfold/capture.py": {"pytest"},
     "sevenfold/handlers/console.py": {"colorama"},
     "pipeline": {"loguru", "numpy", "tqdm"},
+    "pipeline/service": {"loguru", "numpy", "starlette", "uvicorn"},
     "sinks.py": {"loguru"},
     "main.py": {"numpy"},
 }
@@ -110,7 +112,12 @@ print(*sorted(name for name in sys.modules if name.startswith("sevenfold") or na
 
 
 @pytest.mark.parametrize(
-    ("module", "wing"), [("sevenfold", "sevenfold"), ("sevenfold.drift.detector", "sevenfold.drift")]
+    ("module", "wing"),
+    [
+        ("sevenfold", "sevenfold"),
+        ("sevenfold.asgi", "sevenfold.asgi"),
+        ("sevenfold.drift.detector", "sevenfold.drift"),
+    ],
 )
 def test_a_wing_and_the_door_load_nothing_else_of_the_library(module: str, wing: str) -> None:
     program = LOADED.format(module=module)

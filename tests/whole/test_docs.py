@@ -28,7 +28,9 @@ NOT_RUN = {
     "# service.py": "production: a pool of processes, in a test of its own",
     "SELECT ": "reading: DuckDB runs them in a test of its own",
     "main       -> sinks": "architecture: test_architecture has these arrows as a table",
-    "pip install '.[serve]'": "http: test_uvicorn starts several workers; test_package installs the wheel",
+    "2026-11-25T20:10:03.857945Z | INFO     | api": "api-log: test_frameworks has FastAPI write it",
+    "python main.py serve --workers 4": "http: test_serve starts several workers",
+    "uvicorn main:create_app": "http: test_serve starts this, too",
     "$ python main.py serve": "http: a session with a server, in a test of its own",
     "$ tail -n 1": "http: the end of that session",
 }

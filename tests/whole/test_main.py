@@ -123,16 +123,15 @@ def test_each_file_says_what_it_is_there_for(default_run: Run) -> None:
 
     windows = [event.fields for event in default_run.events("monitoring.log")]
     assert sum(window["request_count"] for window in windows) == 200
-    assert sum(window["error_count"] for window in windows) == 1
+    assert sum(window["error_count"] for window in windows) == 0
     assert all(0 < w["latency_ms_p50"] <= w["latency_ms_p95"] <= w["latency_ms_max"] for w in windows)
 
     statuses = [event.fields["http_response_status_code"] for event in default_run.events("api_requests.log")]
     assert len(statuses) == 200
-    assert set(statuses) == {200, 400, 404, 405, 415, 422, 500}
+    assert set(statuses) == {200, 400, 404, 405, 415, 422}
 
     errors = default_run.events("errors.log")
     assert [error.fields["exception_type"] for error in errors] == [
-        "FloatingPointError",
         "ZeroDivisionError",
         "FileNotFoundError",
     ]
@@ -153,16 +152,16 @@ def test_each_file_says_what_it_is_there_for(default_run: Run) -> None:
 
 
 def test_a_request_can_be_followed_through_its_files(default_run: Run) -> None:
-    api, predictions, errors = (
+    api, predictions = (
         {e.fields["request_id"]: e.fields for e in default_run.events(file) if "request_id" in e.fields}
-        for file in ("api_requests.log", "predictions.log", "errors.log")
+        for file in ("api_requests.log", "predictions.log")
     )
     by_status: dict[int, set[str]] = {}
     for request_id, fields in api.items():
         by_status.setdefault(fields["http_response_status_code"], set()).add(request_id)
     assert len(api) == 200
     assert set(predictions) == by_status[200]
-    assert set(errors) == by_status[500]
+    assert set(by_status) >= {200, 422}
 
 
 @in_own_folder

@@ -1,152 +1,216 @@
-"""The command `serve`, as a user starts it."""
+"""The command `serve`, and uvicorn's own command with `main.create_app`, as a user starts them."""
 
 import errno
 import json
+import os
 import re
 import signal
 import socket
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 
 import main
+from pipeline.model.logistic import load_saved
 from sevenfold.cli.parser import WRONG_INPUT
 from sevenfold.cli.streams import one_line
-from tests.support.log_files import read_events, read_json
+from tests.support.servers import Server, ask, launched, serve, uvicorn, wait_for
 from tests.support.small_model import ROW, save_trained
 
-ROOT = Path(main.__file__).parent
 in_own_folder = pytest.mark.usefixtures("own_logger")
+whole = pytest.mark.whole("uvicorn")
+posix_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals for one process")
+
+BEGIN = ["Started server process [{}]", "Waiting for application startup.", "Application startup complete."]
+END = ["Shutting down", "Waiting for application shutdown."]
+AFTER_END = ["Application shutdown complete.", "Finished server process [{}]"]
+INVALID = "Invalid HTTP request received."
 
 
-@contextmanager
-def served(folder: Path, *arguments: str) -> Iterator[tuple["subprocess.Popen[str]", int, str]]:
-    """Start the command, and give the process, the port and the line that it printed; it is ended at the end."""
-    command = [sys.executable, str(ROOT / "main.py"), "serve", "--port", "0", *arguments]
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        found = re.search(r":(\d+),", line)
-        assert found, process.communicate()
-        yield process, int(found[1]), line
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def post(port: int, count: int) -> list[int]:
-    statuses = []
-    with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
-        for _ in range(count):
-            connection.request("POST", "/predict", json.dumps(ROW), {"Content-Type": "application/json"})
-            response = connection.getresponse()
-            response.read()
-            statuses.append(response.status)
-    return statuses
-
-
-@pytest.mark.whole
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals for one process")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_serves_until_a_signal_and_leaves_everything_said(tmp_path: Path, number: signal.Signals) -> None:
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
     (tmp_path / "artifacts").mkdir()
-    version = main_version(save_trained(tmp_path / "artifacts"))
-    with served(tmp_path, "--window-requests", "30", "--drift-rows", "30") as (process, port, line):
-        assert line == f"serving http://127.0.0.1:{port}, model {version}; Ctrl-C stops\n"
-        assert post(port, 40) == [200] * 40
-        with socket.create_connection(("127.0.0.1", port), timeout=30) as halfway:
-            body = json.dumps(ROW).encode()
-            head = b"POST /predict HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-            halfway.sendall(head % len(body) + body[:5])
-            assert post(port, 1) == [200]  # the server has read what came before
-            process.send_signal(number)
-            # Gone from the listen queue: the signal was heard. What is in flight is answered.
-            while not refused(port):
-                pass
-            halfway.sendall(body[5:])
-            assert halfway.recv(65_536).startswith(b"HTTP/1.1 200 OK\r\n")
-        out, err = process.communicate(timeout=60)
-    assert (process.returncode, out) == (main.OK, "")
-    assert all(" | " in line for line in err.splitlines())
-    windows = [event.fields for event in read_events(tmp_path / "logs" / "monitoring.log")]
-    assert [(window["request_count"], window["worker_id"]) for window in windows] == [
-        (30, f"pid-{process.pid}"),
-        (12, f"pid-{process.pid}"),
+    save_trained(tmp_path / "artifacts")
+    return tmp_path
+
+
+def half_a_request(server: Server) -> socket.socket:
+    content = json.dumps(ROW).encode()
+    head = "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nX-Request-ID: in-flight\r\n"
+    client = socket.create_connection(("127.0.0.1", server.port), timeout=30)
+    client.sendall(f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content[:9])
+    assert ask(server.connect(), "GET", "/health")[0].status == 200  # the server has read what came before
+    return client
+
+
+def said(server: Server) -> list[str]:
+    """List what uvicorn says on the console, without what tells one process and port from another."""
+    lines = re.findall(r"^20\S+ \| INFO     \| - \| (.*) \| logger=uvicorn\.error$", server.stderr, re.MULTILINE)
+    return [re.sub(r"\[\d+\]", "[{}]", line) for line in lines]
+
+
+@whole
+@posix_only
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_serves_until_a_signal_and_leaves_everything_said(folder: Path, number: signal.Signals) -> None:
+    with serve(folder, "--window-requests", "30", "--drift-rows", "30") as server:
+        version = load_saved(folder / "artifacts" / "model.npz").model.version
+        assert server.stdout == f"serving http://127.0.0.1:{server.port}, model {version}; Ctrl-C stops\n"
+        connection = server.connect()
+        assert [ask(connection, "POST", "/predict", ROW)[0].status for _ in range(40)] == [200] * 40
+        with half_a_request(server) as client:
+            server.process.send_signal(number)
+            wait_for(lambda: "Waiting for connections to close" in server.stderr)
+            client.sendall(json.dumps(ROW).encode()[9:])
+            assert client.recv(15) == b"HTTP/1.1 200 OK"
+        assert server.process.wait(30) == main.OK
+    assert all(" | " in line for line in server.stderr.splitlines())
+    worker_id = f"pid-{server.process.pid}"
+    windows = [event.fields for event in server.events("monitoring")]
+    assert [(one["request_count"], one["quiet_count"], one["worker_id"]) for one in windows] == [
+        (30, 0, worker_id),
+        (11, 1, worker_id),
     ]
-    audit = [line["record"]["extra"] for line in read_json(tmp_path / "logs" / "app_json.log")]
+    audit = server.audited()
     assert [(one["event"], one["outcome"]) for one in audit] == [
         ("service_started", "started"),
         ("drift_detected", "detected"),
         ("service_stopped", "success"),
     ]
     assert audit[-1]["request_count"] == 42
-    assert len(read_events(tmp_path / "logs" / "api_requests.log")) == 42
+    assert len(server.events("api")) == 41
 
 
-def main_version(path: Path) -> str:
-    from pipeline.model.logistic import load_saved  # noqa: PLC0415
+@whole
+@posix_only
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_two_workers_end_as_one_does(folder: Path, number: signal.Signals) -> None:
+    with serve(folder, "--drift-rows", "30", n_workers=2) as server:
+        for _ in range(8):
+            connection = server.connect()
+            assert ask(connection, "POST", "/predict", [list(ROW.values())] * 10)[0].status == 200
+            connection.close()
+        with half_a_request(server) as client:
+            os.killpg(server.process.pid, number)  # as a terminal does
+            wait_for(lambda: "Waiting for connections to close" in server.stderr)
+            client.sendall(json.dumps(ROW).encode()[9:])
+            assert client.recv(15) == b"HTTP/1.1 200 OK"
+        assert server.process.wait(30) == main.OK
+    events = [(one["event"], one["worker_id"]) for one in server.audited() if one["event"] != "drift_detected"]
+    workers = {f"pid-{pid}" for pid in server.workers()}
+    assert sorted(events) == sorted((event, one) for one in workers for event in ("service_started", "service_stopped"))
+    assert sum(one["request_count"] for one in server.audited() if one["event"] == "service_stopped") == 10
+    assert sum(event.fields["request_count"] for event in server.events("monitoring")) == 9
+    assert len(server.events("api")) == 9
+    batches = {event.fields["batch_id"].rpartition("-")[0] for event in server.events("drift")}
+    assert batches <= {f"live-{one}" for one in workers}
+    assert batches
+    assert not set(re.findall("Traceback|Logging error|sevenfold:", server.stderr))
 
-    return load_saved(path).model.version
+
+@whole
+def test_under_uvicorns_own_command_each_worker_leaves_everything_said_once(folder: Path) -> None:
+    with uvicorn(folder, n_workers=2, SEVENFOLD_WINDOW_REQUESTS="3") as server:
+        for _ in range(8):
+            connection = server.connect()
+            assert ask(connection, "GET", "/schema")[0].status == 200
+            connection.close()
+        with socket.create_connection(("127.0.0.1", server.port), timeout=30) as client:
+            client.sendall(b"nonsense\r\n\r\n")
+            assert client.recv(12) == b"HTTP/1.1 400"
+        assert server.stop() == 0
+    stopped = [one for one in server.audited() if one["event"] == "service_stopped"]
+    assert sum(one["request_count"] for one in stopped) == len(server.events("api")) == 8
+    counts = [event.fields["request_count"] for event in server.events("monitoring")]
+    assert (sum(counts), max(counts) <= 3) == (8, True)
+    assert sorted(said(server)) == sorted([*BEGIN * 2, *END * 2])
+    for line in AFTER_END:  # when the log is closed, uvicorn's own handlers are back
+        assert server.stderr.count(line.partition("[")[0]) == 2
+    assert server.stderr.count(INVALID) == 1
+    assert "GET /schema" not in server.stderr + server.stdout
+    assert not set(re.findall("Traceback|Logging error|sevenfold:", server.stderr))
 
 
-def refused(port: int) -> bool:
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=30):
-            return False
-    except ConnectionError:
-        return True
+@whole
+def test_without_a_model_uvicorn_says_so_once_and_does_not_try_again(folder: Path) -> None:
+    command = ["-m", "uvicorn", "main:create_app", "--factory", "--port", "0"]
+    with launched(folder, *command, SEVENFOLD_MODEL="none.npz") as server:
+        assert server.process.wait(30) == main.STARTUP_FAILED
+    assert server.stderr.splitlines()[-1] == "main.py: none.npz isn't there; make it with: python main.py"
+    assert (server.stderr.count("none.npz"), server.stderr.count("Traceback")) == (1, 0)
+    assert not (folder / "logs").exists()
 
 
 @in_own_folder
 @pytest.mark.parametrize(
-    ("arguments", "line"),
+    ("name", "value", "line"),
     [
-        (["--model", "none.npz"], "none.npz isn't there; make it with: python main.py"),
-        (["--model", "bad.npz"], "bad.npz: expected a saved model, got a file that is damaged or something else"),
-        (["--drift-rows", "3"], "drift is found in batches of at least 30 rows, got 3"),
-        (["--host", "192.0.2.7", "--port", "0"], None),
-        (["--log-dir", "bad.npz"], "bad.npz: the log folder can't be written: it is a file"),
+        ("SEVENFOLD_WINDOW_SECONDS", "soon", "SEVENFOLD_WINDOW_SECONDS must be a number, got 'soon'"),
+        ("SEVENFOLD_LOG_DIR", __file__, f"{__file__}: the log folder can't be written: it is a file"),
     ],
 )
-def test_what_is_wrong_is_one_line(
+def test_a_wrong_setting_ends_a_worker_with_a_line(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    value: str,
+    line: str,
+) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as ended:
+        main.create_app()
+    assert (ended.value.code, capsys.readouterr().err) == (main.STARTUP_FAILED, f"main.py: {line}\n")
+
+
+WRONG = [
+    (["--model", "none.npz"], "none.npz isn't there; make it with: python main.py"),
+    (["--model", "bad.npz"], "bad.npz: expected a saved model, got a file that is damaged or something else"),
+    (["--drift-rows", "3"], "drift is found in batches of at least 30 rows, got 3"),
+    (["--trusted-proxies", "10.0.0.0/8,here"], "'here' does not appear to be an IPv4 or IPv6 network"),
+    (["--ssl-certfile", "none.pem"], "TLS can't be set up with none.pem: No such file or directory"),
+    (["--host", "192.0.2.7", "--port", "0"], None),
+    (["--log-dir", "bad.npz"], "bad.npz: the log folder can't be written: it is a file"),
+]
+
+
+@in_own_folder
+@pytest.mark.parametrize("n_workers", ["1", "2"])
+@pytest.mark.parametrize(("arguments", "line"), WRONG)
+def test_what_is_wrong_is_one_line_and_nothing_is_audited(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     arguments: list[str],
     line: str | None,
+    n_workers: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "bad.npz").write_text("no model")
     path = save_trained(tmp_path)
     arguments = arguments if "--model" in arguments else [*arguments, "--model", path.name]
-    assert main.main(["serve", *arguments]) == WRONG_INPUT
+    assert main.main(["serve", "--workers", n_workers, *arguments]) == WRONG_INPUT
     captured = capsys.readouterr()
-    told = [one for one in captured.err.splitlines() if " | " not in one]
-    assert (len(told), captured.out) == (1, "")
-    assert (
-        told == [f"main.py serve: {line}"] if line else told[0].startswith("main.py serve: can't listen on 192.0.2.7:0")
-    )
+    (told,) = captured.err.splitlines()
+    assert captured.out == ""
+    assert told == f"main.py serve: {line}" if line else told.startswith("main.py serve: can't listen on 192.0.2.7:0")
+    assert not (tmp_path / "logs").exists()
 
 
 @in_own_folder
-def test_a_port_that_is_taken_is_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("n_workers", ["1", "2"])
+def test_a_port_that_is_taken_is_one_line_and_nothing_is_audited(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], n_workers: str
 ) -> None:
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(folder)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        arguments = ["serve", "--port", str(port), "--model", str(save_trained(tmp_path))]
-        assert main.main(arguments) == WRONG_INPUT
-    line = capsys.readouterr().err.splitlines()[-1]
+        assert main.main(["serve", "--port", str(port), "--workers", n_workers]) == WRONG_INPUT
+    (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"main.py serve: can't listen on 127.0.0.1:{port}: ")
-    audit = [one["record"]["extra"] for one in read_json(tmp_path / "logs" / "app_json.log")]
-    assert [one["outcome"] for one in audit] == ["started", "failure"]
+    assert not (folder / "logs").exists()
 
 
 @pytest.mark.parametrize("port", ["-1", "65536", "http"])
@@ -157,6 +221,15 @@ def test_a_port_that_is_none_is_one_line(capsys: pytest.CaptureFixture[str], por
     assert re.fullmatch(
         r"main.py serve: argument --port: expected .*; see main.py serve --help\n", capsys.readouterr().err
     )
+
+
+def test_an_id_that_redaction_would_change_is_not_a_clients_to_give() -> None:
+    given = {
+        "order-4711": True,
+        "4bf92f35-77b3:4da6/a3ce@host+1=": True,
+        "ghp_0123456789abcdefghijABCDEFGHIJ012345": False,
+    }
+    assert {one: main.accept_id(one) for one in given} == given
 
 
 @pytest.mark.parametrize(

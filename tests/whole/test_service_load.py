@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 
 from sevenfold.reading.folder import read
-from tests.support.log_files import read_json
+from tests.support.servers import Server, service, wait_for
 from tests.support.small_model import ROW, save_trained
-from tests.support.uvicorn_server import Server, uvicorn, wait_for
 
 pytestmark = [
     pytest.mark.whole("uvicorn"),
@@ -87,10 +86,6 @@ def counted(server: Server, file: str, bad: list[Any]) -> Counter[str]:
     return Counter(event.fields["request_id"] for event in events if "request_id" in event.fields)
 
 
-def audited(server: Server) -> list[str]:
-    return [line["record"]["extra"]["event"] for line in read_json(server.folder / "logs" / "app_json.log")]
-
-
 @pytest.mark.parametrize(
     ("n_workers", "n_connections", "n_requests", "rotation", "is_killed"),
     [
@@ -103,14 +98,9 @@ def test_each_answered_request_has_its_two_lines_once(
     tmp_path: Path, n_workers: int, n_connections: int, n_requests: int, rotation: int, is_killed: bool
 ) -> None:
     save_trained(tmp_path)
-    options = {"settings": {"model": "model.npz"}, "sinks": {"rotation": rotation, "console": "WARNING"}}
-    served = uvicorn(
-        tmp_path, app="tests.support.uvicorn_server:create_app", n_workers=n_workers, TEST_OPTIONS=json.dumps(options)
-    )
-    with served as server:
-        server.connect().close()
+    with service(tmp_path, n_workers=n_workers, sinks={"rotation": rotation}) as server:
         clients = Clients(server.port, n_requests)
-        victim = int(re.findall(r"Started server process \[(\d+)\]", server.stderr)[0])
+        victim = server.workers()[0]
         asyncio.run(load(clients, n_connections, kill_at=n_requests // 2 if is_killed else None, victim=victim))
         wait_for(lambda: server.stderr.count("startup complete") == n_workers + is_killed)
         assert server.stop() == 0
@@ -125,6 +115,42 @@ def test_each_answered_request_has_its_two_lines_once(
     assert list((tmp_path / "logs").glob("predictions.*.log.gz"))
     assert all(event.message in {"feature", "batch"} for event in server.events("drift"))
     assert {event.fields["batch_id"].partition("-pid-")[0] for event in server.events("drift")} == {"live"}
-    events = Counter(audited(server))
+    events = Counter(one["event"] for one in server.audited())
     assert (events["service_started"], events["service_stopped"]) == (n_workers + is_killed, n_workers)
     assert not set(re.findall("Traceback|Logging error|sevenfold:.*", server.stderr))
+
+
+class Hurried(Clients):
+    """Clients that leave for good when their connection breaks."""
+
+    async def _send(self) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        for number in self._numbers:
+            if not await self._is_answered(reader, writer, f"load-{number}"):
+                self.broken.append(f"load-{number}")
+                break
+            self.answered.append(f"load-{number}")
+        writer.close()
+
+
+async def until_stopped(clients: Hurried, server: Server) -> None:
+    running = asyncio.create_task(clients.run(16))
+    while len(clients.answered) < 500:  # noqa: ASYNC110 - no event for each answer
+        await asyncio.sleep(0.001)
+    server.process.send_signal(signal.SIGTERM)
+    await running
+
+
+@pytest.mark.parametrize("n_workers", [1, 2])
+def test_on_sigterm_under_load_what_is_answered_is_logged_and_nothing_else(tmp_path: Path, n_workers: int) -> None:
+    save_trained(tmp_path)
+    with service(tmp_path, n_workers=n_workers) as server:
+        clients = Hurried(server.port, 1_000_000)
+        asyncio.run(until_stopped(clients, server))
+        assert server.process.wait(30) == 0
+    bad: list[Any] = []
+    assert counted(server, "api_requests.log", bad) == counted(server, "predictions.log", bad)
+    assert counted(server, "api_requests.log", bad) == Counter(clients.answered)
+    stopped = [one["request_count"] for one in server.audited() if one["event"] == "service_stopped"]
+    assert (len(stopped), sum(stopped), bad) == (n_workers, len(clients.answered), [])
+    assert sum(event.fields["request_count"] for event in server.events("monitoring")) == len(clients.answered)

@@ -1,5 +1,4 @@
 import json
-import math
 import tracemalloc
 from typing import Any
 
@@ -8,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.service.payload import MAX_BODY_BYTES, MAX_ROWS, Payload, RequestError, read_payload, to_table
+from pipeline.service.payload import MAX_NUMBER, MAX_ROWS, Payload, RequestError, read_payload, to_table
 
 SCHEMA = {"income": "number", "owner": "category"}
 JSON = "application/json"
@@ -65,6 +64,8 @@ def test_a_media_type_may_have_parameters_and_any_case(content_type: str) -> Non
         (b'\xef\xbb\xbf{"income": 1}', "the body isn't JSON: see line 1, column 1"),
         (b'{"income": "\xff"}', "the body isn't UTF-8: see byte 12"),
         ('{"income": 1}'.encode("utf-16"), "the body isn't UTF-8: see byte 0"),
+        (b'{"income": NaN, "owner": null}', "the body isn't JSON: it has the word NaN"),
+        (b"-Infinity", "the body isn't JSON: it has the word -Infinity"),
         (b"[" * 100_000, "the body is nested too deeply"),
         (b'{"a":' * 100_000, "the body is nested too deeply"),
         (b"[" + b"9" * 5000 + b"]", "the body has a number of too many digits"),
@@ -83,9 +84,9 @@ def test_what_is_no_json_is_400_and_told_where(body: bytes, error: str) -> None:
         (ROW | {"more": 1, "\x1b[2J": 2}, "more: unknown; \x1b[2J: unknown"),
         (ROW | {"income": True}, "income: expected a number, got true"),
         (ROW | {"income": "1"}, "income: expected a number, got '1'"),
-        (ROW | {"income": math.nan}, "income: expected a number, got nan"),
-        (b'{"income": 1e999, "owner": null}', "income: expected a number, got inf"),
-        (ROW | {"income": 10**400}, f"income: expected a number, got 1{'0' * 36}..."),
+        (b'{"income": 1e999, "owner": null}', "income: expected a number from -1e+150 to 1e+150, got inf"),
+        (ROW | {"income": 10**400}, f"income: expected a number from -1e+150 to 1e+150, got 1{'0' * 36}..."),
+        (ROW | {"income": -1.1e150}, "income: expected a number from -1e+150 to 1e+150, got -1.1e+150"),
         (ROW | {"income": [1]}, "income: expected a number, got a list"),
         (b'{"income": ' + b"[" * 500 + b"]" * 500 + b', "owner": {}}', None),
         (ROW | {"owner": 1}, "owner: expected a category, got 1"),
@@ -97,7 +98,6 @@ def test_what_is_no_json_is_400_and_told_where(body: bytes, error: str) -> None:
         ([], "expected at least 1 row, got an empty list"),
         (7, "expected an object of features by name or a list of their values, got 7"),
         (None, "expected an object of features by name or a list of their values, got null"),
-        (b"NaN", "expected an object of features by name or a list of their values, got nan"),
         ([ROW, 7, [1, "a"], {"income": "x"}], None),
     ],
     ids=lambda value: str(value)[:30],
@@ -142,9 +142,7 @@ def test_another_media_type_is_415(content_type: str, got: str) -> None:
     assert refusal(ROW, content_type) == (415, "unsupported_media_type", message)
 
 
-def test_too_many_bytes_or_rows_are_413() -> None:
-    message = f"expected at most {MAX_BODY_BYTES} bytes, got {MAX_BODY_BYTES + 1}"
-    assert refusal(b" " * (MAX_BODY_BYTES + 1)) == (413, "too_large", message)
+def test_too_many_rows_are_413() -> None:
     row = [1, None]
     assert len(read([row] * MAX_ROWS).rows) == MAX_ROWS
     assert refusal([row] * (MAX_ROWS + 1)) == (
@@ -154,9 +152,7 @@ def test_too_many_bytes_or_rows_are_413() -> None:
     )
 
 
-values = st.tuples(
-    st.none() | st.integers() | st.floats(allow_nan=False, allow_infinity=False), st.none() | st.text(max_size=5)
-)
+values = st.tuples(st.none() | st.integers() | st.floats(-MAX_NUMBER, MAX_NUMBER), st.none() | st.text(max_size=5))
 
 
 @given(st.lists(values, min_size=1, max_size=4))

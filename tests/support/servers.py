@@ -1,4 +1,4 @@
-"""A real uvicorn on the loopback: to start, to talk to, and to end by its process id."""
+"""Real servers on the loopback: to start, to talk to, and to end by their process id."""
 
 import contextlib
 import json
@@ -16,23 +16,12 @@ from typing import Any
 import pytest
 
 import sinks
-from pipeline.service import uvicorn as deployment
-from pipeline.service.asgi import App, Limits
 from sevenfold.lines.parsing import Event
 from sevenfold.reading.folder import read
+from tests.support.log_files import read_json
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 30
-
-
-def create_app() -> App:
-    """Make the application as main.create_app does, with the options that a test gives in an environment variable."""
-    options = json.loads(os.environ["TEST_OPTIONS"])
-    handle = sinks.configure("logs", intercept={deployment.UVICORN: "api"}, **options.get("sinks", {}))
-    settings = deployment.Settings(**options.get("settings", {}))
-    app = deployment.make_app(settings, limits=Limits(**options.get("limits", {})), worker_id=f"pid-{os.getpid()}")
-    deployment.adopt_uvicorn(app, handle.close)
-    return app
 
 
 class Server:
@@ -41,24 +30,30 @@ class Server:
     def __init__(self, folder: Path, process: subprocess.Popen[bytes]) -> None:
         self.folder = folder
         self.process = process
-        self.port = 0
         self.opened = contextlib.ExitStack()
+
+    @property
+    def stdout(self) -> str:
+        return (self.folder / "stdout").read_text()
 
     @property
     def stderr(self) -> str:
         return (self.folder / "stderr").read_text()
 
+    @property
+    def port(self) -> int:
+        """The port that it says it listens on, 0 before."""
+        found = re.search(r"https?://127\.0\.0\.1:(\d+)", self.stdout + self.stderr)
+        return int(found[1]) if found else 0
+
     def is_ready(self, n_workers: int) -> bool:
-        """Whether all workers have begun; notes the port that the server chose."""
-        found = re.search(r"running on http://127\.0\.0\.1:(\d+)", self.stderr)
-        self.port = int(found[1]) if found else 0
-        return found is not None and self.stderr.count("startup complete") >= n_workers
+        return self.port > 0 and self.stderr.count("startup complete") >= n_workers
 
     def connect(self) -> HTTPConnection:
         """Open a connection, which is closed with the server at the latest."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
         self.opened.callback(connection.close)
-        wait_for(lambda: connects(connection))
+        connection.connect()
         return connection
 
     def events(self, channel: str, **fields: Any) -> list[Event]:
@@ -66,33 +61,28 @@ class Server:
         file = next(row.file for row in sinks.CHANNELS if row.name == channel)
         return [one for one in read(self.folder / "logs" / file) if fields.items() <= one.fields.items()]
 
+    def audited(self) -> list[dict[str, Any]]:
+        return [line["record"]["extra"] for line in read_json(self.folder / "logs" / "app_json.log")]
+
+    def workers(self) -> list[int]:
+        """List the processes that have said that they started."""
+        return [int(pid) for pid in re.findall(r"Started server process \[(\d+)\]", self.stderr)]
+
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
         return self.process.wait(PATIENCE_S)
 
 
 @contextlib.contextmanager
-def uvicorn(
-    folder: Path, *arguments: str, app: str = "main:create_app", n_workers: int = 1, **environment: str
-) -> Iterator[Server]:
-    """Start a server in a folder, wait until it answers, and end it with all its workers."""
-    with launched(folder, *arguments, "--workers", str(n_workers), app=app, **environment) as server:
-        wait_for(lambda: server.is_ready(n_workers), lambda: server.process.poll() is None)
-        yield server
-
-
-@contextlib.contextmanager
-def launched(folder: Path, *arguments: str, app: str = "main:create_app", **environment: str) -> Iterator[Server]:
-    """Start a server, well or not."""
+def launched(folder: Path, *command: str, **environment: str) -> Iterator[Server]:
+    """Start a server, well or not; end it with all its workers."""
     if sys.platform == "win32":
         pytest.skip("its workers are ended as one session")
-    paths = str(ROOT)
-    command = [sys.executable, "-m", "uvicorn", app, "--factory", "--port", "0", *arguments]
     with (folder / "stdout").open("wb") as stdout, (folder / "stderr").open("wb") as stderr:
         process = subprocess.Popen(
-            command,
+            [sys.executable, *command],
             cwd=folder,
-            env=os.environ | {"PYTHONPATH": paths} | environment,
+            env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
             stdout=stdout,
             stderr=stderr,
             start_new_session=True,
@@ -105,6 +95,34 @@ def launched(folder: Path, *arguments: str, app: str = "main:create_app", **envi
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)  # the session that it leads: itself and its workers
         process.wait(PATIENCE_S)
+
+
+@contextlib.contextmanager
+def ready(folder: Path, *command: str, n_workers: int = 1, **environment: str) -> Iterator[Server]:
+    """Start a server, and wait until all its workers answer."""
+    with launched(folder, *command, **environment) as server:
+        wait_for(lambda: server.is_ready(n_workers), lambda: server.process.poll() is None)
+        yield server
+
+
+def serve(folder: Path, *arguments: str, n_workers: int = 1) -> contextlib.AbstractContextManager[Server]:
+    """Start the command ``main.py serve``."""
+    command = [str(ROOT / "main.py"), "serve", "--port", "0", "--workers", str(n_workers), *arguments]
+    return ready(folder, *command, n_workers=n_workers)
+
+
+def uvicorn(
+    folder: Path, *arguments: str, app: str = "main:create_app", n_workers: int = 1, **environment: str
+) -> contextlib.AbstractContextManager[Server]:
+    """Start uvicorn's own command with a factory of an application."""
+    command = ["-m", "uvicorn", app, "--factory", "--port", "0", "--workers", str(n_workers), *arguments]
+    return ready(folder, *command, n_workers=n_workers, **environment)
+
+
+def service(folder: Path, *, n_workers: int = 1, **options: Any) -> contextlib.AbstractContextManager[Server]:
+    """Start the reference service with options that its commands don't have; see `tests.support.service`."""
+    told = json.dumps({"workers": n_workers, **options})
+    return ready(folder, "-m", "tests.support.service", n_workers=n_workers, TEST_OPTIONS=told)
 
 
 def ask(
@@ -125,10 +143,3 @@ def wait_for(condition: Callable[[], Any], still: Callable[[], Any] = lambda: Tr
         assert still()
         assert time.monotonic() < deadline
         time.sleep(0.005)
-
-
-def connects(connection: HTTPConnection) -> bool:
-    with contextlib.suppress(ConnectionRefusedError):  # a worker has started, but doesn't listen yet
-        connection.connect()
-        return True
-    return False

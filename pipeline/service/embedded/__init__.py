@@ -1,1 +1,0 @@
-"""A server on the standard library alone."""

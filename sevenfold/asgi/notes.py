@@ -1,0 +1,64 @@
+"""What an application says of the request that it is answering, from wherever it is in it."""
+
+from __future__ import annotations
+
+import contextlib
+from contextvars import ContextVar
+from typing import Any, Final, Protocol
+
+#: The attribute that marks an exception whose traceback is logged with its request. What logs exceptions, too, such as
+#: ``sinks.configure(intercept=True)``, leaves out those that have it.
+LOGGED: Final = "__sevenfold_logged__"
+
+
+class Told(Protocol):
+    """What is told of a request."""
+
+    def note(self, fields: dict[str, Any]) -> None:
+        """Take fields of its line."""
+
+    def fail(self, error: BaseException) -> None:
+        """Take the exception behind its answer."""
+
+
+#: The request that is being answered, in its task, and in all threads and tasks that were given its context.
+CURRENT: Final[ContextVar[Told | None]] = ContextVar("sevenfold.asgi.request", default=None)
+
+
+def note(**fields: Any) -> None:
+    """Add fields to the line of the request that is being answered; do nothing outside of one.
+
+    A field that the line has anyway is written as ``note_`` and its name, but for ``http_route``, which an application
+    may know better. ``error_type`` says in one constant word why a request was refused.
+
+    Examples
+    --------
+    >>> from sevenfold.asgi import note
+    >>> note(decision="approve", confidence=0.93)
+    """
+    request = CURRENT.get()
+    if request is not None:
+        request.note(fields)
+
+
+def failed(error: BaseException) -> None:
+    """Log an exception with the request that is being answered, where the framework keeps it from its server.
+
+    Its line is an error with the traceback. Outside of a request this does nothing.
+
+    Examples
+    --------
+    Flask answers 500 by itself, and tells only its signal why:
+
+    >>> from flask import got_request_exception  # doctest: +SKIP
+    >>> got_request_exception.connect(lambda _, exception, **__: failed(exception), weak=False)  # doctest: +SKIP
+    """
+    request = CURRENT.get()
+    if request is not None:
+        request.fail(error)
+
+
+def mark(error: BaseException) -> None:
+    """Say on an exception that it is logged."""
+    with contextlib.suppress(Exception):  # somebody's class: it is logged twice then
+        setattr(error, LOGGED, True)
