@@ -15,7 +15,11 @@ def own_logger() -> Iterator[None]:
     """Let real sinks be configured, and give the logger back as it was found."""
     with pytest.MonkeyPatch.context() as patch, borrowed_logger():
         patch.setattr(handle, "_active", None)
-        yield
+        try:
+            yield
+        finally:
+            if handle._active is not None:
+                handle._active.close()  # with what it intercepts
 
 
 def in_a_thread(call: Callable[[], object]) -> None:
