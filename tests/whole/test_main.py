@@ -10,7 +10,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,11 +59,6 @@ def default_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     with own_logger(), contextlib.chdir(folder), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         assert main.main([]) == main.OK
     return Run(folder, out.getvalue(), err.getvalue())
-
-
-def start(*arguments: str, cwd: Path) -> "subprocess.Popen[str]":
-    command = [sys.executable, str(ROOT / "main.py"), *arguments]
-    return subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def write_applicants(path: Path, n_rows: int = 400, seed: int = 1, **constant: str) -> None:
@@ -284,12 +278,32 @@ def test_a_pipeline_that_fails_is_audited_with_its_traceback_in_errors_log(capsy
     assert "save(model, settings.model_path, reference)" in error.exception
 
 
+WAITING = """
+import sys, time
+import main, pipeline.run
+
+def wait(*_):
+    print("scored", flush=True)
+    time.sleep(60)
+
+pipeline.run._serve = wait
+sys.exit(main.main(sys.argv[1:]))
+"""
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
 def test_ctrl_c_ends_the_run_cleanly_and_audited(tmp_path: Path) -> None:
-    process = start("--rows", "300000", "--epochs", "2", cwd=tmp_path)
+    process = subprocess.Popen(
+        [sys.executable, "-c", WAITING, *SMALL],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     try:
-        predictions = tmp_path / "logs" / "predictions.log"
-        _wait_for(lambda: process.poll() is not None or (predictions.exists() and predictions.stat().st_size > 10_000))
+        assert process.stdout is not None
+        assert process.stdout.readline() == "scored\n"
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
     finally:
@@ -299,7 +313,7 @@ def test_ctrl_c_ends_the_run_cleanly_and_audited(tmp_path: Path) -> None:
     assert "Traceback" not in err
     last = read_json(tmp_path / "logs" / "app_json.log")[-1]["record"]["extra"]
     assert (last["event"], last["outcome"]) == ("ml_pipeline_failed", "interrupted")
-    assert len(read_events(predictions)) > 10
+    assert len(read_events(tmp_path / "logs" / "predictions.log")) > 10
 
 
 @pytest.mark.skipif(os.name != "posix", reason="closes streams as a shell does")
@@ -318,13 +332,6 @@ def test_a_run_does_not_depend_on_who_reads_what_it_prints(tmp_path: Path, redir
     )
     assert (done.returncode, "Traceback" in done.stderr) == (0, False)
     assert read_json(tmp_path / "logs" / "app_json.log")[-1]["record"]["extra"]["event"] == "ml_pipeline_completed"
-
-
-def _wait_for(condition: Any, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "nothing happened in time"
-        time.sleep(0.02)
 
 
 AS_ON_WINDOWS = """
