@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,7 @@ from tests.support.strategies import FEW
 
 STAMP = "2026-11-23_08-36-11_096123"
 MOMENT = datetime(2026, 11, 23, 8, 36, 11, 96123, tzinfo=UTC)
-MOMENTS = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - see timezones
+MOMENTS = st.datetimes(datetime(1970, 1, 1), datetime(2026, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - see timezones
 
 
 @pytest.fixture
@@ -48,12 +48,26 @@ def test_a_folder_that_is_not_there_has_no_rotated_files(path: Path) -> None:
 
 @FEW
 @given(st.lists(MOMENTS, min_size=2, max_size=8), st.booleans())
-def test_names_sort_in_the_order_of_rotation_and_never_collide_whatever_the_clock_does(
+def test_names_never_collide_whatever_the_clock_does(
     tmp_path_factory: pytest.TempPathFactory, moments: list[datetime], compressed: bool
 ) -> None:
-    names = Names(tmp_path_factory.mktemp("names") / "predictions.log")
+    assert len(set(named(tmp_path_factory.mktemp("names"), moments, compressed))) == len(moments)
+
+
+@FEW
+@given(MOMENTS, st.lists(st.timedeltas(timedelta(0), timedelta(hours=23)), min_size=2, max_size=8), st.booleans())
+def test_names_sort_in_the_order_of_rotation_where_the_clock_is_set_back_by_less_than_a_day(
+    tmp_path_factory: pytest.TempPathFactory, begin: datetime, later: list[timedelta], compressed: bool
+) -> None:
+    made = named(tmp_path_factory.mktemp("names"), [begin + one for one in later], compressed)
+    assert made == sorted(set(made))
+
+
+def named(folder: Path, moments: list[datetime], compressed: bool) -> list[Path]:
+    """Name a file at each of these moments, and make it."""
+    names = Names(folder / "predictions.log")
     made = []
     for moment in moments:
         made.append(names.next(moment))
         made[-1].with_name(made[-1].name + ".gz" * compressed).touch()
-    assert made == sorted(set(made))
+    return made

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sevenfold.files import locks
+from sevenfold.files import locks, opening, turns
 from sevenfold.files import rotating as files
 from sevenfold.files.names import Names
 from sevenfold.files.rotating import RotatingFile
@@ -189,11 +189,11 @@ def test_a_rotation_looks_again_once_it_has_the_lock(
     real_lock = locks.lock
 
     def lock_late(fd: int, *, exclusive: bool) -> bool:
-        monkeypatch.setattr(files, "lock", real_lock)
+        monkeypatch.setattr(turns, "lock", real_lock)
         second.append(b"abc\n")
         return real_lock(fd, exclusive=exclusive)
 
-    monkeypatch.setattr(files, "lock", lock_late)
+    monkeypatch.setattr(turns, "lock", lock_late)
     first.append(b"def\n")
     assert contents(path) == [b"123456789\n", b"abc\ndef\n"]
 
@@ -207,11 +207,11 @@ def test_a_lock_file_that_was_deleted_meanwhile_counts_for_nothing(
     real_lock = locks.lock
 
     def lock_late(fd: int, *, exclusive: bool) -> bool:
-        monkeypatch.setattr(files, "lock", real_lock)
+        monkeypatch.setattr(turns, "lock", real_lock)
         Names(path).lock.unlink()
         return real_lock(fd, exclusive=exclusive)
 
-    monkeypatch.setattr(files, "lock", lock_late)
+    monkeypatch.setattr(turns, "lock", lock_late)
     file.append(b"abc\n")
     assert contents(path) == [b"123456789\nabc\n"]
     file.append(b"def\n")
@@ -300,7 +300,7 @@ def test_a_link_in_the_place_of_a_rotated_file_is_replaced_not_followed(
 def test_a_file_that_another_program_locks_is_a_clear_error_after_bounded_tries(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "OPEN_TRIES", 3)
+    monkeypatch.setattr(opening, "OPEN_TRIES", 3)
     path.parent.mkdir()
     with path.open("w") as foreign:
         assert locks.lock(foreign.fileno(), exclusive=True)
@@ -316,11 +316,11 @@ def test_a_file_that_was_rotated_while_it_was_opened_is_not_written(
     real_lock, rotated = locks.lock, Names(path).next(MOMENT)
 
     def lock_late(fd: int, *, exclusive: bool) -> bool:
-        monkeypatch.setattr(files, "lock", real_lock)
+        monkeypatch.setattr(opening, "lock", real_lock)
         path.rename(rotated)
         return real_lock(fd, exclusive=exclusive)
 
-    monkeypatch.setattr(files, "lock", lock_late)
+    monkeypatch.setattr(opening, "lock", lock_late)
     opened(path).append(b"abc\n")
     assert contents(path) == [b"", b"abc\n"]
 
@@ -407,7 +407,7 @@ def test_an_interrupted_reopening_loses_no_file(
         monkeypatch.undo()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sevenfold.files.rotating._open_shared", interrupt)
+    monkeypatch.setattr("sevenfold.files.rotating.open_to_append", interrupt)
     with pytest.raises(KeyboardInterrupt):
         file.append(b"lost\n")
     file.append(b"next\n")

@@ -186,11 +186,21 @@ def test_handlers_configured_before_a_fork_work_in_the_children(work: Work, pare
     packed = [path for path in rotated if path.suffix == ".gz"]
     # What somebody still had open when the last process ended is left to the next start.
     assert len(packed) > 4
-    work.start_writers(range(6, 7), {}, count=1)
+    work.start(PATIENT)
     assert work.finish() == ""
     assert {path.suffix for path in log_files(work.logs)[:-1]} == {".gz"}
     assert work.count() == WHOLE
 
+
+# What was begun when a program ends is finished, and the rest left to the next.
+PATIENT = """
+import sys, time
+from pathlib import Path
+import sinks
+with sinks.configure(sys.argv[1], console=None):
+    while list(Path(sys.argv[1]).glob("predictions.2*.log")):
+        time.sleep(0.01)
+"""
 
 SPAWNING = """
 import multiprocessing, sys
@@ -263,7 +273,7 @@ def write_once(self, data):
     threading.Event().wait()
 
 gzip.GzipFile.write = write_once
-with sinks.configure(sys.argv[1], console=None):
+with sinks.configure(sys.argv[1], console=None, retention=None):
     threading.Event().wait()
 """
 
@@ -628,7 +638,7 @@ def test_memory_stays_flat(work: Work, n_lines: int) -> None:
 
 
 WITHOUT_LOCKS = """
-import contextlib, os, pathlib, sys
+import contextlib, os, pathlib, sys, time
 sys.modules["fcntl"] = None
 rename = pathlib.Path.rename
 
@@ -647,6 +657,8 @@ import sinks
 from tests.support.log_checker import log_lines
 with sinks.configure(sys.argv[1], rotation=50_000, retention=int(sys.argv[3]), console=None):
     log_lines(sys.argv[2], 0, 4_000)
+    while list(pathlib.Path(sys.argv[1]).glob("predictions.2*.log")):
+        time.sleep(0.01)
 """
 
 
