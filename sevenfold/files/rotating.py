@@ -242,6 +242,9 @@ class RotatingFile:
     def _look(self, now: float) -> None:
         """See whether the path is still the open file: logrotate, an outsider or another writer may have moved it."""
         self._look_at = now + LOOK_S
+        if not self._fd.is_open():
+            self._fd.close()  # given up before the number is had again, perhaps by the same file
+            self._fd = CLOSED
         if not self._is_current():
             self._reopen()
 

@@ -1,3 +1,4 @@
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -5,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sevenfold.files.names import Names, Rotated
+from sevenfold.files.names import Names, Rotated, log_of
 from tests.support.strategies import FEW
 
 STAMP = "2026-11-23_08-36-11_096123"
@@ -40,6 +41,31 @@ def test_rotated_files_are_listed_oldest_first_and_neighbours_are_not(path: Path
     found = Names(path).rotated()
     assert found == [Rotated(STAMP, False, first), Rotated(STAMP, True, packed), Rotated(later, True, last)]
     assert found[0].time == MOMENT
+
+
+def test_a_name_whose_numbers_are_no_time_is_nobodys(path: Path) -> None:
+    path.parent.mkdir()
+    for stamp in ("2026-99-23_08-36-11_096123", "0000-11-23_08-36-11_096123", "2026-11-23_08-61-11_096123"):
+        path.with_name(f"predictions.{stamp}.log").touch()
+        assert log_of(f"predictions.{stamp}.log") is None
+    assert (Names(path).rotated(), Names(path).snapshot(), Names(path).last_stamp()) == ([], [], "")
+
+
+@pytest.mark.parametrize("stamp", ["9999-12-31_23-59-59_999999", "2936-01-01_00-00-00_000000"])
+def test_a_name_far_ahead_of_the_clock_is_ordered_by_its_last_change_and_no_last_one(path: Path, stamp: str) -> None:
+    path.parent.mkdir()
+    odd, first, later = (path.with_name(f"predictions.{one}.log") for one in (stamp, STAMP, f"{STAMP[:-1]}4"))
+    for file in (odd, first, later):
+        file.touch()
+    for seconds, order in ((-1, [odd, first, later]), (1, [first, later, odd])):
+        os.utime(odd, (0, MOMENT.timestamp() + seconds))
+        names = Names(path)
+        assert [one.path for one in names.rotated()] == order
+        assert names.last_stamp() == f"{STAMP[:-1]}4"
+        assert names.next(MOMENT) == path.with_name(f"predictions.{STAMP[:-1]}5.log")
+    os.utime(odd, (2**33, 2**33))
+    assert [one.path for one in names.rotated()] == [odd, first, later]
+    assert names.rotated()[0].time <= datetime.now(UTC)
 
 
 def test_a_folder_that_is_not_there_has_no_rotated_files(path: Path) -> None:
