@@ -544,6 +544,24 @@ def test_what_others_wrote_behind_a_torn_line_stays(
     assert contents(path) == [b"abc\n" + b"\n" * 6 + b"x\ndef\n"]
 
 
+def test_what_cannot_be_blanked_stays_torn_and_the_next_line_begins_a_line_of_its_own(
+    path: Path, opened: Callable[..., RotatingFile], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(_: Path) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(files, "open_in_place", no_room)
+    file = opened(path)
+    file.append(b"abc\n")
+    with no_file_larger_than(10):
+        for _ in range(2):
+            with pytest.raises(OSError, match="File too large"):
+                file.append(b"123456789\n")
+    for _ in range(2):
+        file.append(b"def\n")
+    assert contents(path) == [b"abc\n123456\ndef\ndef\n"]
+
+
 # Other processes
 
 

@@ -8,6 +8,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -21,6 +22,7 @@ from typing import Any
 
 import pytest
 
+import sevenfold
 import sinks
 from tests.conftest import Clock
 from tests.support.log_checker import (
@@ -556,6 +558,50 @@ def test_writers_on_a_disk_that_is_full_again_and_again_lose_no_line_that_was_ac
     told = [json.loads((work.folder / f"acknowledged-{writer}").read_text()) for writer in range(2)]
     assert sorted(found) == sorted([*told[0], *told[1]])
     assert len(found) > 2 * 20 + 50
+
+
+FILLING_UP = """
+import random, sys
+import sinks
+from loguru import logger
+x = [random.random() for _ in range(20_000)]
+with sinks.configure(sys.argv[1], console=None, rotation=None):
+    for number in range(400):
+        logger.bind(channel="predictions").info("line", number=number, x=x)
+"""
+
+
+@contextlib.contextmanager
+def copying_disk(folder: Path, n_bytes: int) -> Iterator[None]:
+    """Mount a file system that needs room for what is written over."""
+    folder.mkdir()
+    image = folder.with_name("image")
+    image.touch()
+    os.truncate(image, n_bytes)
+    if os.geteuid() or not shutil.which("mkfs.btrfs"):
+        pytest.skip("btrfs can't be made here")
+    if run("mkfs.btrfs", "-q", image) or run("mount", "-o", "loop", image, folder):
+        pytest.skip("btrfs can't be mounted here")
+    try:
+        yield
+    finally:
+        assert run("umount", folder) == 0
+
+
+def test_a_full_disk_that_copies_what_is_written_over_kills_nobody_and_readers_report_what_is_torn(work: Work) -> None:
+    with copying_disk(work.logs, 120_000_000):
+        work.start(FILLING_UP)
+        told = work.finish()
+        bad: list[str] = []
+        path = work.logs / "predictions.log"
+        events = list(sevenfold.read(path, on_bad=lambda _path, _number, why: bad.append(why)))
+    assert f"sevenfold: {path}: lines are lost, 1 so far: OSError: [Errno {errno.ENOSPC}]" in told
+    numbers = [event.fields["number"] for event in events if "number" in event.fields]
+    n_lost = sum(event.fields.get("n_lost", 0) for event in events)
+    closed = re.search(r"closed with (\d+) lines lost", told)
+    assert len(numbers) == len(set(numbers)) > 20
+    assert len(numbers) + n_lost + (int(closed[1]) if closed else 0) == 400
+    assert all("torn" in why or "expected" in why for why in bad)
 
 
 @pytest.mark.parametrize("n_writers", [1, pytest.param(2, marks=pytest.mark.slow)])
