@@ -68,6 +68,7 @@ def configure(
     intercept: bool | Mapping[str, str | None] = False,
     redact: Iterable[Rule] = SECRETS,
     audit_key: str | Path | None = None,
+    audit_wait: float = 10.0,
     unbound: str | None = None,
 ) -> Sinks:
     """Add the handlers of all channels to loguru's logger.
@@ -108,6 +109,8 @@ def configure(
     unbound : str, optional
         The channel of records that are bound to none. By default they are shown on the console, and from WARNING on,
         where no console shows them, kept in the file that collects errors.
+    audit_wait : float
+        Seconds that an audit event waits at most while other processes write theirs; then `AuditError` is raised.
 
     Returns
     -------
@@ -136,7 +139,7 @@ def configure(
     key = None if audit_key is None else read_key(Path(audit_key), folder)
     routes = make_routes(table, level, console_level)
     with _naming(Path(log_dir)):
-        sinks = _open_sinks(folder, routes, options, line.renderer.redactor, key)
+        sinks = _open_sinks(folder, routes, options, line.renderer.redactor, key, audit_wait)
     list_channels(folder, table)
     add = partial(_add_handlers, routes, sinks, line, console_level=console_level, unbound=unbound, strict=strict)
     handlers = new_handlers(add)
@@ -144,12 +147,13 @@ def configure(
     return handle.activate(Sinks(Path(log_dir), sinks, handlers, interception))
 
 
-def _open_sinks(
+def _open_sinks(  # noqa: PLR0917
     folder: Path,
     routes: tuple[Route, ...],
     options: Mapping[str, dict[str, Any]],
     redactor: Redactor,
     key: bytes | None,
+    wait_s: float,
 ) -> dict[str, LineSink]:
     """Open the file of each channel, and return what writes it, by the channel's name in the order of the table."""
     others = [route for route in routes if not route.channel.collects_errors]
@@ -159,7 +163,7 @@ def _open_sinks(
             channel = next(route.channel for route in routes if route.channel.name == name)
             file = RotatingFile(folder / channel.file, **said)
             opened.callback(file.stop)
-            sinks[name] = make_sink(channel, file, redactor, others, key)
+            sinks[name] = make_sink(channel, file, redactor, others, key, wait_s)
         opened.pop_all()  # all are well: they stay open
     return sinks
 

@@ -1,11 +1,13 @@
 """The audit chain: append sealed lines, from any number of processes.
 
-An event is appended under one lock: read the head, append the line, move the head. Who is killed in between leaves one
-line more than the head says, or a torn one: the next writer takes the former over and ends the latter.
+An event is appended under one lock: read the head, append the line, move the head. A writer that is killed in between
+leaves one line more than the head says, or a torn one: the next writer takes the former over and ends the latter,
+before it rotates the file. So a line that the head doesn't know of is always in the file that the head names.
 """
 
+import errno
 import os
-import weakref
+from collections.abc import Callable
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -13,9 +15,12 @@ from typing import Any
 from sevenfold.audit.keys import AuditError
 from sevenfold.audit.recovery import last_id, last_line, last_line_of_all, read_tail
 from sevenfold.audit.seals import HEAD_BYTES, NO_MAC, SEAL_BYTES, Head, fits, id_in_head, new_id, parse_head, seal_line
+from sevenfold.files.forks import forget_in_children
 from sevenfold.files.locks import acquire, is_same_file, release
-from sevenfold.files.rotating import LOOK_S, MEASURE_S, MODE, OPEN_FLAGS, RotatingFile
+from sevenfold.files.opening import CLOSED, Descriptor, open_beside
+from sevenfold.files.rotating import LOOK_S, MEASURE_S, RotatingFile
 
+WAIT_S = 10.0  # for other writers
 GRACE_S = 1.2 * LOOK_S  # after which nobody writes who hasn't looked whether the head is still there
 
 
@@ -28,18 +33,22 @@ class Chain:
         The audit file, which nobody else writes. It is closed if the chain can't begin.
     key : bytes, optional
         Seals with HMAC; without it anybody who can write the files can seal, too.
+    wait_s : float
+        Seconds to wait at most while other writers are at work.
 
     Raises
     ------
     AuditError
-        If the chain that is there was begun with a key and none is given, or the other way round, or with another key.
+        If the chain that is there was begun with a key and none is given, or the other way round, or with another key;
+        or if another process keeps the chain locked.
     OSError
         If the head can't be opened.
     """
 
     _file: RotatingFile
     _key: bytes | None
-    _fd: int
+    _wait_s: float
+    _fd: Descriptor
     _known: Head | None  # the last head that this process wrote
     _text: bytes  # and its bytes
     _look_at: float
@@ -47,8 +56,8 @@ class Chain:
     _path: Path
     _log_path: str
 
-    def __init__(self, file: RotatingFile, key: bytes | None = None) -> None:
-        self.__setstate__({"_file": file, "_key": key})
+    def __init__(self, file: RotatingFile, key: bytes | None = None, wait_s: float = WAIT_S) -> None:
+        self.__setstate__({"_file": file, "_key": key, "_wait_s": wait_s})
         try:
             while not self._begin():
                 self.close()
@@ -62,49 +71,67 @@ class Chain:
 
         Raises
         ------
+        AuditError
+            If another process keeps the chain locked; the event isn't written.
         OSError
             If it can't be written; the chain goes on with the next.
         """
-        while not self._append(line):
+        while not self._in_turn(lambda: self._append(line)):
             self.close()  # somebody deleted or replaced the head file: open the new one
 
     def close(self) -> None:
         """Close the head."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        self._fd.close()
+        self._fd = CLOSED
         self._look_at = self._glance_at = 0.0
 
     def _begin(self) -> bool:
         """Begin a chain, or mend what a crash has left."""
-        fd = self._opened()
-        acquire(fd)
+        return self._in_turn(lambda: self._looked_after() is not None)
+
+    def _in_turn(self, work: Callable[[], bool]) -> bool:
+        """Work while no other writer does."""
         try:
-            return self._looked_after() is not None
-        finally:
-            release(fd)
+            fd = self._opened()
+            try:
+                acquire(fd, self._wait_s)
+                return work()
+            finally:
+                release(fd)
+        except TimeoutError:
+            raise AuditError(
+                f"{self._path}: another process has kept the chain locked for {self._wait_s:g} s: find out which, with"
+                " fuser, and end it, or wait longer with configure(audit_wait=...)"
+            ) from None
+        except OSError as error:
+            if error.errno != errno.EBADF or self._fd.is_open():
+                raise
+            return False  # somebody closed the descriptor
+        except BaseException:
+            self.close()  # unlocks it in any case: Ctrl-C may have come before the lock was given back
+            raise
 
     def _append(self, line: bytes) -> bool:
-        fd = self._opened()
-        acquire(fd)
-        try:
-            # Rotated before the head is read, and noted there before the line is written: who is killed then leaves no
-            # head that another, who still has the rotated file open, would take for up to date.
-            self._file.make_room(len(line) + SEAL_BYTES)
-            head = self._undisturbed() or self._looked_after()
-            if head is None:
-                return False
-            sealed, mac = seal_line(line, head, self._key)
-            self._file.write(sealed, alone=True)
-            self._write(Head(head.id, head.seq + 1, mac, head.inode, head.end + len(sealed)))
-            return True
-        finally:
-            release(fd)
+        head = self._undisturbed() or self._looked_after()
+        # Rotated once the end is as the head says, and noted there before the line is written: who is killed then
+        # leaves no head that another, who still has the rotated file open, would take for up to date.
+        if head is not None and self._file.make_room(len(line) + SEAL_BYTES):
+            head = self._moved_to_new_file(head)
+        if head is None:
+            return False
+        sealed, mac = seal_line(line, head, self._key)
+        self._file.write(sealed, alone=True)
+        self._write(Head(head.id, head.seq + 1, mac, head.inode, head.end + len(sealed)))
+        return True
 
-    def _opened(self) -> int:
-        if self._fd < 0:
+    def _moved_to_new_file(self, head: Head) -> Head | None:
+        inode, end = self._file.position
+        return self._looked_after() if end else self._write(head._replace(inode=inode, end=end))
+
+    def _opened(self) -> Descriptor:
+        if self._fd is CLOSED:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._fd = os.open(self._path, OPEN_FLAGS | os.O_RDWR, MODE)
+            self._fd = open_beside(self._path)
         return self._fd
 
     def _undisturbed(self) -> Head | None:
@@ -173,11 +200,12 @@ class Chain:
         """End a torn line, and take over the one that a killed writer could not acknowledge."""
         tail = read_tail(self._file.path)
         if tail and not tail.endswith(b"\n"):
-            self._file.append(b"\n")
-        last = last_line(tail, self._key)
+            self._file.write(b"\n", alone=True)
+        inode, end = self._file.position
+        # The file that the head names may have been rotated since.
+        last = last_line(tail, self._key) if inode == head.inode else last_line_of_all(self._file.names, self._key)
         if last and last.id == head.id and last.seq > head.seq:
             head = last
-        inode, end = self._file.position
         return self._write(head._replace(inode=inode, end=end))
 
     def _write(self, head: Head) -> Head:
@@ -188,13 +216,13 @@ class Chain:
         return head
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_file": self._file, "_key": self._key}
+        return {"_file": self._file, "_key": self._key, "_wait_s": self._wait_s}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         file = state["_file"]
         self.__dict__.update(state, _path=file.names.head, _log_path=str(file.path))
-        self.__dict__.update(_fd=-1, _known=None, _text=b"-", _look_at=0.0, _glance_at=0.0)
-        _chains.add(self)
+        self.__dict__.update(_fd=CLOSED, _known=None, _text=b"-", _look_at=0.0, _glance_at=0.0)
+        forget_in_children(self.close)  # the lock goes with the open file, which the parent shares
 
 
 if hasattr(os, "pread"):
@@ -214,15 +242,3 @@ else:  # pragma: no cover - Windows
     def _write_at_start(fd: int, data: bytes) -> None:
         os.lseek(fd, 0, os.SEEK_SET)
         os.write(fd, data)
-
-
-_chains: weakref.WeakSet[Chain] = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    for chain in _chains:
-        chain.close()  # the lock goes with the open file, which the parent shares
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

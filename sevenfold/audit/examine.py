@@ -166,9 +166,7 @@ class Trail:
         linked = line.genuine and line.prev == self.last.mac
         n_spoilt = self._settle_unsealed(0 if linked else gap)
         if gap and linked:
-            self._leave_out(
-                line, "head", gap, " was left out, since the head was lost: what was cut then can't be told"
-            )
+            self._leave_out(line, "head", gap, _LOST)
         elif gap > n_spoilt:
             self._left_out = not n_spoilt
             self._leave_out(line, "missing", gap - n_spoilt)

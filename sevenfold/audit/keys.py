@@ -4,7 +4,7 @@ import os
 import secrets
 from pathlib import Path
 
-from sevenfold.files.rotating import MODE, OPEN_FLAGS
+from sevenfold.files.opening import open_new
 
 KEY_BYTES = 32
 
@@ -43,6 +43,6 @@ def make_key(path: Path) -> None:
     FileExistsError
         If the file is there: a key is never written over.
     """
-    fd = os.open(path, OPEN_FLAGS | os.O_EXCL | os.O_WRONLY, MODE)
-    with os.fdopen(fd, "wb") as file:
-        file.write(secrets.token_bytes(KEY_BYTES))
+    fd = open_new(path, over=False)
+    os.write(fd, secrets.token_bytes(KEY_BYTES))
+    fd.close()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sevenfold.audit.seals import Head, Seal, mac_of, read_seal
 from sevenfold.files.names import Names
+from sevenfold.files.opening import open_log
 
 _TAIL_BYTES = 65_536  # read from the end of a file; more where its last line is longer
 
@@ -15,7 +16,7 @@ _TAIL_BYTES = 65_536  # read from the end of a file; more where its last line is
 def read_tail(path: Path) -> bytes:
     """Read the end of a file, with its last line whole; nothing from one that is gone or a broken archive."""
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        with open_log(path) as file:
             size = file.seek(0, os.SEEK_END)
             length = _TAIL_BYTES
             while True:

@@ -1,20 +1,21 @@
 """Prove an audit trail: that no line was edited, cut, removed, added or moved since it was sealed."""
 
-import gzip
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from io import BufferedReader
+from io import BufferedReader, RawIOBase
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from sevenfold.audit.examine import Trail
 from sevenfold.audit.findings import TORN, Finding, joined
 from sevenfold.audit.seals import HEAD_BYTES, Head, parse_head
 from sevenfold.files.locks import acquire, is_same_file, release
 from sevenfold.files.names import Names
+from sevenfold.files.opening import open_log
 
+WAIT_S = 60.0  # for writers that are at work
 _BUFFER_BYTES = 1 << 18
 
 
@@ -111,23 +112,24 @@ class _File:
 
 
 def _opened(path: Path) -> IO[bytes]:
-    if path.suffix != ".gz":
-        try:
-            return path.open("rb")
-        except FileNotFoundError:  # compressed since the snapshot was taken
-            path = path.with_name(f"{path.name}.gz")
+    try:
+        file = open_log(path)
+    except FileNotFoundError:  # compressed since the snapshot was taken
+        if path.suffix == ".gz":
+            raise
+        file = open_log(path.with_name(f"{path.name}.gz"))
     # The buffer cuts lines quicker than gzip itself.
-    return BufferedReader(gzip.open(path), _BUFFER_BYTES)
+    return BufferedReader(cast("RawIOBase", file), _BUFFER_BYTES)
 
 
 def _snapshot(names: Names, stack: ExitStack) -> tuple[list[_File], bytes | None]:
     """List the files and open the live one while no writer is at work, so that what happens then changes nothing."""
     while True:
         try:
-            head = stack.enter_context(names.head.open("rb"))
+            head = stack.enter_context(open_log(names.head))
         except FileNotFoundError:
             return _files(names, stack), None
-        acquire(head.fileno())
+        acquire(head.fileno(), WAIT_S)
         try:
             if is_same_file(head.fileno(), names.head):
                 return _files(names, stack), head.read(HEAD_BYTES)
@@ -136,12 +138,9 @@ def _snapshot(names: Names, stack: ExitStack) -> tuple[list[_File], bytes | None
 
 
 def _files(names: Names, stack: ExitStack) -> list[_File]:
-    # Listed twice, since a file that is being compressed can hide from one listing: the archive comes behind where the
-    # listing is, and the file goes before it gets there. Where both are there, the one that isn't compressed counts.
-    by_stamp = {one.stamp: one.path for _ in range(2) for one in reversed(names.rotated())}
-    files = [_File(by_stamp[stamp]) for stamp in sorted(by_stamp)]
+    files = [_File(one.path) for one in names.snapshot()]
     with suppress(FileNotFoundError):
-        live = stack.enter_context(names.path.open("rb"))
+        live = stack.enter_context(_opened(names.path))
         files.append(_File(names.path, live, os.fstat(live.fileno()).st_size))
     return files
 

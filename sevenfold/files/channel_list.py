@@ -15,7 +15,7 @@ from typing import Any
 from sevenfold.channels import CHANNELS, LIST_FILE, Channel
 from sevenfold.files.locks import lock
 from sevenfold.files.names import Names
-from sevenfold.files.rotating import MODE, OPEN_FLAGS
+from sevenfold.files.opening import open_beside, open_new
 from sevenfold.notices import describe, notice
 
 _LOCK_TRIES = 100
@@ -111,9 +111,11 @@ def _merged(items: list[dict[str, Any]], channels: tuple[Channel, ...]) -> list[
 
 def _replace(path: Path, text: str) -> None:
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    fd = open_new(unfinished, over=True)
     try:
-        with os.fdopen(os.open(unfinished, OPEN_FLAGS | os.O_WRONLY | os.O_TRUNC, MODE), "w", encoding="utf-8") as file:
+        with os.fdopen(fd, "w", encoding="utf-8", closefd=False) as file:
             file.write(text)
+        fd.close()
         unfinished.replace(path)
     except OSError:
         unfinished.unlink(missing_ok=True)
@@ -123,7 +125,7 @@ def _replace(path: Path, text: str) -> None:
 @contextlib.contextmanager
 def _one_at_a_time(path: Path) -> Iterator[None]:
     """Keep other processes from adding at the same time, unless one of them takes more than a second over it."""
-    fd = os.open(Names(path).lock, OPEN_FLAGS | os.O_RDWR, MODE)
+    fd = open_beside(Names(path).lock)
     try:
         for _ in range(_LOCK_TRIES):
             if lock(fd, exclusive=True):
@@ -131,4 +133,4 @@ def _one_at_a_time(path: Path) -> Iterator[None]:
             time.sleep(_PAUSE_S)
         yield
     finally:
-        os.close(fd)
+        fd.close()

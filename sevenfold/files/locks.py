@@ -1,8 +1,12 @@
 """File locks that go with an open file, and none where the system has none."""
 
+import errno
 import os
+import time
 from pathlib import Path
 from types import ModuleType
+
+from sevenfold.notices import describe, notice
 
 fcntl: ModuleType | None
 try:
@@ -11,10 +15,15 @@ except ImportError:
     fcntl = None
 
 LOCKS = fcntl is not None
+_NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP}  # Lustre, some NFS servers
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 2e-5, 2e-3
+_told = set[int | None]()  # errors, so that each is told once
 
 
 def lock(fd: int, *, exclusive: bool) -> bool:
-    """Lock an open file without waiting; whether the lock was got. Closing the file unlocks it.
+    """Lock an open file without waiting; closing the file unlocks it.
+
+    Where the file system has no locks, each lock is got, as if there were no other process, and that is told once.
 
     Parameters
     ----------
@@ -22,6 +31,16 @@ def lock(fd: int, *, exclusive: bool) -> bool:
         Its descriptor.
     exclusive : bool
         For this one alone, or together with other shared ones.
+
+    Returns
+    -------
+    bool
+        Whether the lock was got.
+
+    Raises
+    ------
+    OSError
+        If the descriptor is closed.
     """
     if fcntl is None:
         return True
@@ -29,24 +48,68 @@ def lock(fd: int, *, exclusive: bool) -> bool:
         fcntl.flock(fd, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        _tell(error)
     return True
 
 
-def acquire(fd: int) -> None:
-    """Get the exclusive lock on an open file, and wait for it if need be."""
-    if fcntl is not None:
-        fcntl.flock(fd, fcntl.LOCK_EX)
+def acquire(fd: int, wait_s: float) -> None:
+    """Get the exclusive lock on an open file, and wait for it if need be.
+
+    Parameters
+    ----------
+    fd : int
+        Its descriptor.
+    wait_s : float
+        Seconds to wait at most.
+
+    Raises
+    ------
+    TimeoutError
+        If another has it all the time.
+    """
+    if lock(fd, exclusive=True):
+        return
+    # Asked for again and again: a call that waits in the system can't be bounded without a signal or a thread.
+    until, pause_s = time.monotonic() + wait_s, _FIRST_PAUSE_S
+    while not lock(fd, exclusive=True):
+        if time.monotonic() >= until:
+            raise TimeoutError(errno.ETIMEDOUT, f"another process has held the lock for {wait_s:g} s")
+        time.sleep(pause_s)
+        pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
 
 def release(fd: int) -> None:
     """Give a lock back without closing the file."""
     if fcntl is not None:
-        fcntl.flock(fd, fcntl.LOCK_UN)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_UN)
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
 
 
-def is_same_file(fd: int, path: Path) -> bool:
-    """Whether an open file is still the one at a path."""
+def is_same_file(fd: int, path: Path, *, follow_symlinks: bool = False) -> bool:
+    """Return whether an open file is still the one at a path.
+
+    Parameters
+    ----------
+    fd : int
+        Its descriptor.
+    path : Path
+        Where it was opened.
+    follow_symlinks : bool
+        Whether the path may be a symbolic link to it.
+    """
     try:
-        return os.path.samestat(os.fstat(fd), path.lstat())
+        return os.path.samestat(os.fstat(fd), path.stat(follow_symlinks=follow_symlinks))
     except FileNotFoundError:
         return False
+
+
+def _tell(error: OSError) -> None:
+    if error.errno not in _told:
+        _told.add(error.errno)
+        notice(f"no file locks here ({describe(error)}): let one process alone write a log folder")

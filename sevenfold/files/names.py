@@ -2,15 +2,21 @@
 
 import os
 import re
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from pathlib import Path
 
+AHEAD = timedelta(days=1)  # how far before the clock a name is believed: somebody may have set the clock back
 _STAMP = "%Y-%m-%d_%H-%M-%S_%f"  # sorts by time, and has no colon, which Windows refuses
 _STAMP_PATTERN = r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_\d{6}"
+_ROTATED = re.compile(rf"(.+)\.({_STAMP_PATTERN})(\.[^.]+)?", re.DOTALL)
+_PACE, _PAUSE_S = 256, 1e-4  # names between two pauses, in which the program goes on
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Rotated:
     """A rotated file.
 
@@ -30,8 +36,26 @@ class Rotated:
 
     @property
     def time(self) -> datetime:
-        """When it was rotated."""
-        return datetime.strptime(self.stamp, _STAMP).replace(tzinfo=UTC)
+        """When it was rotated; where its name lies more than a day ahead of the clock, when it was changed last."""
+        return min(self._changed(), datetime.now(UTC)) if self._is_ahead() else parse_stamp(self.stamp)
+
+    @property
+    def order(self) -> tuple[str, str, bool]:
+        """Its place among the rotated files of a log: by time, and plain before compressed."""
+        if not self._is_ahead():
+            return self.stamp, "", self.compressed
+        # The clock was wrong when it was named: if it was when the file was written, too, that was before all others.
+        changed = self._changed()
+        return changed.strftime(_STAMP) if changed <= datetime.now(UTC) else "", self.stamp, self.compressed
+
+    def _is_ahead(self) -> bool:
+        return is_ahead(parse_stamp(self.stamp))
+
+    def _changed(self) -> datetime:
+        try:
+            return datetime.fromtimestamp(self.path.stat().st_mtime, UTC)
+        except (OSError, ValueError, OverflowError):  # gone, or no date of this calendar
+            return datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +63,15 @@ class Names:
     """The names that belong to one log file.
 
     ``predictions.log`` has ``predictions.2026-11-23_08-36-11_096123.log``, by the time of rotation in UTC, the same
-    with ``.gz``, and ``.predictions.lock``. A neighbour such as ``predictions.errors.log`` isn't taken for one.
+    with ``.gz``, and ``.predictions.lock``. A neighbour such as ``predictions.errors.log`` isn't taken for one, nor is
+    a name whose numbers are no time.
     """
 
     path: Path
 
     @property
     def lock(self) -> Path:
-        """The file that a rotation locks."""
+        """The file that a rotation locks, and that says when the last one was."""
         return self.path.with_name(f".{self.path.stem}.lock")
 
     @property
@@ -54,22 +79,112 @@ class Names:
         """The head of an audit chain."""
         return self.path.with_suffix(".head")
 
-    def next(self, now: datetime) -> Path:
-        """Name the file that is rotated now: later than all there are, even if the clock was set back."""
-        stamp = now.strftime(_STAMP)
-        rotated = self.rotated()
-        if rotated and rotated[-1].stamp >= stamp:
-            stamp = (rotated[-1].time + timedelta(microseconds=1)).strftime(_STAMP)
-        return self.path.with_name(f"{self.path.stem}.{stamp}{self.path.suffix}")
+    def next(self, now: datetime, last: str | None = None) -> Path:
+        """Name the file that is rotated now: later than all there are, even if the clock was set back by up to a day.
 
-    def rotated(self) -> list[Rotated]:
-        """List the rotated files that are there, oldest first."""
+        Parameters
+        ----------
+        now : datetime
+            The time.
+        last : str, optional
+            The stamp of the last one; by default it is looked for.
+        """
+        last = self.last_stamp() if last is None else last
+        moment = now
+        if last and not is_ahead(parse_stamp(last), now):
+            moment = max(now, parse_stamp(last) + timedelta(microseconds=1))
+        while any(map(os.path.lexists, self._named(moment))):
+            moment += timedelta(microseconds=1)
+        return self._named(moment)[0]
+
+    def rotated(self, *, plain: bool = False, gently: bool = False) -> list[Rotated]:
+        """List the rotated files that are there, oldest first.
+
+        Parameters
+        ----------
+        plain : bool
+            Only those that aren't compressed.
+        gently : bool
+            Let other threads go on in between.
+        """
+        return sorted(self._listed(plain=plain, gently=gently), key=attrgetter("order"))
+
+    def snapshot(self) -> list[Rotated]:
+        """List each rotated file once, oldest first: the plain one where it is there compressed, too."""
+        # Listed twice, since a file that is being compressed can hide from one listing: the archive comes behind where
+        # the listing is, and the file goes before it gets there.
+        by_stamp = {one.stamp: one for _ in range(2) for one in reversed(self.rotated())}
+        return sorted(by_stamp.values(), key=attrgetter("order"))
+
+    def last_stamp(self, *, gently: bool = False) -> str:
+        """Find the stamp of the file that was rotated last; "" if there is none."""
+        limit = (datetime.now(UTC) + AHEAD).strftime(_STAMP)
+        return max((one.stamp for one in self._listed(gently=gently) if one.stamp <= limit), default="")
+
+    def _named(self, moment: datetime) -> tuple[Path, Path]:
+        name = f"{self.path.stem}.{moment.strftime(_STAMP)}{self.path.suffix}"
+        return self.path.with_name(name), self.path.with_name(f"{name}.gz")
+
+    def _listed(self, *, plain: bool = False, gently: bool = False) -> Iterator[Rotated]:
         stem, suffix = re.escape(self.path.stem), re.escape(self.path.suffix)
-        pattern = re.compile(rf"{stem}\.({_STAMP_PATTERN}){suffix}(\.gz)?")
-        try:
-            with os.scandir(self.path.parent) as entries:
-                names = [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
-        except FileNotFoundError:
-            return []
-        matches = [found for found in map(pattern.fullmatch, names) if found]
-        return sorted(Rotated(found[1], found[2] is not None, self.path.with_name(found[0])) for found in matches)
+        pattern = re.compile(rf"{stem}\.({_STAMP_PATTERN}){suffix}(\.gz)" + ("{0}" if plain else "?"))
+        for name in _files_in(self.path.parent, gently=gently):
+            found = pattern.fullmatch(name)
+            if found and _is_time(found[1]):
+                yield Rotated(found[1], found[2] is not None, self.path.with_name(name))
+
+
+def log_of(name: str) -> str | None:
+    """Return the name of the log file that a rotated file's name belongs to; None if it is no rotated file's.
+
+    Examples
+    --------
+    >>> log_of("api.2026-11-23_08-36-11_096123.log.gz")
+    'api.log'
+    >>> log_of("api.log")
+    """
+    found = _ROTATED.fullmatch(name.removesuffix(".gz"))
+    return f"{found[1]}{found[3] or ''}" if found and _is_time(found[2]) else None
+
+
+def parse_stamp(stamp: str) -> datetime:
+    """Return the time that a stamp says.
+
+    Raises
+    ------
+    ValueError
+        If it isn't one.
+
+    Examples
+    --------
+    >>> parse_stamp("2026-11-23_08-36-11_096123")
+    datetime.datetime(2026, 11, 23, 8, 36, 11, 96123, tzinfo=datetime.timezone.utc)
+    """
+    if not re.fullmatch(_STAMP_PATTERN, stamp, re.ASCII):
+        raise ValueError(f"expected a time such as 2026-11-23_08-36-11_096123, got {stamp!r}")
+    return datetime.fromisoformat(f"{stamp[:10]}T{stamp[11:19].replace('-', ':')}.{stamp[20:]}+00:00")
+
+
+def is_ahead(moment: datetime, now: datetime | None = None) -> bool:
+    """Return whether a time lies so far ahead of the clock that it isn't believed."""
+    return moment - (now or datetime.now(UTC)) > AHEAD
+
+
+def _is_time(stamp: str) -> bool:
+    try:
+        parse_stamp(stamp)
+    except ValueError:
+        return False
+    return True
+
+
+def _files_in(folder: Path, *, gently: bool) -> Iterator[str]:
+    try:
+        with os.scandir(folder) as entries:
+            for number, entry in enumerate(entries):
+                if gently and number % _PACE == 0:
+                    time.sleep(_PAUSE_S)
+                if entry.is_file(follow_symlinks=False):
+                    yield entry.name
+    except FileNotFoundError:
+        return

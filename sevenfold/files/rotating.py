@@ -9,36 +9,35 @@ The rules, by which any number of writers get along without a server:
   alone it never writes beyond the limit, and eight of them hardly.
 - A writer that finds the file full renames it under an exclusive lock on a file of its own beside it. Nobody waits for
   that lock: who doesn't get it writes on, and finds at its next line that the path is another file now.
+- Whatever fails in a rotation, the line is written to the file that is open.
+- A descriptor that somebody closed is opened again at the next line, and the line is written then.
 
-Without ``fcntl`` (Windows) there are no locks, and a folder is for one process.
+Without ``fcntl`` (Windows), or where the file system has no locks, a folder is for one process.
 """
 
 import contextlib
 import errno
-import mmap
 import os
 import re
 import time
-import weakref
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from sevenfold.channels import CompressionArgument, RetentionArgument, RotationArgument
 from sevenfold.files.archives import Archives
-from sevenfold.files.locks import LOCKS, is_same_file, lock
+from sevenfold.files.forks import forget_in_children
+from sevenfold.files.locks import LOCKS, is_same_file
 from sevenfold.files.names import Names
-from sevenfold.files.policies import parse_compression, parse_retention, parse_rotation
+from sevenfold.files.opening import CLOSED, Descriptor, open_in_place, open_to_append
+from sevenfold.files.policies import Schedule, parse_compression, parse_retention, parse_rotation
+from sevenfold.files.turns import Turn, last_rotation, turn
 from sevenfold.notices import describe, notice
 
 LOOK_S = 1.0  # how often a writer looks whether its file is still the one at the path
 MEASURE_S = 0.01  # how old a size may be, and which part of the room a writer may fill before it measures again
 TRUSTED_PART = 8
 RETRY_S = 10.0  # how long it leaves off after a rotation that failed
-OPEN_TRIES = 1000
-MODE = 0o600
-OPEN_FLAGS = os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _FIRST_TIME = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
@@ -61,6 +60,8 @@ class RotatingFile:
         If an option can't be understood.
     """
 
+    _end_of_torn: bytes  # what must come before the next line
+
     def __init__(
         self,
         path: Path,
@@ -74,8 +75,8 @@ class RotatingFile:
         self._rotation = parse_rotation(rotation)
         self._archives = Archives(self.names, parse_retention(retention), compress=parse_compression(compression))
         self._forget()
-        self._open()
-        _files.add(self)
+        self._begin()
+        forget_in_children(self._after_fork)
         self._archives.tidy_soon()
 
     def append(self, data: bytes) -> None:
@@ -84,7 +85,8 @@ class RotatingFile:
         Raises
         ------
         OSError
-            If they can't be written; then nothing of them is in the file, unless empty lines in their place.
+            If they can't be written; then nothing of them is in the file, unless empty lines in their place, or a
+            torn one where even these don't fit.
         """
         self.make_room(len(data))
         self.write(data)
@@ -95,7 +97,8 @@ class RotatingFile:
         Raises
         ------
         OSError
-            If they can't be written; then nothing of them is in the file, unless empty lines in their place.
+            If they can't be written; then nothing of them is in the file, unless empty lines in their place, or a
+            torn one where even these don't fit.
         """
         self.make_room(lines.index(b"\n") + 1)
         end = self._end_of_what_fits(lines)
@@ -103,8 +106,13 @@ class RotatingFile:
         self.write(lines[:end])
         return lines[end:]
 
-    def make_room(self, n_bytes: int) -> None:
+    def make_room(self, n_bytes: int) -> bool:
         """Rotate the file if so many bytes don't fit, as `append` does of itself.
+
+        Returns
+        -------
+        bool
+            Whether another file is open now.
 
         Raises
         ------
@@ -115,8 +123,11 @@ class RotatingFile:
         # of the time of an append, and threads queue for the interpreter after each system call.
         self._unseen += n_bytes
         now = time.monotonic()
-        if now >= self._measure_at or self._unseen > self._trusted:
-            self._measure(n_bytes, now)
+        if now < self._measure_at and self._unseen <= self._trusted:
+            return False
+        before = self._fd
+        self._measure(n_bytes, now)
+        return self._fd is not before
 
     def write(self, data: bytes, *, alone: bool = False) -> None:
         """Write whole lines to the file as it is, full or not.
@@ -131,14 +142,21 @@ class RotatingFile:
         Raises
         ------
         OSError
-            If they can't be written; then nothing of them is in the file, unless empty lines in their place.
+            If they can't be written; then nothing of them is in the file, unless empty lines in their place, or a
+            torn one where even these don't fit.
         """
-        written = os.write(self._fd, data)
+        data = self._end_of_torn + data if self._end_of_torn else data
+        try:
+            written = os.write(self._fd, data)
+        except OSError as error:
+            self._reopen_if_closed(error)
+            written = os.write(self._fd, data)
         if written < len(data):
             if alone:
                 self._write_rest(data, written)
             else:
                 self._blank_out(written)
+        self._end_of_torn = b""
 
     def _write_rest(self, data: bytes, written: int) -> None:
         """Write what is left, or cut off what is there: the disk is full, or will be with the next byte."""
@@ -150,12 +168,31 @@ class RotatingFile:
             raise
 
     def _blank_out(self, written: int) -> None:
-        """Turn what is there into empty lines, since it can't be cut off: others may be writing behind it."""
-        end = os.lseek(self._fd, 0, os.SEEK_CUR)
-        with mmap.mmap(self._fd, end) as content:
-            content[end - written :] = b"\n" * written
+        """Turn what is there into empty lines, since it can't be cut off: others may be writing behind it.
+
+        A file system that copies what is written over (btrfs, ZFS) may have no room for that either: the line stays
+        torn, which readers report, and the next one begins a line of its own.
+        """
+        begin = os.lseek(self._fd, 0, os.SEEK_CUR) - written
+        self._end_of_torn = b"\n"
+        with contextlib.suppress(OSError):
+            self._overwrite(begin, b"\n" * written)
+            self._end_of_torn = b""
         os.write(self._fd, b"\n")  # fails as the rest would have, which says why
+        self._end_of_torn = b""
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
+
+    def _overwrite(self, begin: int, data: bytes) -> None:
+        """Write over what is in the file, through a second descriptor: with O_APPEND all is written at the end."""
+        fd = open_in_place(self.path)
+        try:
+            if not is_same_file(self._fd, self.path) or fd.identity != self._fd.identity:
+                raise FileNotFoundError(self.path)  # rotated just now
+            os.lseek(fd, begin, os.SEEK_SET)
+            while data:
+                data = data[os.write(fd, data) :]
+        finally:
+            fd.close()
 
     def follow(self) -> None:
         """See to it now, not only once a second, that the open file is the one at the path.
@@ -171,65 +208,87 @@ class RotatingFile:
     def position(self) -> tuple[int, int]:
         """The open file's inode and its size in bytes."""
         # No fstat, which would make the next write half as slow again: the system then stamps it to the nanosecond.
-        return self._identity[1], os.lseek(self._fd, 0, os.SEEK_END)
+        size = self._size()
+        return self._inode, size
 
     def stop(self) -> None:
-        """Close the file, and wait until what is being compressed is done."""
+        """Close the file, and wait for the rotated one that is being compressed."""
         self._close()
         self._archives.finish()
 
     def _forget(self) -> None:
-        self._fd = -1
-        self._identity = (0, 0)
+        self._fd: Descriptor = CLOSED
+        self._inode = 0
         self._look_at = 0.0
         self._rotate_from = 0.0
         self._due = float("inf")
         self._measure_at = 0.0
         self._unseen = self._trusted = 0.0  # bytes
+        self._end_of_torn = b""
+
+    def _size(self) -> int:
+        try:
+            return os.lseek(self._fd, 0, os.SEEK_END)
+        except OSError as error:
+            self._reopen_if_closed(error)
+            return os.lseek(self._fd, 0, os.SEEK_END)
+
+    def _reopen_if_closed(self, error: OSError) -> None:
+        """Open the file anew if somebody closed its descriptor; raise any other error."""
+        if error.errno != errno.EBADF:
+            raise error
+        self.follow()
 
     def _look(self, now: float) -> None:
         """See whether the path is still the open file: logrotate, an outsider or another writer may have moved it."""
         self._look_at = now + LOOK_S
-        if self._fd < 0 or not self._is_current():
+        if not self._fd.is_open():
+            self._fd.close()  # given up before the number is had again, perhaps by the same file
+            self._fd = CLOSED
+        if not self._is_current():
             self._reopen()
 
     def _is_current(self) -> bool:
         try:
-            found = self.path.lstat()
-        except OSError:  # gone, or the folder is
+            return self._fd.is_open() and is_same_file(self._fd, self.path)
+        except OSError:  # the folder is gone, or a file is in its place
             return False
-        return (found.st_dev, found.st_ino) == self._identity
 
     def _reopen(self) -> None:
         old = self._fd  # stays in use until the new one is open: Ctrl-C may come between any two steps
         try:
-            self._open()
+            self._begin()
         except OSError:
-            if old >= 0 and os.fstat(old).st_nlink:
+            if old.is_open() and os.fstat(old).st_nlink:
                 return  # rather the file that was moved away than none; but one that was deleted is none
-            self._fd = -1
-            _close(old)
+            self._fd = CLOSED
+            old.close()
             raise
-        _close(old)
+        old.close()
 
-    def _open(self) -> None:
+    def _begin(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        fd = _open_shared(self.path)
-        found = os.fstat(fd)
-        self._fd, self._identity = fd, (found.st_dev, found.st_ino)
+        fd = open_to_append(self.path)
+        self._fd, self._inode = fd, fd.inode
         self._look_at = time.monotonic() + LOOK_S
         self._due = float("inf")
         self._measure_at = 0.0
 
     def _close(self) -> None:
-        _close(self._fd)
+        self._fd.close()
         self._forget()
 
     def _measure(self, n_bytes: int, now: float) -> None:
-        if now >= self._look_at or self._fd < 0:
+        if now >= self._look_at or self._fd is CLOSED:
             self._look(now)
-        if self._is_full(n_bytes):
-            self._rotate(now)
+        try:
+            if self._is_full(n_bytes) and now >= self._rotate_from:
+                self._rotate()
+        except Exception as error:  # an odd file name, or a schedule's date: the line goes to the file that is open
+            self._rotate_from = now + RETRY_S
+            notice(f"{self.path}: not rotated: {describe(error)}")
+        if self._fd is CLOSED:
+            self._begin()
         if self._rotation.schedule is None:
             self._measure_at = now + MEASURE_S
 
@@ -238,64 +297,41 @@ class RotatingFile:
         if rotation.max_bytes is None:
             self._trusted = float("inf")
         else:
-            size = os.lseek(self._fd, 0, os.SEEK_END)
+            size = self._size()
             self._unseen, self._trusted = n_bytes, (rotation.max_bytes - size) // TRUSTED_PART
             if size and size + n_bytes > rotation.max_bytes:
                 return True
         if rotation.schedule is None:
             return False
-        if self._due == float("inf"):  # only now, since an empty file is begun by whoever writes first
-            self._due = rotation.schedule.after(max(_begun(self._fd), self._rotated_last()))
-        return time.time() >= self._due
+        return time.time() >= self._due_at(rotation.schedule)
 
-    def _rotated_last(self) -> float:
-        """Give when a file was rotated last, in seconds since the epoch: events may tell a time long before theirs."""
-        with contextlib.suppress(ValueError):  # somebody else's idea of a date
-            return max((one.time.timestamp() for one in self.names.rotated()), default=0.0)
-        return 0.0
+    def _due_at(self, schedule: Schedule) -> float:
+        """Return when the file is to be rotated, in seconds since the epoch."""
+        if self._due == float("inf"):  # only now, since an empty file is begun by whoever writes first
+            # Events may tell a time long before theirs: the last rotation counts, too.
+            self._due = schedule.after(max(_begun(self._fd), last_rotation(self.names)))
+        return self._due
 
     def _end_of_what_fits(self, lines: bytes) -> int:
         end = len(lines)
         if self._rotation.max_bytes is not None:
-            room = self._rotation.max_bytes - os.lseek(self._fd, 0, os.SEEK_END)
+            room = self._rotation.max_bytes - self._size()
             if room < end:
                 end = lines.rfind(b"\n", 0, max(room, 0)) + 1
         return end or lines.index(b"\n") + 1  # a line longer than any file, or another writer is rotating
 
-    def _rotate(self, now: float) -> None:
-        if now < self._rotate_from:
-            return
-        try:
-            if self._is_current():
-                with self._rotating() as alone:
-                    if not alone:
-                        return  # another writer is at it; this line still goes to the old file
-                    if self._is_current():
-                        self._rename()
-            self._reopen()
-        except OSError as error:
-            self._rotate_from = now + RETRY_S
-            notice(f"{self.path}: not rotated: {describe(error)}")
-            if self._fd < 0:
-                self._open()
-        else:
-            self._archives.tidy_soon()
+    def _rotate(self) -> None:
+        if self._is_current():
+            with turn(self.names) as mine:
+                if mine is None:
+                    return  # another writer is at it; this line still goes to the old file
+                if self._is_current():
+                    self._rename(mine)
+        self._reopen()
+        self._archives.tidy_soon()
 
-    @contextlib.contextmanager
-    def _rotating(self) -> Iterator[bool]:
-        """Be the only writer that rotates, if no other is."""
-        if not LOCKS:
-            yield True
-            return
-        # Opened afresh each time: a lock belongs to the open file, which a fork would share.
-        fd = os.open(self.names.lock, OPEN_FLAGS | os.O_RDWR, MODE)
-        try:
-            yield lock(fd, exclusive=True) and is_same_file(fd, self.names.lock)
-        finally:
-            os.close(fd)
-
-    def _rename(self) -> None:
-        target = self.names.next(datetime.now(UTC))
+    def _rename(self, mine: Turn) -> None:
+        target = mine.name()
         if not LOCKS:
             self._close()  # Windows renames no open file
         self.path.rename(target)
@@ -311,28 +347,7 @@ class RotatingFile:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._forget()
-        _files.add(self)
-
-
-def _open_shared(path: Path) -> int:
-    """Open a file for appending, and lock it as one of its writers."""
-    for _ in range(OPEN_TRIES):
-        fd = os.open(path, OPEN_FLAGS | os.O_RDWR | os.O_APPEND, MODE)
-        try:
-            # Between the two calls the file may have been rotated, and even be in the hands of who compresses it.
-            if lock(fd, exclusive=False) and is_same_file(fd, path):
-                return fd
-        except BaseException:
-            os.close(fd)
-            raise
-        os.close(fd)
-        time.sleep(0.001)
-    raise OSError(errno.EAGAIN, "the file is locked by another program", str(path))
-
-
-def _close(fd: int) -> None:
-    if fd >= 0:
-        os.close(fd)
+        forget_in_children(self._after_fork)
 
 
 def _begun(fd: int) -> float:
@@ -343,15 +358,3 @@ def _begun(fd: int) -> float:
         with contextlib.suppress(ValueError):  # somebody else's idea of a date
             return datetime.fromisoformat(found[0].decode()).timestamp()
     return os.fstat(fd).st_mtime if head else time.time()
-
-
-_files: weakref.WeakSet[RotatingFile] = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    for file in _files:
-        file._after_fork()  # noqa: SLF001 - the class's own
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

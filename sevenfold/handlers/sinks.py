@@ -8,7 +8,7 @@ from functools import lru_cache
 from time import monotonic
 from typing import Any, Self
 
-from sevenfold.audit.chain import Chain
+from sevenfold.audit.chain import WAIT_S, Chain
 from sevenfold.channels import Channel
 from sevenfold.files.rotating import RotatingFile
 from sevenfold.handlers.filters import Route
@@ -28,8 +28,13 @@ def discard(message: Any) -> None:
     """Write nothing: the sink of a handler that is there for its filter."""
 
 
-def make_sink(
-    channel: Channel, file: RotatingFile, redactor: Redactor, others: Sequence[Route], key: bytes | None
+def make_sink(  # noqa: PLR0917
+    channel: Channel,
+    file: RotatingFile,
+    redactor: Redactor,
+    others: Sequence[Route],
+    key: bytes | None,
+    wait_s: float,
 ) -> "LineSink":
     """Return the sink that writes the file of a channel as the channel wants it.
 
@@ -45,10 +50,12 @@ def make_sink(
         The ways to the other files.
     key : bytes, optional
         Seals a chain.
+    wait_s : float
+        How long a chain waits for other processes, in seconds.
     """
     tracebacks = redactor if channel.collects_errors else None
     if channel.sealed:
-        return SealedSink(file, channel.name, tracebacks, key)
+        return SealedSink(file, channel.name, tracebacks, key, wait_s)
     if channel.serialize:
         return JsonSink(file, channel.name, tracebacks)
     if channel.collects_errors:
@@ -236,13 +243,20 @@ class SealedSink(JsonSink):
         As for `JsonSink`.
     key : bytes, optional
         Seals the chain.
+    wait_s : float
+        As `Chain` takes it.
     """
 
     def __init__(
-        self, file: RotatingFile, channel: str, redactor: Redactor | None = None, key: bytes | None = None
+        self,
+        file: RotatingFile,
+        channel: str,
+        redactor: Redactor | None = None,
+        key: bytes | None = None,
+        wait_s: float = WAIT_S,
     ) -> None:
         super().__init__(file, channel, redactor)
-        self._chain = Chain(file, key)
+        self._chain = Chain(file, key, wait_s)
 
     def stop(self) -> None:
         """Close the file and the head."""

@@ -61,7 +61,7 @@ class Index:
         if self._files is None:
             self._files = files = self._errors.files()
             for one in files.rotated:
-                scanner = self._errors.open(one, _ignore)
+                scanner = self._errors.scanner(one, _ignore)
                 self._hashes[one.stamp] = _hashes(scanner.read() if scanner else ())
                 files.ends[one.stamp] = scanner.offset if scanner else 0
             if files.live is not None:

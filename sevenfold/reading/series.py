@@ -1,7 +1,6 @@
 """A log file with its rotated and compressed siblings: what is there at one moment, and what comes after."""
 
 import contextlib
-import gzip
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -11,9 +10,11 @@ from heapq import merge
 from itertools import chain
 from operator import attrgetter
 from pathlib import Path
-from typing import IO, TypeAlias, cast
+from typing import IO, TypeAlias
 
-from sevenfold.files.names import Names, Rotated
+from sevenfold.files.locks import is_same_file
+from sevenfold.files.names import Names, Rotated, log_of
+from sevenfold.files.opening import open_log
 from sevenfold.files.rotating import LOOK_S
 from sevenfold.lines.parsing import Event
 from sevenfold.reading.scanner import NEVER, OnBad, Scanner
@@ -83,24 +84,23 @@ class Family:
     def files(self) -> Files:
         """Open the live file, and list the rotated ones as they were at that moment."""
         for left in range(_TRIES, -1, -1):
-            live = _open(self.path)
-            # Twice, since a listing may miss a file that is renamed meanwhile; plain files win over compressed ones.
-            listed = {one.stamp: one for _ in range(2) for one in reversed(self._names.rotated())}
+            live = _opened(self.path)
+            listed = self._names.snapshot()
             if not left or (not self.path.exists() if live is None else _is_at(live, self.path)):
                 break
             if live is not None:
                 live.close()
         since = self._since
-        rotated = [one for one in listed.values() if since is None or one.time + _SINCE_MARGIN >= since]
-        end = NEVER if live is None or isinstance(live, gzip.GzipFile) else os.fstat(live.fileno()).st_size
-        return Files(sorted(rotated), live, end)
+        rotated = [one for one in listed if since is None or one.time + _SINCE_MARGIN >= since]
+        end = NEVER if live is None or self.path.suffix == ".gz" else os.fstat(live.fileno()).st_size
+        return Files(rotated, live, end)
 
-    def open(self, rotated: Rotated, on_bad: OnBad | None = None) -> Scanner | None:
+    def scanner(self, rotated: Rotated, on_bad: OnBad | None = None) -> Scanner | None:
         """Open a rotated file, compressed by now or not; None if it was deleted."""
         paths = [rotated.path]
         for _ in range(_TRIES):
             for path in paths:
-                file = _open(path)
+                file = _opened(path)
                 if file is not None:
                     return Scanner(path, file, on_bad or self._on_bad)
             paths = [one.path for one in self._names.rotated() if one.stamp == rotated.stamp]
@@ -128,7 +128,7 @@ class Family:
         try:
             late: list[Event] = []
             for one in files.rotated:
-                scanner = self.open(one)
+                scanner = self.scanner(one)
                 if scanner is None:
                     on_missing(one.stamp)
                 else:
@@ -150,7 +150,7 @@ class Family:
             yield from self._move_on()
         elif os.fstat(self._live.file.fileno()).st_size < self._live.offset:  # somebody truncated it
             self._live.close()
-            self._live = self._scan(_open(self.path))
+            self._live = self._scan(_opened(self.path))
         for late in list(self._late):
             until, scanner = late
             over = time.monotonic() > until
@@ -177,10 +177,10 @@ class Family:
             new = [one for one in new if one is not old]
         self._live = self._scan(files.live)
         for one in new[:-_MAX_LATE]:
-            scanner = self.open(one)
+            scanner = self.scanner(one)
             if scanner is not None:
                 yield from self._wanted(scanner.read())
-        self._late += [(until, scanner) for scanner in map(self.open, new[-_MAX_LATE:]) if scanner is not None]
+        self._late += [(until, scanner) for scanner in map(self.scanner, new[-_MAX_LATE:]) if scanner is not None]
 
     def _scan(self, file: IO[bytes] | None) -> Scanner | None:
         return None if file is None else Scanner(self.path, file, self._on_bad)
@@ -192,18 +192,13 @@ class Family:
 
 def log_files(folder: Path) -> list[Path]:
     """List the log files of a folder, also such as are there only rotated."""
-    found, rotated = set(), dict[Path, set[str]]()
-    for name in sorted(os.listdir(folder)):  # noqa: PTH208 - names are enough
-        path = folder / name.removesuffix(".gz")
-        if path.suffix != ".log":
-            continue
-        parent = path.with_name(path.stem.rpartition(".")[0] + path.suffix)
-        if parent not in rotated:
-            rotated[parent] = {one.path.name for one in Names(parent).rotated()} if parent.suffix else set()
-        if name in rotated[parent]:
-            found.add(parent)
-        elif name == path.name:
-            found.add(path)
+    found = set()
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            log = log_of(entry.name) if entry.is_file(follow_symlinks=False) else None
+            name = entry.name if log is None else log
+            if name.endswith(".log"):
+                found.add(folder / name)
     return sorted(found)
 
 
@@ -229,17 +224,14 @@ def _before(moment: datetime, events: Iterable[Event], late: list[Event]) -> Ite
             yield event
 
 
-def _open(path: Path) -> IO[bytes] | None:
+def _opened(path: Path) -> IO[bytes] | None:
     with contextlib.suppress(FileNotFoundError):
-        return cast("IO[bytes]", gzip.open(path)) if path.suffix == ".gz" else path.open("rb", buffering=0)
+        return open_log(path)
     return None
 
 
 def _is_at(file: IO[bytes], path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except FileNotFoundError:
-        return False
+    return is_same_file(file.fileno(), path, follow_symlinks=True)
 
 
 def _rotated_from(file: IO[bytes], new: list[Rotated]) -> Rotated | None:

@@ -245,6 +245,32 @@ def test_a_pickled_chain_goes_on_and_still_refuses_a_chain_of_another_key(trail:
     other.close()
 
 
+HOLDER = """
+import fcntl, sys
+file = open(sys.argv[1], "rb")
+fcntl.flock(file, fcntl.LOCK_EX)
+print("ready", flush=True)
+sys.stdin.readline()
+"""
+
+
+@unix
+@pytest.mark.usefixtures("own_logger")
+def test_an_event_waits_for_a_lock_that_another_keeps_but_not_for_ever(tmp_path: Path) -> None:
+    log, head = logger.bind(channel="audit").info, tmp_path / "app_json.head"
+    with processes() as start, sinks.configure(tmp_path, console=None, audit_wait=0.2):
+        log("first")
+        holder = start(HOLDER, head)
+        assert holder.stdout
+        assert holder.stdout.readline() == "ready\n"
+        with pytest.raises(AuditError, match=f"^{head}: another process has kept the chain locked for 0.2 s: find out"):
+            log("in vain")
+        holder.communicate("\n", timeout=30)
+        log("second")
+    assert [line["record"]["message"] for line in read_json(tmp_path / "app_json.log")] == ["first", "second"]
+    assert verify(tmp_path / "app_json.log").proved
+
+
 # Crashes
 
 

@@ -41,7 +41,7 @@ def rotate(path: Path) -> Callable[..., Path]:
 
 
 def names_in(path: Path) -> list[str]:
-    return sorted(found.name for found in path.parent.iterdir())
+    return sorted(found.name for found in path.parent.iterdir() if found != Names(path).lock)
 
 
 def tidy(path: Path, retention: Retention = NOTHING, *, compress: bool = False) -> int:
@@ -155,6 +155,50 @@ def test_a_file_that_fails_is_told_once_keeps_its_lines_and_stops_no_other(
     assert told.count("\n") == 1
 
 
+# Interrupts, and the end
+
+
+def test_an_interrupt_before_the_thread_is_started_leaves_the_next_one_to_start(
+    path: Path, rotate: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = rotate()
+    tidied = Archives(Names(path), NOTHING, compress=True)
+
+    def interrupt(_: threading.Thread) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            tidied.tidy_soon()
+    tidied.finish()  # raises nothing
+    tidied.tidy_soon()
+    wait_until(lambda: names_in(path) == [f"{plain.name}.gz"])
+    tidied.finish()
+
+
+def test_the_end_waits_for_the_file_in_work_and_leaves_the_others_to_the_next_start(
+    path: Path, rotate: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(20):
+        rotate(NOW + timedelta(seconds=n))
+    at_work, go_on, fsync = threading.Event(), threading.Event(), os.fsync
+
+    def fsync_slowly(fd: int) -> None:
+        at_work.set()
+        assert go_on.wait(20)
+        fsync(fd)
+
+    monkeypatch.setattr(os, "fsync", fsync_slowly)
+    tidied = Archives(Names(path), NOTHING, compress=True)
+    tidied.tidy_soon()
+    assert at_work.wait(20)
+    threading.Timer(0.1, go_on.set).start()
+    tidied.finish()
+    assert sum(name.endswith(".gz") for name in names_in(path)) == 1
+    assert not any(name.endswith(".tmp") for name in names_in(path))
+
+
 # Retention
 
 
@@ -258,8 +302,8 @@ def test_a_file_in_use_for_long_is_left_to_the_next_rotation(path: Path, monkeyp
     lagging.stop()
     for _ in range(2):
         file.append(b"abc\n")
+    wait_until(lambda: [one.compressed for one in Names(path).rotated()] == [True, True])
     file.stop()
-    assert [one.compressed for one in Names(path).rotated()] == [True, True]
 
 
 @on_posix
@@ -299,7 +343,7 @@ def test_a_program_that_closes_nothing_ends_when_its_files_are_compressed(
 
 
 FORKED_AT_WORK = """
-import gzip, os, sys, threading
+import gzip, os, sys, threading, time
 from pathlib import Path
 from sevenfold.files.rotating import RotatingFile
 path, rotated = Path(sys.argv[1]), Path(sys.argv[2])
@@ -321,6 +365,8 @@ if not child:
     assert not [name for name in opened if name.startswith(str(path.parent))], opened
     for _ in range(5):
         file.append(b"abc\\n")
+    while not list(path.parent.glob("*.gz")):
+        time.sleep(0.01)
     file.stop()
     assert len(list(path.parent.glob("*.gz"))) == 1  # the parent is at one of the other two, and has one open
     os._exit(0)
@@ -339,4 +385,5 @@ def test_a_child_forked_during_a_compression_keeps_nothing_of_it_open_and_has_a_
 ) -> None:
     rotated = rotate(data=os.urandom(1 << 16))
     run(FORKED_AT_WORK, path, rotated)
+    tidy(path, compress=True)  # what the parent hadn't begun
     assert [one.compressed for one in Names(path).rotated()] == [True, True, True]

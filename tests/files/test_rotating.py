@@ -1,4 +1,5 @@
 import contextlib
+import errno
 import multiprocessing
 import os
 import pickle
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from sevenfold.files import locks
+from sevenfold.files import locks, opening, turns
 from sevenfold.files import rotating as files
 from sevenfold.files.names import Names
 from sevenfold.files.rotating import RotatingFile
@@ -189,11 +190,11 @@ def test_a_rotation_looks_again_once_it_has_the_lock(
     real_lock = locks.lock
 
     def lock_late(fd: int, *, exclusive: bool) -> bool:
-        monkeypatch.setattr(files, "lock", real_lock)
+        monkeypatch.setattr(turns, "lock", real_lock)
         second.append(b"abc\n")
         return real_lock(fd, exclusive=exclusive)
 
-    monkeypatch.setattr(files, "lock", lock_late)
+    monkeypatch.setattr(turns, "lock", lock_late)
     first.append(b"def\n")
     assert contents(path) == [b"123456789\n", b"abc\ndef\n"]
 
@@ -207,11 +208,11 @@ def test_a_lock_file_that_was_deleted_meanwhile_counts_for_nothing(
     real_lock = locks.lock
 
     def lock_late(fd: int, *, exclusive: bool) -> bool:
-        monkeypatch.setattr(files, "lock", real_lock)
+        monkeypatch.setattr(turns, "lock", real_lock)
         Names(path).lock.unlink()
         return real_lock(fd, exclusive=exclusive)
 
-    monkeypatch.setattr(files, "lock", lock_late)
+    monkeypatch.setattr(turns, "lock", lock_late)
     file.append(b"abc\n")
     assert contents(path) == [b"123456789\nabc\n"]
     file.append(b"def\n")
@@ -241,6 +242,112 @@ def test_a_rotation_that_fails_is_told_once_and_tried_again_later(
     monkeypatch.setattr(time, "monotonic", lambda: now + files.RETRY_S + 1)
     file.append(b"abc\n")
     assert (in_the_way.read_bytes(), path.read_bytes()) == (b"123456789\n" * 5, b"abc\n")
+
+
+@pytest.mark.parametrize("stamp", ["9999-12-31_23-59-59_999999", "2026-99-01_00-00-00_000000"])
+@pytest.mark.parametrize("options", [{"rotation": 10}, {"rotation": "1 day"}, {"rotation": "00:00"}])
+def test_an_odd_file_name_stops_no_rotation(
+    path: Path, opened: Callable[..., RotatingFile], monkeypatch: pytest.MonkeyPatch, stamp: str, options: Any
+) -> None:
+    path.parent.mkdir()
+    odd = path.with_name(f"predictions.{stamp}.log")
+    odd.write_bytes(b"odd\n")
+    file = opened(path, **options, retention="30 days", compression=None)
+    begin = time.time()
+    for n in range(5):
+        monkeypatch.setattr(time, "time", lambda: begin + n * 90_000)  # noqa: B023 - called in this turn
+        file.append(b"123456789\n")
+    files = [one for one in path.parent.glob("*.log") if one != odd]
+    assert len(files) == 5
+    assert {one.read_bytes() for one in files} == {b"123456789\n"}
+
+
+def test_an_old_file_that_is_stamped_far_ahead_is_deleted_by_its_age(path: Path) -> None:
+    path.parent.mkdir()
+    old, young = (path.with_name(f"predictions.2936-01-01_00-00-00_00000{n}.log") for n in range(2))
+    for file in (old, young):
+        file.touch()
+    os.utime(old, (0, time.time() - 31 * 86_400))
+    RotatingFile(path, retention="30 days").stop()
+    assert (old.exists(), young.exists()) == (False, True)
+
+
+@pytest.mark.parametrize("error", [OverflowError("date value out of range"), ValueError("odd"), OSError(5, "broken")])
+def test_whatever_fails_in_a_rotation_the_line_is_written_and_it_is_told(
+    path: Path,
+    opened: Callable[..., RotatingFile],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: Exception,
+) -> None:
+    def fail(*_: object) -> Path:
+        raise error
+
+    monkeypatch.setattr(Names, "next", fail)
+    file = opened(path, rotation=10)
+    for _ in range(3):
+        file.append(b"123456789\n")
+    assert path.read_bytes() == b"123456789\n" * 3
+    assert capsys.readouterr().err == f"sevenfold: {path}: not rotated: {type(error).__name__}: {error}\n"
+
+
+# Descriptors that somebody closes, and systems without locks
+
+
+@on_posix
+def test_a_descriptor_that_was_closed_is_opened_again_at_the_next_line(
+    path: Path, opened: Callable[..., RotatingFile]
+) -> None:
+    file, others = opened(path, rotation=30), []
+    for n in range(8):
+        os.closerange(file._fd, file._fd + 1)
+        with path.with_name(f"other{n}").open("wb", buffering=0) as other:
+            file.append(b"123456789\n")
+            others.append(other.name)
+    assert sum(one.count(b"\n") for one in contents(path)) == 8
+    assert [Path(name).read_bytes() for name in others] == [b""] * 8
+
+
+@on_posix
+def test_a_descriptor_that_is_somebody_elses_by_now_is_given_up_when_the_path_is_looked_at(
+    path: Path, opened: Callable[..., RotatingFile], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = opened(path)
+    number = int(file._fd)
+    with path.with_name("other").open("wb", buffering=0) as other:
+        os.dup2(other.fileno(), number)
+        now = time.monotonic()
+        monkeypatch.setattr(time, "monotonic", lambda: now + files.LOOK_S + 1)
+        file.append(b"abc\n")
+        assert (path.read_bytes(), path.with_name("other").read_bytes()) == (b"abc\n", b"")
+        os.fstat(number)  # still open: it was somebody else's
+    os.close(number)
+
+
+@on_posix
+def test_descriptors_are_where_nobody_gets_one_by_chance(path: Path, opened: Callable[..., RotatingFile]) -> None:
+    limit = pytest.importorskip("resource").getrlimit(7)[0]
+    assert opened(path)._fd >= min(limit // 2, 1 << 15)
+    assert not os.get_inheritable(opened(path)._fd)
+
+
+@on_posix
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.ENOLCK])
+def test_without_locks_one_process_goes_on_and_that_is_told_once(
+    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], code: int
+) -> None:
+    def refuse(_fd: int, _how: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(locks.fcntl, "flock", refuse)
+    monkeypatch.setattr(locks, "_told", set())
+    file = RotatingFile(path, rotation=10)
+    for _ in range(3):
+        file.append(b"123456789\n")
+    file.stop()
+    assert contents(path) == [b"123456789\n"] * 3
+    told = f"no file locks here (OSError: [Errno {code}] {os.strerror(code)}): let one process alone write a log folder"
+    assert capsys.readouterr().err == f"sevenfold: {told}\n"
 
 
 # Opening
@@ -300,7 +407,7 @@ def test_a_link_in_the_place_of_a_rotated_file_is_replaced_not_followed(
 def test_a_file_that_another_program_locks_is_a_clear_error_after_bounded_tries(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "OPEN_TRIES", 3)
+    monkeypatch.setattr(opening, "OPEN_TRIES", 3)
     path.parent.mkdir()
     with path.open("w") as foreign:
         assert locks.lock(foreign.fileno(), exclusive=True)
@@ -316,11 +423,11 @@ def test_a_file_that_was_rotated_while_it_was_opened_is_not_written(
     real_lock, rotated = locks.lock, Names(path).next(MOMENT)
 
     def lock_late(fd: int, *, exclusive: bool) -> bool:
-        monkeypatch.setattr(files, "lock", real_lock)
+        monkeypatch.setattr(opening, "lock", real_lock)
         path.rename(rotated)
         return real_lock(fd, exclusive=exclusive)
 
-    monkeypatch.setattr(files, "lock", lock_late)
+    monkeypatch.setattr(opening, "lock", lock_late)
     opened(path).append(b"abc\n")
     assert contents(path) == [b"", b"abc\n"]
 
@@ -407,7 +514,7 @@ def test_an_interrupted_reopening_loses_no_file(
         monkeypatch.undo()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sevenfold.files.rotating._open_shared", interrupt)
+    monkeypatch.setattr("sevenfold.files.rotating.open_to_append", interrupt)
     with pytest.raises(KeyboardInterrupt):
         file.append(b"lost\n")
     file.append(b"next\n")
@@ -435,6 +542,24 @@ def test_what_others_wrote_behind_a_torn_line_stays(
             file.append(b"123456789\n")
     file.append(b"def\n")
     assert contents(path) == [b"abc\n" + b"\n" * 6 + b"x\ndef\n"]
+
+
+def test_what_cannot_be_blanked_stays_torn_and_the_next_line_begins_a_line_of_its_own(
+    path: Path, opened: Callable[..., RotatingFile], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(_: Path) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(files, "open_in_place", no_room)
+    file = opened(path)
+    file.append(b"abc\n")
+    with no_file_larger_than(10):
+        for _ in range(2):
+            with pytest.raises(OSError, match="File too large"):
+                file.append(b"123456789\n")
+    for _ in range(2):
+        file.append(b"def\n")
+    assert contents(path) == [b"abc\n123456\ndef\ndef\n"]
 
 
 # Other processes

@@ -1,8 +1,9 @@
 """The rotated files of a log, read in their order while they are written, rotated, compressed and deleted."""
 
 import multiprocessing
+import os
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from loguru import logger
 import sinks
 from sevenfold.files.names import Names
 from sevenfold.reading.folder import read
+from sevenfold.reading.series import log_files
 from tests.support.made_logs import START, bad_of, line, numbers, rotated, write
 from tests.support.writers import log_requests
 
@@ -144,3 +146,36 @@ def test_only_events_since_a_time_are_read_and_older_files_stay_closed(api: Path
         assert [name for name, *_ in told_of] == [api.name]
         events, _ = bad_of(path, since=START + timedelta(seconds=599), channel="api")
         assert events[0].fields["n"] == 599
+
+
+ODD = ["9999-12-31_23-59-59_999999", "2936-01-01_00-00-00_000000", "2026-99-01_00-00-00_000000"]
+
+
+@pytest.mark.parametrize("stamp", ODD)
+def test_an_odd_file_name_stops_no_reader(tmp_path: Path, stamp: str) -> None:
+    text = "2026-11-25T09:00:0{}.000000Z | INFO     | api | line\n"
+    for number, name in enumerate([f"api.{stamp}.log", "api.2026-11-25_10-00-00_000000.log", "api.log"]):
+        (tmp_path / name).write_text(text.format(number))
+    os.utime(tmp_path / f"api.{stamp}.log", (0, 0))
+    since = datetime(2026, 11, 24, tzinfo=UTC)
+    n_found = 2 if "-99-" in stamp else 3
+    assert len(list(read(tmp_path / "api.log"))) == n_found
+    assert len(list(read(tmp_path / "api.log", since=since))) == 2
+    assert len(list(read(tmp_path))) == 3
+
+
+def test_log_files_are_found_in_one_listing_however_many_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(300):
+        (tmp_path / f"name{number}.2026-11-25_10-00-00_000000.log{'.gz' * (number % 2)}").touch()
+    (tmp_path / "live.log").touch()
+    listings, scandir = [], os.scandir
+
+    def count(folder: Path) -> object:
+        listings.append(folder)
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", count)
+    assert log_files(tmp_path) == sorted([*(tmp_path / f"name{n}.log" for n in range(300)), tmp_path / "live.log"])
+    assert len(listings) == 1

@@ -41,6 +41,7 @@ THIRD_PARTY = {
 }
 SOURCES = [ROOT / "main.py", ROOT / "sinks.py", *sorted((ROOT / "pipeline").rglob("*.py"))]
 LIBRARY = sorted(path for path in (ROOT / "sevenfold").rglob("*.py") if path != ROOT / "sevenfold/__init__.py")
+FILES = [path for path in LIBRARY if path.parent.name in {"files", "audit", "reading"} and path.name != "opening.py"]
 
 
 def name_of(path: Path) -> str:
@@ -97,6 +98,14 @@ def test_the_private_parts_of_loguru_are_named_in_one_file(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     if path.name != "loguru_internals.py":
         assert not [part for part in ("logger._", "_core.", "_error_interceptor", "loguru._") if part in text]
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_logs_heads_and_locks_are_opened_in_one_file(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    calls = [node.func for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
+    assert "open" not in {getattr(call, "attr", getattr(call, "id", "")) for call in calls}
+    assert "os.open" not in text
 
 
 def test_no_room_has_more_than_twelve_files() -> None:

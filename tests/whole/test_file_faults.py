@@ -8,6 +8,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -21,6 +22,7 @@ from typing import Any
 
 import pytest
 
+import sevenfold
 import sinks
 from tests.conftest import Clock
 from tests.support.log_checker import (
@@ -186,11 +188,21 @@ def test_handlers_configured_before_a_fork_work_in_the_children(work: Work, pare
     packed = [path for path in rotated if path.suffix == ".gz"]
     # What somebody still had open when the last process ended is left to the next start.
     assert len(packed) > 4
-    work.start_writers(range(6, 7), {}, count=1)
+    work.start(PATIENT)
     assert work.finish() == ""
     assert {path.suffix for path in log_files(work.logs)[:-1]} == {".gz"}
     assert work.count() == WHOLE
 
+
+# What was begun when a program ends is finished, and the rest left to the next.
+PATIENT = """
+import sys, time
+from pathlib import Path
+import sinks
+with sinks.configure(sys.argv[1], console=None):
+    while list(Path(sys.argv[1]).glob("predictions.2*.log")):
+        time.sleep(0.01)
+"""
 
 SPAWNING = """
 import multiprocessing, sys
@@ -263,7 +275,7 @@ def write_once(self, data):
     threading.Event().wait()
 
 gzip.GzipFile.write = write_once
-with sinks.configure(sys.argv[1], console=None):
+with sinks.configure(sys.argv[1], console=None, retention=None):
     threading.Event().wait()
 """
 
@@ -548,6 +560,50 @@ def test_writers_on_a_disk_that_is_full_again_and_again_lose_no_line_that_was_ac
     assert len(found) > 2 * 20 + 50
 
 
+FILLING_UP = """
+import random, sys
+import sinks
+from loguru import logger
+x = [random.random() for _ in range(20_000)]
+with sinks.configure(sys.argv[1], console=None, rotation=None):
+    for number in range(400):
+        logger.bind(channel="predictions").info("line", number=number, x=x)
+"""
+
+
+@contextlib.contextmanager
+def copying_disk(folder: Path, n_bytes: int) -> Iterator[None]:
+    """Mount a file system that needs room for what is written over."""
+    folder.mkdir()
+    image = folder.with_name("image")
+    image.touch()
+    os.truncate(image, n_bytes)
+    if os.geteuid() or not shutil.which("mkfs.btrfs"):
+        pytest.skip("btrfs can't be made here")
+    if run("mkfs.btrfs", "-q", image) or run("mount", "-o", "loop", image, folder):
+        pytest.skip("btrfs can't be mounted here")
+    try:
+        yield
+    finally:
+        assert run("umount", folder) == 0
+
+
+def test_a_full_disk_that_copies_what_is_written_over_kills_nobody_and_readers_report_what_is_torn(work: Work) -> None:
+    with copying_disk(work.logs, 120_000_000):
+        work.start(FILLING_UP)
+        told = work.finish()
+        bad: list[str] = []
+        path = work.logs / "predictions.log"
+        events = list(sevenfold.read(path, on_bad=lambda _path, _number, why: bad.append(why)))
+    assert f"sevenfold: {path}: lines are lost, 1 so far: OSError: [Errno {errno.ENOSPC}]" in told
+    numbers = [event.fields["number"] for event in events if "number" in event.fields]
+    n_lost = sum(event.fields.get("n_lost", 0) for event in events)
+    closed = re.search(r"closed with (\d+) lines lost", told)
+    assert len(numbers) == len(set(numbers)) > 20
+    assert len(numbers) + n_lost + (int(closed[1]) if closed else 0) == 400
+    assert all("torn" in why or "expected" in why for why in bad)
+
+
 @pytest.mark.parametrize("n_writers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_file_that_may_not_grow_loses_lines_and_says_how_many(work: Work, n_writers: int) -> None:
     phases = [[50, 400, 50], [-1, 12_000 * n_writers, -1]]
@@ -628,7 +684,7 @@ def test_memory_stays_flat(work: Work, n_lines: int) -> None:
 
 
 WITHOUT_LOCKS = """
-import contextlib, os, pathlib, sys
+import contextlib, os, pathlib, sys, time
 sys.modules["fcntl"] = None
 rename = pathlib.Path.rename
 
@@ -647,6 +703,8 @@ import sinks
 from tests.support.log_checker import log_lines
 with sinks.configure(sys.argv[1], rotation=50_000, retention=int(sys.argv[3]), console=None):
     log_lines(sys.argv[2], 0, 4_000)
+    while list(pathlib.Path(sys.argv[1]).glob("predictions.2*.log")):
+        time.sleep(0.01)
 """
 
 
