@@ -87,7 +87,7 @@ class Archives:
     def tidy(self) -> int:
         """Delete and compress what can be; how many files were left since a writer still has them open."""
         in_use = self._each(self._delete, self._surplus())
-        plain = self._names.rotated(plain=True, gently=True) if self._compress else []
+        plain = self._names.rotated(plain=True, gently=not self._finishing) if self._compress else []
         return in_use + self._each(self._pack, plain)
 
     def _each(self, handle: Callable[[Rotated], bool], files: list[Rotated]) -> int:
@@ -138,7 +138,7 @@ class Archives:
         if keep == Retention():
             return []
         newest_first: dict[str, list[Rotated]] = {}
-        for rotated in self._names.rotated(gently=True)[::-1]:
+        for rotated in self._names.rotated(gently=not self._finishing)[::-1]:
             # For a moment a file is there twice, compressed and not: it counts once.
             newest_first.setdefault(rotated.stamp, []).append(rotated)
         surplus, total_bytes, now = [], 0, datetime.now(UTC)

@@ -12,7 +12,7 @@ AHEAD = timedelta(days=1)  # how far before the clock a name is believed: somebo
 _STAMP = "%Y-%m-%d_%H-%M-%S_%f"  # sorts by time, and has no colon, which Windows refuses
 _STAMP_PATTERN = r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_\d{6}"
 _ROTATED = re.compile(rf"(.+)\.({_STAMP_PATTERN})(\.[^.]+)?", re.DOTALL)
-_PACE, _PAUSE_S = 256, 1e-4  # names between two pauses, in which the program goes on
+_PACE, _PAUSE_S = 32, 1e-4  # names between two pauses, in which the program goes on
 
 
 @dataclass(frozen=True, slots=True)
