@@ -174,7 +174,8 @@ class Chain:
         return self._known if self._known and self._is_older(head) else head
 
     def _refuse_other_key(self) -> None:
-        id_ = id_in_head(_read_at_start(self._fd, HEAD_BYTES)) or last_id(self._file.names)
+        id_ = id_in_head(_read_at_start(self._fd, HEAD_BYTES))
+        id_ = last_id(self._file.names) if id_ is None else id_
         if id_ and not fits(id_, self._key):
             begun = ("with another key" if self._key else "with a key") if id_[0] == "k" else "without a key"
             raise AuditError(

@@ -10,6 +10,7 @@ from sevenfold.audit.seals import Head, Seal, mac_of, read_seal
 from sevenfold.files.names import Names
 from sevenfold.files.opening import open_log
 
+_MOST_FILES = 16  # rotated ones that are looked through; there may be thousands, and the last lines are in the newest
 _TAIL_BYTES = 65_536  # read from the end of a file; more where its last line is longer
 
 
@@ -36,7 +37,7 @@ def last_line(tail: bytes, key: bytes | None) -> Head | None:
 
 
 def last_line_of_all(names: Names, key: bytes | None) -> Head | None:
-    """Find the last line in all files that is sealed, and rightly so."""
+    """Find the last line in the live file and the newest rotated ones that is sealed, and rightly so."""
     found = (last_line(read_tail(path), key) for path in _newest_first(names))
     return next(filter(None, found), None)
 
@@ -55,4 +56,4 @@ def _sealed(tail: bytes) -> Iterator[tuple[bytes, Seal]]:
 
 
 def _newest_first(names: Names) -> list[Path]:
-    return [names.path, *(rotated.path for rotated in reversed(names.rotated()))]
+    return [names.path, *(rotated.path for rotated in names.rotated()[: -_MOST_FILES - 1 : -1])]

@@ -143,9 +143,11 @@ def parse_head(text: bytes, key: bytes | None) -> Head | None:
 
 
 def id_in_head(text: bytes) -> str | None:
-    """Read of which chain a head file says its last line is, whatever the key; None if there is no line yet."""
+    """Read of which chain a head file says its last line is, whatever the key; "" before the first, None if damaged."""
     found = _HEAD.fullmatch(text)
-    return found[1].decode() if found and int(found[2]) else None
+    if found is None:
+        return None
+    return found[1].decode() if int(found[2]) else ""
 
 
 def parse_checkpoint(text: str) -> Head:

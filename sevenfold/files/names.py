@@ -3,17 +3,16 @@
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from operator import attrgetter
 from pathlib import Path
 
 AHEAD = timedelta(days=1)  # how far before the clock a name is believed: somebody may have set the clock back
 _STAMP = "%Y-%m-%d_%H-%M-%S_%f"  # sorts by time, and has no colon, which Windows refuses
 _STAMP_PATTERN = r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_\d{6}"
 _ROTATED = re.compile(rf"(.+)\.({_STAMP_PATTERN})(\.[^.]+)?", re.DOTALL)
-_PACE, _PAUSE_S = 256, 1e-4  # names between two pauses, in which the program goes on
+_PACE, _PAUSE_S = 32, 1e-4  # names between two pauses, in which the program goes on
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,31 +106,39 @@ class Names:
         gently : bool
             Let other threads go on in between.
         """
-        return sorted(self._listed(plain=plain, gently=gently), key=attrgetter("order"))
+        return _in_order(self._listed(plain=plain, gently=gently))
 
     def snapshot(self) -> list[Rotated]:
         """List each rotated file once, oldest first: the plain one where it is there compressed, too."""
         # Listed twice, since a file that is being compressed can hide from one listing: the archive comes behind where
         # the listing is, and the file goes before it gets there.
         by_stamp = {one.stamp: one for _ in range(2) for one in reversed(self.rotated())}
-        return sorted(by_stamp.values(), key=attrgetter("order"))
+        return _in_order(by_stamp.values())
 
     def last_stamp(self, *, gently: bool = False) -> str:
         """Find the stamp of the file that was rotated last; "" if there is none."""
-        limit = (datetime.now(UTC) + AHEAD).strftime(_STAMP)
-        return max((one.stamp for one in self._listed(gently=gently) if one.stamp <= limit), default="")
+        limit, last = _limit(), ""
+        for stamp, _, _ in self._matches(gently=gently):
+            if last < stamp <= limit and _is_time(stamp):
+                last = stamp
+        return last
 
     def _named(self, moment: datetime) -> tuple[Path, Path]:
         name = f"{self.path.stem}.{moment.strftime(_STAMP)}{self.path.suffix}"
         return self.path.with_name(name), self.path.with_name(f"{name}.gz")
 
-    def _listed(self, *, plain: bool = False, gently: bool = False) -> Iterator[Rotated]:
+    def _listed(self, *, plain: bool, gently: bool) -> Iterator[Rotated]:
+        for stamp, ending, name in self._matches(gently=gently):
+            if not (plain and ending) and _is_time(stamp):
+                yield Rotated(stamp, bool(ending), self.path.with_name(name))
+
+    def _matches(self, *, gently: bool) -> Iterator[tuple[str, str, str]]:
+        """Give the stamp, ``.gz`` or nothing, and the name of what is named as a rotated file."""
         stem, suffix = re.escape(self.path.stem), re.escape(self.path.suffix)
-        pattern = re.compile(rf"{stem}\.({_STAMP_PATTERN}){suffix}(\.gz)" + ("{0}" if plain else "?"))
-        for name in _files_in(self.path.parent, gently=gently):
-            found = pattern.fullmatch(name)
-            if found and _is_time(found[1]):
-                yield Rotated(found[1], found[2] is not None, self.path.with_name(name))
+        pattern = re.compile(rf"{stem}\.({_STAMP_PATTERN}){suffix}(\.gz|)")
+        for name in _files_in(self.path.parent, f"{self.path.stem}.", gently=gently):
+            if found := pattern.fullmatch(name):
+                yield found[1], found[2], name
 
 
 def log_of(name: str) -> str | None:
@@ -170,6 +177,16 @@ def is_ahead(moment: datetime, now: datetime | None = None) -> bool:
     return moment - (now or datetime.now(UTC)) > AHEAD
 
 
+def _in_order(rotated: Iterable[Rotated]) -> list[Rotated]:
+    limit = _limit()
+    return sorted(rotated, key=lambda one: one.order if one.stamp > limit else (one.stamp, "", one.compressed))
+
+
+def _limit() -> str:
+    """Return the last stamp that is believed."""
+    return (datetime.now(UTC) + AHEAD).strftime(_STAMP)
+
+
 def _is_time(stamp: str) -> bool:
     try:
         parse_stamp(stamp)
@@ -178,13 +195,14 @@ def _is_time(stamp: str) -> bool:
     return True
 
 
-def _files_in(folder: Path, *, gently: bool) -> Iterator[str]:
+def _files_in(folder: Path, start: str, *, gently: bool) -> Iterator[str]:
+    """Give the names of the files in a folder that begin so."""
     try:
         with os.scandir(folder) as entries:
             for number, entry in enumerate(entries):
                 if gently and number % _PACE == 0:
                     time.sleep(_PAUSE_S)
-                if entry.is_file(follow_symlinks=False):
+                if entry.name.startswith(start) and entry.is_file(follow_symlinks=False):
                     yield entry.name
     except FileNotFoundError:
         return

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import pickle
 import stat
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from loguru import logger
 
+import sinks
 from sevenfold.files import locks, opening, turns
 from sevenfold.files import rotating as files
 from sevenfold.files.names import Names
@@ -289,6 +292,29 @@ def test_whatever_fails_in_a_rotation_the_line_is_written_and_it_is_told(
         file.append(b"123456789\n")
     assert path.read_bytes() == b"123456789\n" * 3
     assert capsys.readouterr().err == f"sevenfold: {path}: not rotated: {type(error).__name__}: {error}\n"
+
+
+@pytest.mark.parametrize("name", ["predictions", "app_json"])
+@pytest.mark.usefixtures("own_logger")
+def test_neither_a_start_nor_a_rotation_lists_the_folder_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    listings, scandir = list[threading.Thread](), os.scandir
+
+    def count(folder: Path) -> Any:
+        listings.append(threading.current_thread())
+        return scandir(folder)
+
+    log = logger.bind(channel={"app_json": "audit"}.get(name, name))
+    for n in range(3):
+        with sinks.configure(tmp_path, console=None, rotation=3000):
+            for _ in range(10):
+                log.info("event", filler="x" * 500)
+        if not n:  # the first run has found that there was nothing
+            monkeypatch.setattr(os, "scandir", count)
+    assert len(Names(tmp_path / f"{name}.log").rotated()) > 4
+    listings = [one for one in listings if one is threading.main_thread()]
+    assert len(listings) == 1  # the one in this test
 
 
 # Descriptors that somebody closes, and systems without locks
