@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from loguru import logger
+from loguru._handler import Handler
 
 if TYPE_CHECKING:
     from loguru import Logger
@@ -124,6 +125,11 @@ def once_idle(handler: Any, call: Callable[[], None]) -> None:
     """Call a function while a handler writes nothing; RuntimeError if this thread is writing through it."""
     with handler._protected_lock():  # noqa: SLF001
         call()
+
+
+def serialized(text: str, record: Any) -> str:
+    """Return the JSON that a handler with ``serialize=True`` makes of a record and its text."""
+    return str(Handler._serialize_record(text, record))  # type: ignore[no-untyped-call]  # noqa: SLF001
 
 
 def attach(sink: Sink, handler_id: int, logger: "Logger", *, report_failures: bool) -> None:

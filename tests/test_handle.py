@@ -14,7 +14,7 @@ import pytest
 from loguru import logger
 
 from sevenfold.audit.verify import verify
-from sevenfold.channels import CHANNELS
+from sevenfold.channels import CHANNELS, Channel
 from sevenfold.files.rotating import RotatingFile
 from sevenfold.loguru_internals import new_handlers, swap_handlers
 from sevenfold.reading.folder import read
@@ -310,3 +310,13 @@ def test_an_exception_that_loguru_cannot_render_loses_no_record(
     shown = capsys.readouterr().err
     assert shown.count("failed") == 1
     assert "lines are lost" not in shown
+
+
+def test_nor_does_it_where_errors_are_collected_as_json(tmp_path: Path) -> None:
+    collector = Channel("failures", "failures.json", serialize=True, collects_errors=True, diagnose=True)
+    with configure(tmp_path, console=None, channels=(*CHANNELS[:-1], collector)):
+        logger.bind(channel="training", epoch=3).opt(exception=too_long_a_chain()).error("failed")
+        logger.bind(channel="training").error("after")
+    first, second = read(tmp_path / "failures.json")
+    assert (first.message, first.fields["epoch"], first.exception is None) == ("failed", 3, False)
+    assert second.message == "after"

@@ -1,11 +1,20 @@
 """What is used of loguru's private parts; these tests fail first when loguru changes them."""
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from loguru import logger
 
-from sevenfold.loguru_internals import attach, borrowed_logger, handler_ids, new_handlers, once_idle, swap_handlers
+from sevenfold.loguru_internals import (
+    attach,
+    borrowed_logger,
+    handler_ids,
+    new_handlers,
+    once_idle,
+    serialized,
+    swap_handlers,
+)
 
 if TYPE_CHECKING:
     from loguru import Logger
@@ -112,3 +121,12 @@ def test_what_is_set_aside_is_out_of_reach() -> None:
         logger.info("inside")
     logger.info("outside")
     assert seen == ["outside\n"]
+
+
+def test_a_record_is_serialized_as_a_handler_does() -> None:
+    logger.remove()
+    seen: list[Any] = []
+    logger.add(seen.append, serialize=True, format="{message}")
+    logger.bind(n=1).info("stored")
+    (message,) = seen
+    assert json.loads(serialized("stored\n", message.record)) == json.loads(message)

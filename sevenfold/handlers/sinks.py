@@ -16,7 +16,7 @@ from sevenfold.handlers.formats import RENDERED, Rendered
 from sevenfold.lines.grammar import escape, indent, timestamp
 from sevenfold.lines.record import Record, has_exception
 from sevenfold.lines.values import escape_json
-from sevenfold.loguru_internals import once_idle
+from sevenfold.loguru_internals import once_idle, serialized
 from sevenfold.notices import describe, notice
 from sevenfold.redaction.redactor import Redactor
 
@@ -219,8 +219,15 @@ class JsonSink(LineSink):
             rendered.original = None
         text = str(message)
         if self._redactor is not None and has_exception(record):
-            text = _with_traceback(text, rendered.line, record, self._redactor)
+            text = _with_traceback(message, rendered.line, record, self._redactor)
         self._append(_encoded(text, str(record["level"].icon)))
+
+    def rescue(self, record: Record) -> bool:
+        """Write the JSON of a record whose exception loguru could not render, with the traceback that can be had."""
+        if record is None or RENDERED not in record:
+            return False
+        self.write(_Unrendered(record, serialized(record[RENDERED].line, record)))
+        return True
 
     def _lost_line(self, lost: int) -> str:
         text = super()._lost_line(lost).rstrip("\n")
@@ -269,12 +276,12 @@ class SealedSink(JsonSink):
 
 
 class _Unrendered(str):  # noqa: SLOT000 - it carries a record
-    """What loguru could not render; it has a record, as a message has."""
+    """What is there of a message that loguru could not render; it has a record, as a message has."""
 
     record: Record
 
-    def __new__(cls, record: Record) -> Self:
-        unrendered = super().__new__(cls)
+    def __new__(cls, record: Record, text: str = "") -> Self:
+        unrendered = super().__new__(cls, text)
         unrendered.record = record
         return unrendered
 
@@ -289,10 +296,10 @@ def _traceback(message: str, record: Record, redactor: Redactor) -> str:
         return f"(the traceback can't be rendered: {describe(error)})"
 
 
-def _with_traceback(text: str, line: str, record: Record, redactor: Redactor) -> str:
+def _with_traceback(message: str, line: str, record: Record, redactor: Redactor) -> str:
     """Return loguru's JSON with the traceback in its text freed of secrets."""
-    said = json.loads(text)
-    below = said["text"].removeprefix(f"{line}\n")
+    said = json.loads(message)
+    below = message if isinstance(message, _Unrendered) else said["text"].removeprefix(f"{line}\n")
     said["text"] = f"{line}\n{_traceback(below, record, redactor)}"
     return json.dumps(said, ensure_ascii=False) + "\n"
 
