@@ -127,7 +127,7 @@ MESSAGES = st.tuples(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(MESSAGES, st.sampled_from(["GET", "HEAD"]), st.booleans())
 def test_no_answer_is_changed_or_reordered_and_each_has_one_line(
     channel_log: ChannelLog, answer: tuple[Message, list[bytes]], method: str, raises: bool

@@ -124,7 +124,7 @@ def test_health_and_schema_say_what_there_is_and_what_is_expected(app: App, chan
         ("POST", "/predict", [ROW, ROW | {"more": 1}], 422, "row 1: more: unknown", {}),
         ("POST", "/predict", ROW | {"\ud800": 1}, 422, "\ud800: unknown", {}),
     ],
-    ids=str,
+    ids=lambda value: str(value)[:30],
 )
 def test_a_bad_request_gets_one_sentence_and_one_line(
     app: App,
