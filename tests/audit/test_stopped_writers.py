@@ -38,8 +38,9 @@ ALL = [
 ]
 
 
+@pytest.mark.timeout(600)  # all points of a case, on a busy machine
 @pytest.mark.parametrize("case", [*FEW, *(pytest.param(case, marks=pytest.mark.slow) for case in ALL)], ids=str)
 def test_a_writer_that_is_stopped_at_any_system_call_leaves_a_trail_that_is_proved(tmp_path: Path, case: Case) -> None:
-    n_points, *failures = run(PROGRAM, tmp_path, json.dumps(asdict(case))).splitlines()
+    n_points, *failures = run(PROGRAM, tmp_path, json.dumps(asdict(case)), timeout_s=500).splitlines()
     assert failures == []
     assert int(n_points) >= 10
