@@ -17,6 +17,7 @@ PROGRAM = """
 import json, sys
 from pathlib import Path
 from tests.support.fault_injection import Case, failures
+sys.unraisablehook = lambda _: None  # of what an exception interrupts in a __del__
 n_points, found = failures(Path(sys.argv[1]), Case(**json.loads(sys.argv[2])))
 print(n_points, *found, sep="\\n")
 """
