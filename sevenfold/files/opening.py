@@ -57,7 +57,11 @@ class Descriptor(int):
             os.close(self)
         self._closed = True
 
-    __del__ = close
+    def __del__(self) -> None:
+        try:
+            self.close()
+        finally:
+            self.close()  # Ctrl-C may have come in between
 
 
 CLOSED = Descriptor(-1)  # any use of it raises the error of a descriptor that somebody closed

@@ -153,8 +153,8 @@ def processes() -> Iterator[Start]:
             process.communicate(timeout=10)
 
 
-def run(program: str, *arguments: object) -> str:
+def run(program: str, *arguments: object, timeout_s: float = 60) -> str:
     """Run a program to its end, and give what it printed, on stderr too."""
     with processes() as start:
-        out, err = start(program, *arguments).communicate(timeout=60)
+        out, err = start(program, *arguments).communicate(timeout=timeout_s)
     return str(out + err)
