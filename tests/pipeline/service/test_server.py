@@ -166,13 +166,14 @@ MALFORMED = st.one_of(
 
 
 def test_no_malformed_body_gets_more_than_a_4xx_and_one_line(server: Server) -> None:
-    connection = server.connect()
     statuses: dict[str | None, int] = {}
 
     @settings(max_examples=200, deadline=None)
     @given(body=MALFORMED)
     def send_one(body: bytes) -> None:
-        response, answer = ask(connection, "POST", "/predict", body)
+        # A connection each: one that is kept is closed by the server where drawing a body takes long.
+        with contextlib.closing(server.connect()) as connection:
+            response, answer = ask(connection, "POST", "/predict", body)
         assert 400 <= response.status < 500
         assert answer.keys() == {"error", "request_id"}
         statuses[response.headers["X-Request-ID"]] = response.status
