@@ -18,7 +18,7 @@ from loguru import logger
 from sevenfold.channel_log import ChannelLog
 from sevenfold.notices import notice
 from sevenfold.redaction.redactor import SECRETS, Redactor
-from sevenfold.redaction.tracebacks import REDACTED
+from sevenfold.redaction.texts import REDACTED
 from sinks import CHANNELS, configure
 from tests.support.log_files import read_events, read_json
 from tests.support.loggers import in_a_thread
