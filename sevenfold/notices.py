@@ -2,13 +2,14 @@
 
 import contextlib
 import sys
+from functools import cache
 
 from sevenfold.lines.grammar import escape
 from sevenfold.redaction.redactor import Redactor
 
 PREFIX = "sevenfold: "
 MAX_LENGTH = 500  # characters; a notice may quote what somebody logged
-_REDACTOR = Redactor()
+_redactor = cache(Redactor)  # made when there is something to say: most programs never have
 
 
 def notice(text: str) -> None:
@@ -20,7 +21,7 @@ def notice(text: str) -> None:
     with contextlib.suppress(Exception):
         if sys.stderr is not None:
             encoding = getattr(sys.stderr, "encoding", None) or "utf-8"  # a StringIO has none
-            line = PREFIX + escape(_REDACTOR.text(text))[:MAX_LENGTH] + "\n"
+            line = PREFIX + escape(_redactor().text(text))[:MAX_LENGTH] + "\n"
             sys.stderr.write(line.encode(encoding, "backslashreplace").decode(encoding))
             sys.stderr.flush()
 

@@ -1,4 +1,4 @@
-"""What a value looks like: a state, drawn at random, unlike ordinary text. Each answer takes time linear in the value."""
+"""What a value looks like: a state, drawn at random, unlike ordinary text; each answer in time linear in the value."""
 
 import base64
 import binascii
@@ -20,6 +20,7 @@ from sevenfold.redaction.names import (
 
 _LOOKED_AT: Final = 256  # characters: enough to see whether a text is drawn at random
 MAX_TELLING: Final = 8192  # characters of a secret that is looked for elsewhere
+LEAST_DIGITS: Final = 3
 LEAST_NUMBER: Final = 100  # a PIN or CVV has three digits at least
 
 #: Texts that say how a secret is, and aren't one.
@@ -119,11 +120,6 @@ def is_number_secret(name: str, value: int) -> bool:
         return False
     words = words_of(name)
     return bool(words) and words[-1] in NUMERIC_SECRETS and COUNTING.isdisjoint(words)
-
-
-def is_digits_secret(name: str, digits: str) -> bool:
-    """Return the same of a text of digits, which may begin with zeros."""
-    return is_number_secret(name, 10 ** (min(len(digits), 18) - 1))
 
 
 def is_secret(name: str, kind: Kind, text: str) -> bool:

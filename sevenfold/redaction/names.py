@@ -63,9 +63,9 @@ def _kinds(strong: str, harmless: str = "") -> Mapping[str, Kind]:
 
 #: Words that change nothing behind a noun: ``password_hash``, ``api_key_prod``, ``token2``.
 BEHIND: Final = word_set(
-    "value val text plain plaintext raw hash hashed encrypted enc string str b64 base64 json env new old current previous"
-    " confirm confirmation confirmed repeat again prod production dev test staging live sandbox hex bytes default primary"
-    " secondary backup pem der"
+    "value val text plain plaintext raw hash hashed encrypted enc string str b64 base64 json env new old current"
+    " previous confirm confirmation confirmed repeat again prod production dev test staging live sandbox hex bytes"
+    " default primary secondary backup pem der"
 )
 #: Words in front that make a count or a question of a name: ``n_passwords``, ``has_secret``.
 COUNTING: Final = word_set(
@@ -74,30 +74,29 @@ COUNTING: Final = word_set(
 
 #: Nouns that are secrets whatever stands before them, as one word or as the end of one.
 SECRET_NOUNS: Final = word_set(
-    "password passwd passphrase passcode pwd pw pswd passwort kennwort wachtwoord senha contraseña contrasena motdepasse"
-    " parola haslo hasło lösenord losenord adgangskode passord salasana heslo пароль 密码 密碼 パスワード 비밀번호"
-    " secret credential cred authorization cookie jwt otp totp hotp cvv cvc cvv2 cvc2 csc csrf xsrf psk passkey"
-    " phpsessid jsessionid sessid aspxauth apikey accesskey secretkey privatekey"
+    "password passwd passphrase passcode pwd pw pswd secret credential cred authorization cookie jwt otp totp hotp cvv"
+    " cvc cvv2 cvc2 csc csrf xsrf psk passkey phpsessid jsessionid sessid aspxauth apikey accesskey secretkey"
+    " privatekey passwort kennwort wachtwoord senha contraseña contrasena motdepasse parola haslo hasło lösenord losenord"
+    " adgangskode passord salasana heslo пароль 密码 密碼 パスワード 비밀번호"
 )
 _SECRET_ENDS: Final = ("password", "passwd", "passphrase", "passwort", "secret")
 #: Of these, a list names secrets rather than holding them: ``secrets: [db-password, api-key]``.
-NAMED_IN_LISTS: Final = word_set("secret credential cookie cred")
+NAMED_IN_LISTS: Final = word_set("secret")
 
-#: Companies and programs whose keys and tokens are secrets.
+#: Companies and programs whose keys and tokens are secrets; not those whose names are words, such as "segment".
 SERVICES: Final = (
-    "openai anthropic cohere mistral groq gemini deepseek perplexity together fireworks replicate huggingface hf hub"
-    " langsmith langchain langfuse pinecone weaviate qdrant voyage jina tavily serpapi elevenlabs assemblyai deepgram"
-    " stability wandb comet neptune mlflow clearml kaggle databricks snowflake sagemaker modal runpod"
-    " aws amazon azure gcp google firebase alibaba aliyun tencent ibm oracle digitalocean linode heroku vercel netlify"
-    " cloudflare fastly flyio scaleway hetzner supabase planetscale github gitlab gh gl bitbucket jira atlassian confluence"
-    " npm pypi rubygems nuget docker dockerhub artifactory jfrog sonar sonarqube codecov circleci travis buildkite jenkins"
-    " slack discord telegram twilio sendgrid mailgun mailchimp postmark sendinblue brevo resend intercom zendesk hubspot"
-    " salesforce stripe paypal square plaid adyen braintree shopify razorpay paystack coinbase binance kraken"
-    " datadog dd newrelic sentry grafana honeycomb splunk pagerduty opsgenie rollbar bugsnag dynatrace logzio loggly"
-    " okta auth0 vault doppler infisical consul nomad terraform pulumi airtable notion linear asana figma dropbox box"
-    " facebook twitter linkedin instagram twitch spotify youtube maps mapbox algolia elastic elasticsearch"
-    " launchdarkly segment amplitude mixpanel posthog contentful typeform zoom pusher ably rapidapi maxmind yandex"
-    " openweather openweathermap alphavantage finnhub polygon infura alchemy etherscan ngrok tailscale cloudinary"
+    "openai anthropic cohere mistral groq gemini deepseek perplexity huggingface hf hub langsmith langchain langfuse"
+    " pinecone weaviate qdrant voyage jina tavily serpapi elevenlabs assemblyai deepgram wandb mlflow clearml kaggle"
+    " databricks snowflake sagemaker runpod aws amazon azure gcp google firebase alibaba aliyun tencent ibm oracle"
+    " digitalocean linode heroku vercel netlify cloudflare fastly flyio scaleway hetzner supabase planetscale github"
+    " gitlab gh gl bitbucket jira atlassian confluence npm pypi rubygems nuget docker dockerhub artifactory jfrog"
+    " sonar sonarqube codecov circleci travis buildkite jenkins slack discord telegram twilio sendgrid mailgun"
+    " mailchimp postmark sendinblue brevo resend intercom zendesk hubspot salesforce stripe paypal plaid adyen"
+    " braintree shopify razorpay paystack coinbase binance datadog dd newrelic sentry grafana honeycomb splunk"
+    " pagerduty opsgenie rollbar bugsnag dynatrace logzio loggly okta auth0 vault doppler infisical consul nomad"
+    " terraform pulumi airtable asana figma dropbox facebook twitter linkedin instagram twitch spotify youtube mapbox"
+    " algolia elasticsearch launchdarkly amplitude mixpanel posthog contentful typeform ably rapidapi maxmind yandex"
+    " openweather openweathermap alphavantage finnhub infura etherscan ngrok tailscale cloudinary"
 )
 
 
@@ -130,10 +129,11 @@ NOUNS: Final[Mapping[str, Noun]] = {
         NONE,
         NONE,
         _kinds(
-            "db database user usr admin root smtp ftp sftp ssh ldap mysql pg postgres postgresql redis mail email imap pop3 http"
-            " https proxy login my auth sudo become wifi basic rabbitmq amqp mqtt mongo mongodb oracle sql mssql master vault"
-            " account app api bind keystore truststore cert certificate key service svc server client host remote web site"
-            " nas samba smb vnc rdp vpn router wp zip pdf kafka elastic docker registry git jenkins encryption default"
+            "db database user usr admin root smtp ftp sftp ssh ldap mysql pg postgres postgresql redis mail email"
+            " imap pop3 http https proxy login my auth sudo become wifi basic rabbitmq amqp mqtt mongo mongodb oracle"
+            " sql mssql master vault account app api bind keystore truststore cert certificate key service svc server"
+            " client host remote web site nas samba smb vnc rdp vpn router wp zip pdf kafka elastic docker registry"
+            " git jenkins encryption default"
         ),
     ),
     "key": Noun(
@@ -141,19 +141,21 @@ NOUNS: Final[Mapping[str, Noun]] = {
         WEAK,
         NONE,
         _kinds(
-            "api access private priv secret signing sign encryption encrypt decryption decrypt crypto cryptographic cipher master"
-            " ssh hmac account storage subscription shared preshared symmetric aes des rsa dsa ec ecdsa ed25519"
-            " pgp gpg tls ssl fernet jwt license licence auth authentication session webhook deploy deployment client server"
-            " admin root wrapping wrap unseal recovery functions function consumer service app application write read ingest"
-            " ingestion instrumentation integration security sas jwk wallet mining bot device product activation serial tacacs"
-            f" radius host bearer user partner merchant developer dev {SERVICES}",
-            "primary foreign sort partition shard cache routing join idempotency object row group dict public pub index lookup map"
-            " range unique composite natural surrogate business cluster order feature column col sample record entity item metric"
-            " label state config param parameter option message topic event span trace translation locale registry file prefix"
-            " suffix first last next prev previous home end hot short id field attribute attr tag data time date customer product_id"
-            " merge dedup flag random prng rng jax model output input response request result question answer target source query"
-            " value default metadata content parent child sampling hashing table run step stage job batch node edge graph"
-            " settings setting env variable var name section scope dataset split arrow control shift tab enter escape",
+            "api access private priv secret signing sign encryption encrypt decryption decrypt crypto cryptographic"
+            " cipher master ssh hmac account storage subscription shared preshared symmetric aes des rsa dsa ec"
+            " ecdsa ed25519 pgp gpg tls ssl fernet jwt license licence auth authentication session webhook deploy"
+            " deployment client server admin root wrapping wrap unseal recovery functions function consumer service"
+            " app application write ingest ingestion instrumentation integration security sas jwk wallet"
+            " bearer activation serial tacacs radius"
+            f" {SERVICES}",
+            "primary foreign sort partition shard cache routing join idempotency object row group dict public pub"
+            " index lookup map range unique composite natural surrogate business cluster order feature column col"
+            " sample record entity item metric label state config param parameter option message topic event span"
+            " trace translation locale registry file prefix suffix first last next prev previous home end hot short"
+            " id field attribute attr tag data time date customer product_id merge dedup flag random prng rng jax"
+            " model output input response request result question answer target source query value default metadata"
+            " content parent child sampling hashing table run step stage job batch node edge graph settings setting"
+            " env variable var name section scope dataset split arrow control shift tab enter escape",
         ),
     ),
     "token": Noun(
@@ -161,15 +163,17 @@ NOUNS: Final[Mapping[str, Noun]] = {
         WEAK,
         NONE,
         _kinds(
-            "access refresh id auth oauth oauth2 bearer api session security csrf xsrf sas personal pat bot admin user service"
-            " client server app application device push fcm apns registration invite invitation reset verification verify"
-            " confirm activation login magic remember deploy deployment job ci cd runner tracking identity federated sts web"
-            " webhook jwt upload download share shared signed secret write read master root private anonymous impersonation"
-            f" consumer antiforgery middleware requestverification kube kubernetes k8s cluster registry publish npmrc {SERVICES}",
-            "eos bos pad unk mask sep cls next first last previous prev predicted stop start end begin beginning prefix suffix"
-            " middle image video audio special top target gold additional word sub subword char byte bpe per of page continuation"
-            " sync max min new forced bad boi eoi boa eoa newline space blank control fim speech vision think thinking code lang"
-            " language cursor pagination input output prompt completion draft current by every each timestamp punctuation",
+            "access refresh id auth oauth oauth2 bearer api session security csrf xsrf sas personal pat bot admin"
+            " user service client server app application device push fcm apns registration invite invitation reset"
+            " verification verify confirm activation login magic remember deploy deployment job ci cd runner"
+            " tracking identity federated sts web webhook jwt upload download share shared signed secret write read"
+            " master root private anonymous impersonation consumer antiforgery middleware requestverification kube"
+            f" kubernetes k8s cluster registry publish npmrc {SERVICES}",
+            "eos bos pad unk mask sep cls next first last previous prev predicted stop start end begin beginning"
+            " prefix suffix middle image video audio special top target gold additional word sub subword char byte"
+            " bpe per of page continuation sync max min new forced bad boi eoi boa eoa newline space blank control"
+            " fim speech vision think thinking code lang language cursor pagination input output prompt completion"
+            " draft current by every each timestamp punctuation",
         ),
     ),
     "code": Noun(
@@ -177,8 +181,8 @@ NOUNS: Final[Mapping[str, Noun]] = {
         NONE,
         NONE,
         _kinds(
-            "mfa otp totp 2fa auth authorization authentication verification verify recovery backup security reset device pin"
-            " twofactor factor confirmation login access sms activation pairing unlock"
+            "mfa otp totp 2fa auth authorization authentication verification verify recovery backup security reset"
+            " device pin twofactor factor confirmation login access sms activation pairing unlock"
         ),
     ),
     "pin": Noun(STRONG, NONE, NONE, _kinds("card user sim account device atm login security debit credit")),
@@ -219,23 +223,24 @@ ENDINGS: Final[Mapping[tuple[str, ...], Kind]] = {
 #: The fields that say who, what and where: an operator must find them whatever a client sends. A secret that the record
 #: holds elsewhere is never looked for in these.
 IDENTITY: Final = word_set(
-    "event event_id actor actor_id user username user_name user_id userid login account account_id customer_id client_id"
-    " client_address client_ip remote_addr remote_address peer ip ip_address host hostname method path route endpoint status"
-    " status_code request_id x_request_id correlation_id trace_id span_id parent_id run_id job_id task_id batch_id"
-    " experiment_id prediction_id session_id model model_name model_version level logger channel function module service"
-    " exception_type"
+    "event event_id actor actor_id user username user_name user_id userid login account account_id customer_id"
+    " client_id client_address client_ip remote_addr remote_address peer ip ip_address host hostname method path"
+    " route endpoint status status_code request_id x_request_id correlation_id trace_id span_id parent_id run_id"
+    " job_id task_id batch_id experiment_id prediction_id session_id model model_name model_version level logger"
+    " channel function module service exception_type"
 )
 #: Those that an operator reads as one: written as they came, but for the shapes of tokens.
 AS_THEY_CAME: Final = word_set(
-    "event event_id actor actor_id user username user_name user_id userid account_id customer_id client_id client_address"
-    " client_ip remote_addr remote_address ip ip_address method status status_code request_id x_request_id correlation_id"
-    " trace_id span_id parent_id run_id job_id task_id batch_id experiment_id prediction_id model_version"
+    "event event_id actor actor_id user username user_name user_id userid account_id customer_id client_id"
+    " client_address client_ip remote_addr remote_address ip ip_address method status status_code request_id"
+    " x_request_id correlation_id trace_id span_id parent_id run_id job_id task_id batch_id experiment_id"
+    " prediction_id model_version"
 )
 #: Keys that describe a secret, inside an object that stands under a secret's name.
 DESCRIPTIVE: Final = word_set(
-    "type name kind format required min max minlength maxlength length pattern description title in source provider algorithm"
-    " alg kid kty region expires expiry created updated issued path scope scopes version host user username domain issuer"
-    " count n id uri url endpoint status state email rotated"
+    "type name kind format required min max minlength maxlength length pattern description title in source provider"
+    " algorithm alg kid kty region expires expiry created updated issued path scope scopes version host user username"
+    " domain issuer count n id uri url endpoint status state email rotated"
 )
 
 

@@ -1,4 +1,4 @@
-"""Pseudonyms for personal data: the same text gives the same pseudonym, and nobody without the key can find the text."""
+"""Pseudonyms for personal data: the same text gives the same one, and nobody without the key finds the text."""
 
 import hashlib
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ class Pseudonyms:
     names : iterable of str
         Names whose values are personal data, in any style.
     key : bytes
-        At least 16 bytes. With it, anybody can tell whether a pseudonym is that of a text; once it is erased, nobody can.
+        At least 16 bytes. With it, one can tell whether a pseudonym belongs to a text; once it is erased, nobody can.
 
     Raises
     ------

@@ -1,24 +1,26 @@
 """Secrets out of fields, messages and tracebacks.
 
-A secret is known by the name that it stands under and what it looks like (`names`, `looks`), by its shape (`shapes`), by
-what joins it to a name in a text (`assignments`) or a list (`structures`), or because the same record holds it under its
-name elsewhere (`repeats`). docs/secrets.md says what is promised, and what can't be known.
+A secret is known by the name that it stands under and what it looks like (`names`, `looks`), by its shape (`shapes`,
+`texts`), by what joins it to a name in a text (`places`, `assignments`) or a list (`structures`), or because the same
+record holds it under its name elsewhere (`repeats`). docs/secrets.md says what is promised, and what can't be known.
 """
 
 import re
 from collections.abc import Iterable, Mapping
 from enum import Enum
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 from sevenfold.lines.record import Contents, Record, contents_of, has_exception
-from sevenfold.redaction.assignments import FINDER, GLANCE, STEMS, finder, glance, redact_assignments
+from sevenfold.redaction.assignments import redact_assignments
 from sevenfold.redaction.looks import LEAST_NUMBER, is_number_secret, is_telling, looks_random
 from sevenfold.redaction.names import (
     AS_THEY_CAME,
     COUNTING,
     IDENTITY,
+    MAX_NAME,
     NONE,
     PERSONAL,
     STRONG,
@@ -28,9 +30,10 @@ from sevenfold.redaction.names import (
     normal,
     words_of,
 )
+from sevenfold.redaction.places import STEMS, finder, glance
 from sevenfold.redaction.pseudonyms import Pseudonyms
 from sevenfold.redaction.repeats import Repeats
-from sevenfold.redaction.texts import ARE_IDS, REDACTED, redact_shapes, redact_text
+from sevenfold.redaction.texts import ARE_IDS, REDACTED, redact_shapes, redact_text, token_pattern
 from sevenfold.redaction.tracebacks import Exposed, Rendered
 from sevenfold.redaction.walk import Walk
 
@@ -101,9 +104,11 @@ class Redactor:
         self._patterns = [rule for rule in self.rules if isinstance(rule, re.Pattern)]
         self._has_policy = Policy.SECRETS in self.rules
         own = [rule for rule in self.rules if isinstance(rule, str)]
-        self._own = [f"_{name}_" + ("\0" if rule.endswith("$") else "") for rule, name in zip(own, _own_names(own))]
-        stems = [*STEMS, *map(_stem, self._own)]
-        self._finder, self._glance = (finder(stems), glance(stems)) if own else (FINDER, GLANCE)
+        self._own = _own_names(own)
+        stems = STEMS.union(name.strip("_\0").rpartition("_")[2] for name in self._own)
+        stems = stems.union(name.rpartition("_")[2] for name in self._pseudonyms.names)
+        self._finder, self._glance = finder(stems), glance(stems)
+        token_pattern()  # here rather than in the first call that needs it: it takes as long as a thousand calls
         self._about: dict[str, About] = {}
 
     @property
@@ -115,7 +120,8 @@ class Redactor:
         found = self._about.get(name)
         if found is None:
             found = self._about_anew(name)
-            if not looks_random(name) and self.text(name) == name:  # a key may be a secret itself
+            # A key may be a secret itself, or come from outside.
+            if len(name) <= MAX_NAME and not looks_random(name) and self.text(name) == name:
                 if len(self._about) >= _MAX_NAMES:
                     self._about.clear()
                 self._about[name] = found
@@ -132,7 +138,7 @@ class Redactor:
 
     def _about_anew(self, name: str) -> About:
         words = normal(name)
-        is_own = any(own in f"_{words}_\0" for own in self._own)
+        is_own = any(own in f"_{words}_\0" for own in self._own)  # as whole words
         if words in self._pseudonyms.names:
             kind = PERSONAL
         elif words in self._keep:
@@ -154,7 +160,7 @@ class Redactor:
         words = text.replace(" ", "")
         if words.isalpha() or (words.isalnum() and _MIXED.search(text) is None) or ARE_IDS.fullmatch(text):
             return text  # words and numbers, ids: nearly all texts
-        return self._looked_at(text) if self._has_policy or self._own else text
+        return self._looked_at(text) if self._has_policy or self._own or self._pseudonyms.names else text
 
     def _looked_at(self, text: str) -> str:
         if len(text) <= _SHORT and self._glance.search(text.lower()) is None:
@@ -162,7 +168,7 @@ class Redactor:
         if self._has_policy:
             text = redact_text(text)
         has_names = any(map(text.__contains__, _JOINTS))
-        return redact_assignments(text, self.kind, self._finder) if has_names else text
+        return redact_assignments(text, self, self._finder) if has_names else text
 
     def is_harmless(self, text: str) -> bool:
         """Return whether no rule matches in a text of several lines, nor in any line of it alone."""
@@ -275,12 +281,13 @@ def _names(names: Iterable[str], argument: str) -> list[str]:
     return [normal(name) for name in several]
 
 
-def _own_names(names: list[str]) -> list[str]:
+def _own_names(names: Iterable[str]) -> list[str]:
+    """Return names so that they can be looked for as whole words, those with a "$" at the end of a name alone."""
+    found = []
     for name in names:
-        if not normal(name):
+        words = normal(name)
+        if not words:
             raise ValueError(f"a secret's name needs a letter or a digit, got {name!r}")
-    return [normal(name) for name in names]
-
-
-def _stem(own: str) -> str:
-    return own.strip("_\0").split("_")[-1]
+        end = "_\0" if name.endswith("$") else "_"
+        found += [f"_{words}{end}", f"_{words.replace('_', '')}{end}"]
+    return found

@@ -1,12 +1,14 @@
 r"""The shapes of services' keys and tokens: a known prefix, and a body of known letters and length.
 
-Each row names who issues it, its prefixes, the regular expression of what follows them, and where the shape is published:
-G gitleaks' rules (https://github.com/gitleaks/gitleaks), D detect-secrets' plugins (https://github.com/Yelp/detect-secrets),
-T trufflehog's detectors (https://github.com/trufflesecurity/trufflehog), V the issuer's own documentation. To add one,
-add a row; what stands before a prefix may be anything but a letter or digit, so an escape (``\n``, ``%3D``) may, too.
+Each row names who issues it, its prefixes, the regular expression of what follows them, and where the shape is
+published: G gitleaks' rules (https://github.com/gitleaks/gitleaks), D detect-secrets' plugins
+(https://github.com/Yelp/detect-secrets), T trufflehog's detectors (https://github.com/trufflesecurity/trufflehog), V
+the issuer's own documentation. To add one, add a row; before a prefix may stand anything but a letter or digit, so an
+escape (``\n``, ``%3D``) may, too. The reason is the same for all: who has the token has what it opens.
 
-All prefixes are one regular expression, a tree of their letters, which leaves most positions after one look. A body that
-needs something behind it has a bounded length, so that each row takes time linear in the text.
+All prefixes are one regular expression, a tree of their letters, which leaves most positions after one look. A body
+that needs something behind it has a bounded length, so that each row takes time linear in the text. One table: longer
+than other files.
 """
 
 import re
@@ -187,7 +189,7 @@ SHAPES: Final = (
     Shape(
         "JSON Web Token, RFC 7519",
         "eyJ ewogIC ewoid ewo",
-        rf"{_W}{{10,2048}}+={{0,2}}\.{_W}{{2,}}+={{0,2}}(?:\.{_W}*+){{0,3}}={{0,2}}",
+        rf"{_W}{{5,2048}}+={{0,2}}\.{_W}{{4,}}+={{0,2}}(?:\.{_W}*+){{0,3}}={{0,2}}",
         "G D T",
         not_after="-_",
     ),
@@ -288,7 +290,7 @@ SHAPES: Final = (
     Shape("SaladCloud", "salad_cloud_", f"{_MIXED}\\w{{8,}}", "T"),
     Shape("Blackbaud, Sqreen, Webscraping", "bb_pr_ bb_ma_ sqco_ web_", f"{_HAS_DIGIT}{_A}{{30,}}", "T"),
     Shape("Rawhttp, Nightfall", "rh-api- NF-", f"{_HAS_DIGIT}[A-Za-z0-9-]{{32,36}}(?!{_W})", "T"),
-    Shape("Scrapfly", "API_KEY", f"(?=[A-Z]{{0,31}}[0-9])[A-Z0-9]{{32}}(?![A-Z0-9])", "T"),
+    Shape("Scrapfly", "API_KEY", "(?=[A-Z]{0,31}[0-9])[A-Z0-9]{32}(?![A-Z0-9])", "T"),
     Shape("Elastic, Portkey", "sk_", f"[a-z]{{1,16}}_{_MIXED}{_A}{{40}}", "T"),
     Shape("Prodigy", "sk_ sk_test_", f"(?:1|2|3|5|10)x[123]_{_H}{{64}}", "T"),
     Shape("DocuSign, Klaviyo", "na1. 5AEP861", "[A-Za-z0-9+/._=]{80,}", "T"),
@@ -332,7 +334,7 @@ PATH_SECRETS: Final = (
     ("PagerDuty", r"events\.pagerduty\.com/integration/", "V"),
 )
 
-# What stands before a prefix: no letter or digit, but perhaps the rest of an escape: \n, \u003d, %3D, a terminal's colour.
+# What stands before a prefix: no letter or digit, but perhaps the rest of an escape (\n, \u003d, %3D, a colour).
 _BEFORE: Final = "[^A-Za-z0-9]"
 _BEFORE_OR_ESCAPE: Final = (
     r"[^A-Za-z0-9](?:(?<=%)[0-9A-Fa-f]{2}|(?<=\\)(?:[abfnrtv]|x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4})|(?<=\[)[0-9;]{1,8}m|)"

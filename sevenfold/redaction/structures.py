@@ -1,4 +1,4 @@
-"""Where in lists and objects a value stands under a name that isn't its key: command lines, pairs, name/value objects."""
+"""Values whose name isn't their key: behind it in command lines and pairs, beside it in name/value objects."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final

@@ -14,7 +14,6 @@ from sevenfold.redaction.looks import is_basic, is_state, looks_random
 from sevenfold.redaction.shapes import INNER_SHAPES, PATH_SECRETS, SHAPES, compiled
 
 REDACTED: Final = "[redacted]"
-_SHAPE: Final = compiled(SHAPES)
 # What no shape is: a word and numbers (batch-001-0000042), a number in hexadecimal (a UUID, a digest); one a line.
 _ID: Final = r"(?:(?!x)[a-z]{1,16}+(?:[-_.][0-9]{1,12}+)*+(?![^\n])|[0-9a-f]{1,128}+(?:-[0-9a-f]{1,32}+)*+)"
 ARE_IDS: Final = re.compile(rf"{_ID}(?:\n{_ID})*+\n?")
@@ -84,8 +83,9 @@ def _token(found: re.Match[str]) -> str:
 
 
 @cache
-def _escaped_shape() -> re.Pattern[str]:
-    return compiled(SHAPES, behind_escapes=True)
+def token_pattern(*, behind_escapes: bool = False) -> re.Pattern[str]:
+    """Return the regular expression of all shapes with a prefix."""
+    return compiled(SHAPES, behind_escapes=behind_escapes)
 
 
 def redact_shapes(text: str) -> str:
@@ -97,7 +97,7 @@ def redact_shapes(text: str) -> str:
 
 
 def _redact_tokens(text: str) -> str:
-    shape = _escaped_shape() if "%" in text or "\\" in text or "\x1b" in text else _SHAPE
+    shape = token_pattern(behind_escapes=True) if "%" in text or "\\" in text or "\x1b" in text else token_pattern()
     if shape.search(" " + text):
         text = shape.sub(_token, " " + text)[1:]
     if len(text) >= _SHORTEST_INNER:

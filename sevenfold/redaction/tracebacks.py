@@ -12,12 +12,12 @@ from typing import Any, Final
 import numpy as np
 
 from sevenfold.lines.values import clean
-from sevenfold.redaction.looks import is_digits_secret, is_secret
+from sevenfold.redaction.judge import Judge
+from sevenfold.redaction.looks import LEAST_DIGITS, is_secret
 from sevenfold.redaction.names import MAX_NAME, NONE, PERSONAL, STRONG, Kind
 from sevenfold.redaction.repeats import Repeats
 from sevenfold.redaction.structures import neighbours
 from sevenfold.redaction.texts import REDACTED, redact_text
-from sevenfold.redaction.walk import Judge
 
 MAX_MEMBERS: Final = 100  # looked at below one variable: loguru shows the first 128 characters of its repr
 MAX_NESTING: Final = 3
@@ -236,7 +236,7 @@ class Rendered:
             return str(self._judge.pseudonym(bare))
         if bare != value and is_secret(name, kind, bare):
             return REDACTED
-        if kind is STRONG and value.isdigit() and is_digits_secret(name, value):
+        if value.isdigit() and len(value) >= LEAST_DIGITS and self._judge.about(name).hides_numbers:
             return REDACTED
         if kind is STRONG and value[:1] in {"[", "(", "{"}:
             return self._judge.text(f"secret={value}").removeprefix("secret=")

@@ -1,7 +1,8 @@
 """One pass over plain values: what stands under a telling name goes, and is remembered for the rest of the record."""
 
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
+from sevenfold.redaction.judge import Judge
 from sevenfold.redaction.looks import LEAST_NUMBER, SCHEMES, is_identifier, is_secret
 from sevenfold.redaction.names import NAMED_IN_LISTS, NONE, PERSONAL, STRONG, About, Kind, singular, words_of
 from sevenfold.redaction.structures import describes, named_value, neighbours
@@ -9,25 +10,6 @@ from sevenfold.redaction.texts import REDACTED, redact_shapes
 
 #: A text that begins so is neither a secret nor personal: a place in a batch's line that its columns fill.
 PLACEHOLDER: Final = "<sevenfold:"
-
-
-class Judge(Protocol):
-    """What decides on names, texts and personal values."""
-
-    def about(self, name: str) -> About:
-        """Return all that a name says."""
-
-    def key(self, name: str) -> str:
-        """Return what is written of a name."""
-
-    def kind(self, name: str) -> Kind:
-        """Return what a name says about its value."""
-
-    def text(self, text: str) -> str:
-        """Return a text without its secrets."""
-
-    def pseudonym(self, value: Any) -> Any:
-        """Return what is written of a personal value."""
 
 
 class Walk:
