@@ -67,6 +67,9 @@ def configure(
     strict: bool = False,
     intercept: bool | Mapping[str, str | None] = False,
     redact: Iterable[Rule] = SECRETS,
+    keep: Iterable[str] = (),
+    pseudonymize: Iterable[str] = (),
+    pseudonym_key: str | Path | None = None,
     audit_key: str | Path | None = None,
     audit_wait: float = 10.0,
     unbound: str | None = None,
@@ -100,8 +103,14 @@ def configure(
         `sevenfold.intercept`. A mapping is its table: channels by name of a stdlib logger, instead of
         ``sevenfold.intercept.LOGGERS``. Under the fixture ``channel_log`` nothing is intercepted.
     redact : iterable of str and re.Pattern
-        What is written as ``[redacted]``: values under such names, and texts that match such a pattern; see
-        `sevenfold.redaction.SECRETS`. ``()`` switches redaction off.
+        What is written as ``[redacted]``: `SECRETS`, values under names of your own (whole words, anywhere in a name),
+        and texts that match a pattern; see `sevenfold.Redactor`. ``()`` switches redaction off.
+    keep : iterable of str
+        Names that are no secrets, in any style: ``("session_token",)``.
+    pseudonymize : iterable of str
+        Names of personal values, written as pseudonyms: the same value gives the same, so that lines can be joined.
+    pseudonym_key : str or Path, optional
+        The key file of the pseudonyms, as `audit_key` takes one; once it is erased, nobody can link them to anybody.
     audit_key : str or Path, optional
         A key file, which seals the audit chain; see `sevenfold.audit`. It must lie outside the log folder, and others
         must not be able to read it.
@@ -130,16 +139,17 @@ def configure(
     loggers = _loggers(intercept, table)
     if not is_known(unbound, tuple(channel.name for channel in table)):
         raise ValueError(f"unbound: {unknown_channel(unbound, tuple(channel.name for channel in table))}")
-    line = LineFormat(Renderer(Redactor(redact)))
+    key = b"" if pseudonym_key is None else read_key(Path(pseudonym_key), Path(log_dir))
+    line = LineFormat(Renderer(Redactor(redact, keep=keep, pseudonymize=pseudonymize, key=key)))
     options = {one.name: _file_options(one, rotation, retention, compression) for one in table}
     stand_in = handle.stand_in()
     if stand_in is not None:
         return stand_in(table, level, unbound, line, Path(log_dir))
     folder = Path(log_dir).absolute()  # wherever the program goes
-    key = None if audit_key is None else read_key(Path(audit_key), folder)
+    seal = None if audit_key is None else read_key(Path(audit_key), folder)
     routes = make_routes(table, level, console_level)
     with _naming(Path(log_dir)):
-        sinks = _open_sinks(folder, routes, options, line.renderer.redactor, key, audit_wait)
+        sinks = _open_sinks(folder, routes, options, line.renderer.redactor, seal, audit_wait)
     list_channels(folder, table)
     add = partial(_add_handlers, routes, sinks, line, console_level=console_level, unbound=unbound, strict=strict)
     handlers = new_handlers(add)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sevenfold.lines.parsing import Event, parse
     from sevenfold.lines.values import plain
     from sevenfold.reading.folder import read
+    from sevenfold.redaction.own_sinks import redacted
     from sevenfold.redaction.redactor import SECRETS, Redactor
 
 _HOMES = {
@@ -41,6 +42,7 @@ _HOMES = {
     "parse_checkpoint": "audit.seals",
     "plain": "lines.values",
     "read": "reading.folder",
+    "redacted": "redaction.own_sinks",
     "verify": "audit.verify",
 }
 
@@ -64,6 +66,7 @@ __all__ = [
     "parse_checkpoint",
     "plain",
     "read",
+    "redacted",
     "verify",
 ]
 

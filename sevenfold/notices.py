@@ -6,6 +6,7 @@ import select
 import sys
 import threading
 from collections.abc import Iterator
+from functools import cache
 from typing import TextIO
 
 from sevenfold.lines.grammar import escape
@@ -15,7 +16,7 @@ PREFIX = "sevenfold: "
 MAX_LENGTH = 500  # characters; a notice may quote what somebody logged
 PATIENCE_S = 1.0  # for a stream that takes nothing, such as a full pipe or a terminal after Ctrl-S
 _PIECE_BYTES = 4096  # which a pipe that can be written takes at once (PIPE_BUF of Linux; elsewhere 512 or more)
-_REDACTOR = Redactor()
+_redactor = cache(Redactor)  # made when there is something to say: most programs never have
 _writing = threading.RLock()
 _stuck: set[int] = set()  # descriptors of streams that took nothing
 _torn: set[int] = set()  # and of those that took the beginning of a line
@@ -30,7 +31,7 @@ def notice(text: str) -> None:
     with contextlib.suppress(Exception):
         if sys.stderr is not None:
             encoding = getattr(sys.stderr, "encoding", None) or "utf-8"  # a StringIO has none
-            line = PREFIX + escape(_REDACTOR.text(text))[:MAX_LENGTH] + "\n"
+            line = PREFIX + escape(_redactor().text(text))[:MAX_LENGTH] + "\n"
             write_in_time(sys.stderr, line.encode(encoding, "backslashreplace").decode(encoding))
 
 

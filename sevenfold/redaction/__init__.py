@@ -1,5 +1,6 @@
 """Keep secrets out of what is written."""
 
+from sevenfold.redaction.own_sinks import redacted
 from sevenfold.redaction.redactor import SECRETS, Redactor
 
-__all__ = ["SECRETS", "Redactor"]
+__all__ = ["SECRETS", "Redactor", "redacted"]

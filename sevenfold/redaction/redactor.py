@@ -1,215 +1,300 @@
-r"""Secrets out of fields, messages and tracebacks.
+"""Secrets out of fields, messages and tracebacks.
 
-A secret is known by the name that it stands under, by what it looks like, or because the same record holds it under a
-telling name elsewhere: what ``password`` was bound to isn't written in the message either. What stands under a harmless
-name and looks like nothing in particular can't be known.
+A secret is known by the name that it stands under and what it looks like (`names`, `looks`), by its shape (`shapes`,
+`texts`), by what joins it to a name in a text (`places`, `assignments`) or a list (`structures`), or because the same
+record holds it under its name elsewhere (`repeats`). docs/secrets.md says what is promised, and what can't be known.
 """
 
 import re
-from collections import deque
-from collections.abc import Iterable, Iterator
-from functools import lru_cache
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final, cast
+
+if TYPE_CHECKING:
+    import numpy as np
 
 from sevenfold.lines.record import Contents, Record, contents_of, has_exception
-from sevenfold.redaction.tracebacks import MAX_MEMBERS, MAX_NESTING, REDACTED, exposed, hide, hide_in, members, written
-
-Rule = str | re.Pattern[str]
-
-#: Names match anywhere in a key, whatever its case and separators; with "$" only at its end: ``access_token`` is a
-#: secret, ``n_tokens`` isn't. Patterns match in values; their group "keep" stays.
-SECRETS: Final[tuple[Rule, ...]] = (
-    *("password", "passwd", "passphrase", "pwd$", "secret", "token$", "api key", "access key", "private key"),
-    *("signing key", "authorization", "cookie", "credential"),
-    re.compile(r"(?P<keep>\b(?:bearer|basic)\s+)(?=\S*\d|\S{20})[\w.~+/=-]{8,}", re.IGNORECASE),
-    re.compile(r"(?P<keep>\bcookie\s*:\s*)[^\r\n]+", re.IGNORECASE),  # a header, to the end of its line
-    re.compile(r"\beyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*"),  # JSON Web Token, RFC 7519
-    re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
-    re.compile(r"(?P<keep>\b[a-z][a-z0-9+.-]*://[^\s/:@]*:)[^\s/]+(?=@)", re.IGNORECASE),  # user:password@host
-    re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),  # AWS access key
-    re.compile(r"\b(?:gh[pousr]_\w{20,}|xox[abprs]-[\w-]{10,}|sk-[\w-]{20,}|AIza[\w-]{35})"),  # of well-known services
+from sevenfold.redaction.assignments import redact_assignments
+from sevenfold.redaction.places import STEMS, finder, glance
+from sevenfold.redaction.pseudonyms import Pseudonyms
+from sevenfold.redaction.repeats import Repeats
+from sevenfold.redaction.rules.looks import LEAST_NUMBER, is_number_secret, is_telling, looks_random
+from sevenfold.redaction.rules.names import (
+    AS_THEY_CAME,
+    COUNTING,
+    IDENTITY,
+    MAX_NAME,
+    NONE,
+    PERSONAL,
+    STRONG,
+    About,
+    Kind,
+    kind_of,
+    normal,
 )
+from sevenfold.redaction.texts import ARE_IDS, REDACTED, redact_shapes, redact_text, token_pattern
+from sevenfold.redaction.tracebacks import Exposed, Rendered
+from sevenfold.redaction.walk import Walk
 
-# Without one of these in it, a text matches none of the rules above: most texts are done with here.
-# Looked for one by one, in lower case: a regular expression of them takes 2.5 times as long.
-_HINTS: Final[tuple[str, ...]] = (
-    *(":", "=", "eyj", "akia", "asia", "-----begin", "bearer", "basic", "xox", "sk-", "aiza"),
-    *("ghp_", "gho_", "ghu_", "ghs_", "ghr_"),
-)
-_NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
-_FRAME_LINE = re.compile(r"[ |>+-]*File .*, line \d+")
+
+class Policy(Enum):
+    """What `SECRETS` holds: the tables of this package."""
+
+    SECRETS = "secrets by name, value, shape and place"
+
+
+Rule = str | re.Pattern[str] | Policy
+Known = tuple[Repeats, dict[str, str]]
+_NOTHING: Final[Known] = (Repeats({}), {})
+
+#: The default of ``redact``; names and patterns of your own go behind it: ``(*SECRETS, "iban", re.compile(...))``.
+SECRETS: Final[tuple[Rule, ...]] = (Policy.SECRETS,)
+_PATHS: Final = frozenset({"path", "route", "endpoint"})
+# While its handlers are at work, a record with an exception holds what its frames expose, and what of it is known.
+_EXPOSED: Final = "sevenfold_exposed"
+_KNOWN: Final = "sevenfold_known"
+
+_MAX_NAMES: Final = 4096  # remembered: names may come from outside
+_SHORT: Final = 400  # characters of a text that a glance is worth
+_MIXED: Final = re.compile(r"[0-9](?:(?<=[^\W\d_].)|(?=[^\W\d_]))")  # a digit beside a letter
+_JOINTS: Final = (" ", ":", "=", ",", ">", "(", "%", "\t", "&", "\\")  # between a name and its value
 
 
 class Redactor:
-    """Replace secrets by ``[redacted]``.
+    """Replace secrets by ``[redacted]``, and personal values by pseudonyms.
 
     Parameters
     ----------
-    rules : iterable of str or re.Pattern
-        Names of keys and patterns of values, as in `SECRETS`; none at all switches redaction off.
+    rules : iterable of str, re.Pattern or Policy
+        `SECRETS`, names of your own (whole words, anywhere in a name; with "$" behind it only at its end) and patterns
+        of texts, whose group "keep" stays; none at all switches redaction off.
+    keep : iterable of str
+        Names that are no secrets, in any style: ``("session_token",)``.
+    pseudonymize : iterable of str
+        Names of personal values; see `Pseudonyms`.
+    key : bytes
+        The key of the pseudonyms.
 
     Raises
     ------
     ValueError
-        If these aren't several, one is neither, or a name has no letter or digit.
+        If one of these isn't several, a rule is neither, a name has no letter or digit, or the key is too short.
+
+    Examples
+    --------
+    >>> redactor = Redactor((*SECRETS, "iban"), keep=["session_token"])
+    >>> redactor.value({"iban": "DE02", "session_token": "spring", "n_password_resets": 3})
+    {'iban': '[redacted]', 'session_token': 'spring', 'n_password_resets': 3}
     """
 
-    def __init__(self, rules: Iterable[Rule] = SECRETS) -> None:
-        if isinstance(rules, str) or not isinstance(rules, Iterable):
-            raise ValueError(f"redact takes a tuple of names and patterns, got {rules!r}")  # noqa: TRY004 - as for all arguments
-        self.rules = tuple(rules)
-        names = [rule for rule in self.rules if isinstance(rule, str)]
-        patterns = [rule for rule in self.rules if isinstance(rule, re.Pattern)]
-        if len(names) + len(patterns) != len(self.rules):
+    def __init__(
+        self,
+        rules: Iterable[Rule] = SECRETS,
+        *,
+        keep: Iterable[str] = (),
+        pseudonymize: Iterable[str] = (),
+        key: bytes = b"",
+    ) -> None:
+        self.rules = _several(rules, "redact takes a tuple of names and patterns")
+        if not all(isinstance(rule, str | re.Pattern | Policy) for rule in self.rules):
             raise ValueError(f"redact takes names and compiled patterns, got {self.rules!r}")
-        self._name = _name_pattern(names)
-        self._patterns = patterns
-        self._assignment = _assignment_pattern(names)
-        self._knows_hints = set(self.rules) <= set(SECRETS)
-        self.is_secret = lru_cache(maxsize=4096)(self._is_secret)
+        self._keep = frozenset(_names(keep, "keep"))
+        self._pseudonyms = Pseudonyms(_names(pseudonymize, "pseudonymize"), key)
+        self._patterns = [rule for rule in self.rules if isinstance(rule, re.Pattern)]
+        self._has_policy = Policy.SECRETS in self.rules
+        own = [rule for rule in self.rules if isinstance(rule, str)]
+        self._own = _own_names(own)
+        stems = STEMS.union(name.strip("_\0").rpartition("_")[2] for name in self._own)
+        stems = stems.union(name.rpartition("_")[2] for name in self._pseudonyms.names)
+        self._finder, self._glance = finder(stems), glance(stems)
+        token_pattern()  # here rather than in the first call that needs it: it takes as long as a thousand calls
+        self._about: dict[str, About] = {}
 
-    def contents_of(self, record: Record) -> Contents:
-        """Give what a record says as plain values without secrets."""
-        contents = contents_of(record)
-        if not self.rules:
-            return contents
-        channel = contents.channel and self.text(contents.channel)
-        message, fields = self.text(contents.message), self.value(contents.fields)
-        known = self._known(record, contents)
-        if known:
-            channel, message, fields = hide_in(channel, known), hide(message, known), hide_in(fields, known)
-        return Contents(channel, message, fields)
+    @property
+    def _is_off(self) -> bool:
+        return not self.rules and not self._pseudonyms.names
 
-    def _known(self, record: Record, contents: Contents) -> set[str]:
-        """Collect what a record holds under a secret's name, in its fields and in the variables of its exception."""
-        known = set(self._secrets_in(contents.fields))
-        return known | self.secrets_of(record["exception"][1]) if has_exception(record) else known
-
-    def value(self, value: Any) -> Any:
-        """Redact a plain value: texts by their looks, and what stands under a secret's name."""
-        kind = type(value)
-        if kind is str:
-            return self.text(value)
-        if kind is list:
-            return [item if type(item) is float else self.value(item) for item in value]
-        if kind is dict:
-            return {
-                self.text(key): REDACTED if self._names_secret(key, item) else self.value(item)
-                for key, item in value.items()
-            }
-        return value
-
-    def text(self, text: str) -> str:
-        """Redact what looks like a secret in a text."""
-        if self.is_harmless(text):
-            return text
-        for pattern in self._patterns:
-            text = pattern.sub(_redact, text)
-        return text if self._assignment is None else self._assignment.sub(_redact, text)
-
-    def is_harmless(self, text: str) -> bool:
-        """Whether it can be seen at a glance that no rule matches in a text, nor in any line of it alone."""
-        if not self._knows_hints:
-            return False
-        lower = text.lower()
-        for hint in _HINTS:  # noqa: SIM110 - any() takes twice the time
-            if hint in lower:
-                return False
-        return True
-
-    def traceback(self, text: str, record: Record) -> str:
-        """Redact a record's rendered traceback, with the values of variables that loguru's diagnose shows in it.
-
-        In source lines only what looks like a secret is redacted: ``token = tokens[i]`` is worth reading, and a
-        password written into the source can't be told from other texts.
-        """
-        if not self.rules:
-            return text
-        text = hide(text, self._known(record, contents_of(record)))
-        for pattern in self._patterns:
-            text = pattern.sub(_redact, text)
-        lines = text.split("\n")
-        if self._assignment is not None:
-            for i, line in enumerate(lines):
-                if i == 0 or not _FRAME_LINE.match(lines[i - 1]):
-                    lines[i] = self._assignment.sub(_redact, line)
-        return "\n".join(lines)
-
-    def secrets_of(self, exception: BaseException | None) -> set[str]:
-        """Collect what stands under a secret's name in the variables of an exception's frames, and in their members."""
-        found: set[str] = set()
-        for name, value in exposed(exception):
-            found.update(self._secrets_below(name, value))
+    def about(self, name: str) -> About:
+        """Return all that a name says."""
+        found = self._about.get(name)
+        if found is None:
+            found = self._about_anew(name)
+            # A key may be a secret itself, or come from outside.
+            if len(name) <= MAX_NAME and not looks_random(name) and self.text(name) == name:
+                if len(self._about) >= _MAX_NAMES:
+                    self._about.clear()
+                self._about[name] = found
         return found
 
-    def _secrets_below(self, name: str, value: Any) -> Iterator[str]:
-        queue = deque([(name, value, 0)])
-        for _ in range(MAX_MEMBERS):
-            if not queue:
-                return
-            name, value, depth = queue.popleft()
-            if self._names_secret(name, value):
-                yield from written(value)
-            elif depth < MAX_NESTING:
-                queue += [(inner_name, inner, depth + 1) for inner_name, inner in members(value)]
+    def key(self, name: str) -> str:
+        """Return what is written of a name."""
+        self.about(name)
+        return name if name in self._about else self.text(name)
 
-    def _names_secret(self, name: Any, value: Any) -> bool:
-        # Not isinstance, which asks the value for its class: a weak reference whose object is gone raises then.
-        return isinstance(name, str) and value is not None and type(value) is not bool and self.is_secret(name)
+    def kind(self, name: str) -> Kind:
+        """Return what a name says about its value."""
+        return self.about(name).kind
 
-    def _secrets_in(self, fields: Any) -> Iterator[str]:
-        if type(fields) is list:
-            for value in fields:
-                yield from self._secrets_in(value)
-        elif type(fields) is dict:
-            for key, value in fields.items():
-                if self._names_secret(key, value):
-                    yield from written(value)
-                else:
-                    yield from self._secrets_in(value)
+    def _about_anew(self, name: str) -> About:
+        words = normal(name)
+        own = next((own for own in self._own if own in f"_{words}_\0"), "")  # as whole words
+        if words in self._pseudonyms.names:
+            kind = PERSONAL
+        elif words in self._keep:
+            kind = NONE
+        else:
+            kind = STRONG if own else kind_of(name) if self._has_policy else NONE
+        if own:
+            numbers = COUNTING.isdisjoint(f"_{words}_\0".replace(own, "_").split("_"))
+        else:
+            numbers = is_number_secret(name, LEAST_NUMBER)
+        as_it_came = self._has_policy and kind is NONE and words in AS_THEY_CAME
+        return About(kind, kind is STRONG and numbers, kind is NONE and words in IDENTITY, as_it_came)
 
-    def _is_secret(self, name: str) -> bool:
-        return self._name is not None and self._name.search(_NOT_ALPHANUMERIC.sub("", name).lower()) is not None
+    def is_secret(self, name: Any) -> bool:
+        """Return whether a name has a say in its value."""
+        return isinstance(name, str) and self.kind(name) is not NONE
+
+    def text(self, text: str) -> str:
+        """Return a text without what looks like a secret."""
+        for pattern in self._patterns:
+            text = pattern.sub(_redact, text)
+        if _is_prose(text) or ARE_IDS.fullmatch(text):
+            return text  # nearly all texts
+        return self._looked_at(text) if self._has_policy or self._own or self._pseudonyms.names else text
+
+    def _looked_at(self, text: str) -> str:
+        if len(text) <= _SHORT and self._glance.search(text.lower()) is None:
+            return redact_shapes(text) if self._has_policy else text
+        if self._has_policy:
+            text = redact_text(text)
+        has_names = any(map(text.__contains__, _JOINTS))
+        return redact_assignments(text, self, self._finder) if has_names else text
+
+    def is_harmless(self, text: str) -> bool:
+        """Return whether no rule matches in a text of several lines, nor in any line of it alone."""
+        return self.text(text) == text
+
+    def value(self, value: Any) -> Any:
+        """Return a plain value without secrets: texts by their looks, and what stands under a secret's name."""
+        return Walk(self).value(value)
+
+    def under(self, name: str, value: Any) -> Any:
+        """Return a plain value that stands under a name, without secrets."""
+        return Walk(self).under(name, value)
+
+    def pseudonym(self, value: Any) -> Any:
+        """Return what is written of a personal value."""
+        return self._pseudonyms.of(value)
+
+    def contents_of(self, record: Record) -> Contents:
+        """Return what a record says as plain values without secrets; a channel is written as it came."""
+        contents = contents_of(record)
+        if self._is_off:
+            return contents
+        walk = Walk(self)
+        message, fields = self.text(contents.message), walk.value(contents.fields)
+        repeats = self._known(record, walk.found)[0]
+        if repeats:
+            message = message if contents.message in repeats else repeats.hide(message)
+            fields = self._hide_in(fields, repeats)
+        return Contents(contents.channel, message, fields)
+
+    def known(self, record: Record) -> Known:
+        """Return the secrets of a record: those to be looked for everywhere, and those that read as ordinary text."""
+        extra, known = record.get(_KNOWN, (None, None))
+        if extra is not record["extra"]:
+            walk = Walk(self)
+            walk.value(contents_of(record).fields)
+            known = self._known(record, walk.found)
+        return cast("Known", known)
+
+    def _known(self, record: Record, found: Mapping[str, str]) -> Known:
+        if not has_exception(record):
+            return _sorted(found)
+        if _EXPOSED not in record:  # the frames are walked once, whatever is asked of the record
+            record[_EXPOSED] = Exposed(record["exception"][1], self).found
+        known = _sorted({**record[_EXPOSED], **found})
+        record[_KNOWN] = record["extra"], known
+        return known
+
+    def _hide_in(self, value: Any, repeats: Repeats) -> Any:
+        kind = type(value)
+        if kind is str:
+            return repeats.hide(value)
+        if kind is list:
+            return [self._hide_in(item, repeats) for item in value]
+        if kind is dict:
+            return {repeats.hide(key): self._hide_under(key, item, repeats) for key, item in value.items()}
+        return value
+
+    def _hide_under(self, name: str, value: Any, repeats: Repeats) -> Any:
+        if self.about(name).is_identity and not (normal(name) in _PATHS and value not in repeats):
+            return value
+        return self._hide_in(value, repeats)
+
+    def hides_numbers(self, name: str, array: "np.ndarray[Any, Any]") -> bool:
+        """Return whether a name has a say in an array of numbers."""
+        about = self.about(name)
+        return about.kind is PERSONAL or (about.hides_numbers and array.dtype.kind in "iu")
+
+    def traceback(self, text: str, record: Record) -> str:
+        """Return a record's rendered traceback without the secrets in it."""
+        if self._is_off:
+            return text
+        return Rendered(self, self._source, *self.known(record)).text(text)
+
+    def _source(self, line: str) -> str:
+        for pattern in self._patterns:
+            line = pattern.sub(_redact, line)
+        return redact_text(line) if self._has_policy else line
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"rules": self.rules}
+        names, key = self._pseudonyms.names, self._pseudonyms.key
+        return {"rules": self.rules, "keep": self._keep, "pseudonymize": names, "key": key}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["rules"])  # type: ignore[misc]
+        self.__init__(**state)  # type: ignore[misc]
+
+
+def _is_prose(text: str) -> bool:
+    """Return whether a text is nothing but words, of which at most the first is capitalised, and numbers."""
+    words = text.replace(" ", "")
+    return text[1:].islower() and words.isalnum() and (words.isalpha() or _MIXED.search(text) is None)
+
+
+def _sorted(found: Mapping[str, str]) -> Known:
+    if not found:
+        return _NOTHING
+    telling = {secret: instead for secret, instead in found.items() if is_telling(secret)}
+    return Repeats(telling), {secret: instead for secret, instead in found.items() if secret not in telling}
 
 
 def _redact(found: re.Match[str]) -> str:
     return (found.groupdict().get("keep") or "") + REDACTED
 
 
-def _split(names: Iterable[str]) -> tuple[list[list[str]], list[list[str]]]:
-    """Split names into their words: those found anywhere in a key, and those at its end."""
-    anywhere: list[list[str]] = []
-    at_end: list[list[str]] = []
+def _several(items: Iterable[Any], complaint: str) -> tuple[Any, ...]:
+    if isinstance(items, str) or not isinstance(items, Iterable):
+        raise ValueError(f"{complaint}, got {items!r}")  # noqa: TRY004 - as for all arguments
+    return tuple(items)
+
+
+def _names(names: Iterable[str], argument: str) -> list[str]:
+    several = _several(names, f"{argument} takes a tuple of names")
+    odd = next((name for name in several if not isinstance(name, str) or not normal(name)), None)
+    if odd is not None:
+        raise ValueError(f"{argument} takes names with a letter or a digit, got {odd!r}")
+    return [normal(name) for name in several]
+
+
+def _own_names(names: Iterable[str]) -> list[str]:
+    """Return names so that they can be looked for as whole words, those with a "$" at the end of a name alone."""
+    found = []
     for name in names:
-        words = [word for word in _NOT_ALPHANUMERIC.sub(" ", name).lower().split() if word]
+        words = normal(name)
         if not words:
             raise ValueError(f"a secret's name needs a letter or a digit, got {name!r}")
-        (at_end if name.endswith("$") else anywhere).append(words)
-    return anywhere, at_end
-
-
-def _name_pattern(names: list[str]) -> re.Pattern[str] | None:
-    anywhere, at_end = _split(names)
-    parts = ["".join(words) for words in anywhere] + ["".join(words) + r"\d*$" for words in at_end]
-    return re.compile("|".join(parts)) if parts else None
-
-
-def _assignment_pattern(names: list[str]) -> re.Pattern[str] | None:
-    """Match ``password=...``, ``"api_key": "..."`` and the like within a text."""
-    anywhere, at_end = _split(names)
-    parts = ["[ _.-]?".join(words) + r"[\w-]*" for words in anywhere]
-    parts += ["[ _.-]?".join(words) + r"\d*" for words in at_end]
-    if not parts:
-        return None
-    scheme = r"(?:(?:bearer|basic|digest|token)\s+)?"
-    value = r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s,;&)}\]]+)"""
-    name = rf"""(?P<keep>(?:{"|".join(parts)})["']?\s*[:=][=>]?\s*)"""
-    return re.compile(
-        rf"{name}(?!{scheme}\[redacted\]|(?:None|True|False|null|true|false)\b){scheme}{value}", re.IGNORECASE
-    )
+        end = "_\0" if name.endswith("$") else "_"
+        found += [f"_{words}{end}", f"_{words.replace('_', '')}{end}"]
+    return found

@@ -1,57 +1,136 @@
-"""What a record exposes of a known secret: the values in a traceback's frames, and the texts that they appear as."""
+"""Secrets in tracebacks: what the variables of an exception's frames hold, and what loguru's diagnose shows of them."""
 
 import contextlib
 import linecache
 import re
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from types import FrameType
-from typing import Any
+from types import BuiltinFunctionType, FrameType, FunctionType, MethodType, ModuleType
+from typing import Any, Final
+
+import numpy as np
 
 from sevenfold.lines.values import clean
+from sevenfold.redaction.judge import Judge
+from sevenfold.redaction.repeats import CUT, Repeats
+from sevenfold.redaction.rules.looks import LEAST_DIGITS, is_secret
+from sevenfold.redaction.rules.names import MAX_NAME, NONE, PERSONAL, STRONG, Kind
+from sevenfold.redaction.structures import neighbours
+from sevenfold.redaction.texts import REDACTED, redact_text
 
-REDACTED = "[redacted]"
-MAX_MEMBERS = 100  # looked at below one variable: loguru shows the first 128 characters of its repr
-MAX_NESTING = 3
-_NAME = re.compile(r"[^\W\d]\w*")
-_SHORTEST = 6  # a shorter text is a secret only where it is the whole value: else half the traceback would go
+MAX_MEMBERS: Final = 100  # looked at below one variable: loguru shows the first 128 characters of its repr
+MAX_NESTING: Final = 3
+_NAME: Final = re.compile(r"[^\W\d]\w*")
+_HOLDS_NOTHING: Final = frozenset(
+    {int, float, bool, complex, type(None), type, range, slice, np.ndarray, np.float64, np.int64}
+    | {FunctionType, BuiltinFunctionType, MethodType, ModuleType}
+)
+# A row of a value, under the column of its name in the source: "    │     └ 417".
+_ROW: Final = re.compile(r"\A([ │|]*)(?:└|->) (.*)")
+_MARGIN: Final = " │└|"
+_FRAME: Final = ('  File "', '> File "')
+_FRAME_LINE: Final = re.compile(r"\A[ |>+-]*File .*, line \d+")
+_TEXT: Final = re.compile(r"\Ab?['\"](.*?)['\"]?\Z", re.DOTALL)
 
 
-def written(value: Any, depth: int = 0) -> Iterator[str]:
-    """Give the texts that a value may appear as."""
+class Exposed:
+    """What a record's exception exposes: the texts that stand under telling names in the variables of its frames.
+
+    These are all variables of the frames that the exception, its causes and its groups passed; and of the frames that
+    called these (loguru's backtrace), those that the line being executed names.
+
+    Parameters
+    ----------
+    exception : BaseException or None
+        What was logged.
+    judge : Judge
+        Decides on names.
+
+    Attributes
+    ----------
+    found : dict of str to str
+        The texts, and what is written instead.
+    """
+
+    def __init__(self, exception: BaseException | None, judge: Judge) -> None:
+        self._judge = judge
+        self._seen: set[int] = set()
+        self.found: dict[str, str] = {}
+        for name, value in _variables(exception):
+            if type(value) not in _HOLDS_NOTHING and id(value) not in self._seen:
+                self._look_below(name, value)
+
+    def _look_below(self, name: Any, value: Any) -> None:
+        queue = deque([(name, value, 0)])
+        for _ in range(MAX_MEMBERS):
+            if not queue:
+                return
+            name, value, depth = queue.popleft()
+            kind = self._judge.about(name[-MAX_NAME:]).kind if isinstance(name, str) else NONE
+            if kind is not NONE:
+                for text in _texts(value):
+                    if kind is PERSONAL:
+                        self.found[text] = str(self._judge.pseudonym(text))
+                    elif is_secret(name, kind, text):
+                        self.found[text] = REDACTED
+            elif depth < MAX_NESTING and not issubclass(type(value), str | bytes | bytearray):
+                self._look_at_neighbours(value)
+                queue += [(inner_name, inner, depth + 1) for inner_name, inner in _members(value)]
+
+    def _look_at_neighbours(self, value: Any) -> None:
+        if type(value) in {list, tuple}:
+            for _, secret in neighbours(value[:MAX_MEMBERS], self._judge.kind):
+                self.found[secret] = REDACTED
+
+
+def _texts(value: Any, depth: int = 0) -> Iterator[str]:
+    """Give the texts that a value holds."""
     # By its own type: isinstance asks a value for its class, and somebody's may raise.
     kind = type(value)
     if issubclass(kind, str):
         yield clean(value)
     elif issubclass(kind, bytes | bytearray):
         yield bytes(value).decode("utf-8", "backslashreplace")
-    elif depth < MAX_NESTING:
-        for _, inner in members(value):
-            yield from written(inner, depth + 1)
-    with contextlib.suppress(Exception):
-        yield clean(repr(value))
+    elif depth < MAX_NESTING and kind not in _HOLDS_NOTHING:
+        for _, inner in _members(value):
+            yield from _texts(inner, depth + 1)
 
 
-def members(value: Any) -> list[tuple[Any, Any]]:
-    """Give the items of a container, or the attributes of an object, by name."""
+def _members(value: Any) -> list[tuple[Any, Any]]:
+    """Give the items of a container, or the attributes of an object, by name, but for those that can't hold a text."""
     try:
+        found: Iterable[tuple[Any, Any]]
         if isinstance(value, dict):
-            return list(islice(value.items(), MAX_MEMBERS))
-        if isinstance(value, list | tuple | set | frozenset):
-            return [(None, item) for item in islice(value, MAX_MEMBERS)]
-        slots = [name for name in getattr(type(value), "__slots__", ()) if hasattr(value, name)]
-        own = getattr(value, "__dict__", {})
-        return list(islice(own.items(), MAX_MEMBERS)) + [(name, getattr(value, name)) for name in slots]
+            found = islice(value.items(), MAX_MEMBERS)
+        elif isinstance(value, list | tuple | set | frozenset):
+            found = ((None, item) for item in islice(value, MAX_MEMBERS))
+        else:
+            slots = [name for name in getattr(type(value), "__slots__", ()) if hasattr(value, name)]
+            own = getattr(value, "__dict__", {})
+            found = [*islice(own.items(), MAX_MEMBERS), *((name, getattr(value, name)) for name in slots)]
+        return [(name, item) for name, item in found if type(item) not in _HOLDS_NOTHING]
     except Exception:  # somebody's class: what it hides from us, repr hides from the log
         return []
 
 
-def exposed(exception: BaseException | None) -> Iterator[tuple[str, Any]]:
-    """Give the variables that a rendered traceback, or the message of its exception, may show values of.
+def _variables(exception: BaseException | None) -> Iterator[tuple[str, Any]]:
+    """Give the variables that a rendered traceback, or the message of its exception, may show values of."""
+    passed, callers = _frames(exception)
+    for frame, lines in passed.values():
+        variables = frame.f_locals
+        yield from variables.items()
+        if variables is not frame.f_globals:
+            for line in lines:
+                yield from _named(frame, line, (frame.f_globals,))
+    for key, frame in callers.items():
+        if key not in passed:
+            yield from _named(frame, frame.f_lineno, (frame.f_locals, frame.f_globals))
 
-    These are all variables of the frames that the exception, its causes and its groups passed; and of the frames that
-    called these (loguru's backtrace), those that the line being executed names.
-    """
+
+def _frames(exception: BaseException | None) -> tuple[dict[int, tuple[FrameType, set[int]]], dict[int, FrameType]]:
+    """Return each frame that was passed, with its lines, and each frame that called these, once."""
+    passed: dict[int, tuple[FrameType, set[int]]] = {}
     callers: dict[int, FrameType] = {}
     queue, seen = [exception], set()
     while queue:
@@ -65,64 +144,106 @@ def exposed(exception: BaseException | None) -> Iterator[tuple[str, Any]]:
         trace = _of(error, "__traceback__")
         caller = trace.tb_frame.f_back if trace else None
         while trace:
-            yield from trace.tb_frame.f_locals.items()
-            yield from _named(trace.tb_frame, trace.tb_lineno)
+            passed.setdefault(id(trace.tb_frame), (trace.tb_frame, set()))[1].add(trace.tb_lineno)
             trace = trace.tb_next
-        while caller:
+        while caller and id(caller) not in callers:
             callers[id(caller)] = caller
             caller = caller.f_back
-    for frame in callers.values():
-        yield from _named(frame, frame.f_lineno)
+    return passed, callers
 
 
 def _of(error: BaseException, name: str) -> Any:
-    """Give an attribute that each exception has, whatever its class makes of attributes."""
+    """Return an attribute that each exception has, whatever its class makes of attributes."""
     return getattr(BaseException, name).__get__(error)
 
 
-def _named(frame: FrameType, line: int) -> Iterator[tuple[str, Any]]:
+def _named(frame: FrameType, line: int, scopes: tuple[dict[str, Any], ...]) -> Iterator[tuple[str, Any]]:
     """Give the variables that a source line names."""
     for name in _NAME.findall(linecache.getline(frame.f_code.co_filename, line)):
-        for variables in (frame.f_locals, frame.f_globals):
+        for variables in scopes:
             if name in variables:
                 yield name, variables[name]
                 break
 
 
-def hide(text: str, secrets: Iterable[str]) -> str:
-    """Replace known secrets, and what loguru left of those that it cut."""
-    for secret in sorted({form for known in secrets for form in _forms(known)}, key=len, reverse=True):
-        if len(secret) < _SHORTEST:
-            text = re.sub(rf"(?m)(?<=[└>] )(['\"]?){re.escape(secret)}\1$", REDACTED, text)
-        elif secret.isdigit():
-            text = re.sub(rf"(?<!\d){secret}(?!\d)", REDACTED, text)
-        else:
-            text = text.replace(secret, REDACTED)
-            if "..." in text:
-                text = _hide_cut(text, secret)
-    return text
+class Rendered:
+    """A rendered traceback, to be written without secrets.
+
+    A row of a value is decided by the name that loguru shows it under. In lines of source only shapes are redacted, and
+    what a variable of the traceback is known to hold: ``token = tokens[i]`` is worth reading.
+
+    Parameters
+    ----------
+    judge : Judge
+        Decides on names and texts.
+    source : callable
+        Returns a line of source without the shapes in it.
+    repeats : Repeats
+        What the record is known to hold.
+    untelling : dict of str to str
+        Known secrets that read as ordinary text: they go where they are a row's whole value.
+    """
+
+    def __init__(self, judge: Judge, source: Callable[[str], str], repeats: Repeats, untelling: dict[str, str]) -> None:
+        self._judge = judge
+        self._source = source
+        self._repeats = repeats
+        self._untelling = untelling
+
+    def text(self, text: str) -> str:
+        """Return the traceback without secrets."""
+        if "PRIVATE KEY" in text:  # it has several lines
+            text = redact_text(text)
+        lines, source, is_source = text.split("\n"), "", False
+        said = "\n".join(line.lstrip(_MARGIN) for line in lines if not line.startswith(_FRAME))
+        is_quiet = self._judge.text(said) == said  # one look at the whole costs less than one at each line
+        if not is_quiet or self._cap_in(text):
+            for i, line in enumerate(lines):
+                row = _ROW.match(line) if self._cap_in(line) and not is_source else None
+                if row:
+                    lines[i] = line[: row.start(2)] + self._row(
+                        _NAME.match(source, len(row[1])), row[2], is_quiet=is_quiet
+                    )
+                elif is_source:
+                    source, lines[i] = line, line if is_quiet else self._source(line)
+                elif not is_quiet:
+                    lines[i] = self._judge.text(line)
+                is_source = not row and _FRAME_LINE.match(line) is not None
+            text = "\n".join(lines)
+        return self._repeats.hide(text) if self._repeats else text
+
+    @staticmethod
+    def _cap_in(text: str) -> bool:
+        """Return whether loguru's sign before a value is in a text."""
+        return "└" in text or "->" in text
+
+    def _row(self, name: re.Match[str] | None, value: str, *, is_quiet: bool) -> str:
+        """Redact a value by the name that it stands under."""
+        kind = self._judge.kind(name[0]) if name else NONE
+        if kind is not NONE and name:
+            judged = self._judged(name[0], kind, value)
+            if judged is not None:
+                return judged
+        if self._untelling and (bare := _bare(value)) in self._untelling:
+            return self._untelling[bare]
+        value = value if is_quiet else self._judge.text(value)
+        return self._repeats.hide_cut(value) if value.endswith(CUT) and self._repeats else value
+
+    def _judged(self, name: str, kind: Kind, value: str) -> str | None:
+        """Return what is written of a value under a telling name, None if the name doesn't say."""
+        bare = _bare(value)
+        if kind is PERSONAL:
+            return str(self._judge.pseudonym(bare))
+        if bare != value and is_secret(name, kind, bare):
+            return REDACTED
+        if value.isdigit() and len(value) >= LEAST_DIGITS and self._judge.about(name).hides_numbers:
+            return REDACTED
+        if kind is STRONG and value[:1] in {"[", "(", "{"}:
+            return self._judge.text(f"secret={value}").removeprefix("secret=")
+        return None
 
 
-def _forms(secret: str) -> list[str]:
-    """Give a text as it is, as repr escapes it, and its lines where they are long enough to be told from others."""
-    lines = [line for line in secret.splitlines() if len(line) >= _SHORTEST]
-    return [form for form in (secret, repr(secret)[1:-1], *lines) if form]
-
-
-def _hide_cut(text: str, secret: str) -> str:
-    *parts, last = text.split("...")
-    for i, part in enumerate(parts):
-        left = next((n for n in range(min(len(secret), len(part)), _SHORTEST - 1, -1) if part.endswith(secret[:n])), 0)
-        parts[i] = part[: len(part) - left] + REDACTED if left else part
-    return "...".join([*parts, last])
-
-
-def hide_in(value: Any, secrets: set[str]) -> Any:
-    """Replace known secrets in the texts of a plain value."""
-    if isinstance(value, str):
-        return hide(value, secrets)
-    if isinstance(value, list):
-        return [hide_in(item, secrets) for item in value]
-    if isinstance(value, dict):
-        return {key: hide_in(item, secrets) for key, item in value.items()}
-    return value
+def _bare(value: str) -> str:
+    """Return the text whose repr a row shows, or the row as it is."""
+    quoted = _TEXT.fullmatch(value)
+    return quoted[1] if quoted else value

@@ -20,13 +20,14 @@ import numpy as np
 from sevenfold.lines.grammar import value_text
 from sevenfold.lines.record import Record
 from sevenfold.lines.values import to_json
-from sevenfold.redaction.tracebacks import REDACTED
-from sevenfold.rendering.columns import is_nested, item_texts
+from sevenfold.redaction.texts import REDACTED
+from sevenfold.redaction.walk import PLACEHOLDER
+from sevenfold.rendering.columns import is_nested, item_texts, repeats_secrets, texts_of
 from sevenfold.rendering.renderer import Renderer
 
 BATCH: Final = "batch"
 CHUNK_ROWS = 1024  # rendered at a time: what is in memory, and in one write
-_MARK = f"mark_{secrets.token_hex(8)}_"  # that no record holds by chance
+_MARK = f"{PLACEHOLDER}{secrets.token_hex(8)}_"  # that no record holds by chance, and no name takes for a secret
 
 Column: TypeAlias = "np.ndarray[Any, Any] | list[Any] | dict[str, Any]"
 
@@ -49,6 +50,7 @@ class Rows:
         self._record = record
         self._columns: dict[str, Column] = record["extra"][BATCH]
         self._n_rows = n_rows
+        self._has_telling_names = any(render.redactor.is_secret(name) for name, _, _ in _leaves(self._columns))
 
     @property
     def summary(self) -> Record:
@@ -81,19 +83,37 @@ class Rows:
 
     def _quick_text(self, chunk: slice, between: list[str] | None) -> str | None:
         """Write lines column by column; None if they can't be."""
-        if between is None:
+        if between is None or (self._has_telling_names and self._repeats_secrets(chunk, between)):
             return None
         texts = []
-        for column, write in _leaves(self._columns):
-            items = item_texts(column[chunk], write, self._render.redactor, nested=is_nested(column))
+        for name, column, write in _leaves(self._columns):
+            items = item_texts(name, column[chunk], write, self._render.redactor, nested=is_nested(column))
             if items is None:
                 return None
             texts.append(items)
         return _interleaved(between, texts)
 
+    def _repeats_secrets(self, chunk: slice, between: list[str]) -> bool:
+        """Return whether what one column holds as a secret stands elsewhere in its row."""
+        columns = [(name, texts_of(column[chunk])) for name, column, _ in _leaves(self._columns)]
+        same = ["".join(between)] * (chunk.stop - chunk.start)
+        for i, (name, items) in enumerate(columns):
+            if items is not None and self._render.redactor.is_secret(name):
+                others = [other for j, (_, other) in enumerate(columns) if j != i and other is not None]
+                if repeats_secrets(items, [*others, same]):
+                    return True
+        return False
+
+    def _has_telling_objects(self, columns: dict[str, Column]) -> bool:
+        """Return whether an object stands under a telling name, which has a say in its columns."""
+        return any(
+            isinstance(column, dict) and (self._render.redactor.is_secret(name) or self._has_telling_objects(column))
+            for name, column in columns.items()
+        )
+
     def _between(self) -> list[str] | None:
         """Give what stands around the columns in each line; None if that differs from row to row."""
-        if self._record["exception"] is not None:
+        if self._record["exception"] is not None or self._has_telling_objects(self._columns):
             return None
         marks = count()
         line = self._render(self._with(_marked(self._columns, marks))) + "\n"
@@ -124,19 +144,19 @@ def _row(columns: dict[str, Column], i: int) -> dict[str, Any]:
     return {name: _row(column, i) if isinstance(column, dict) else column[i] for name, column in columns.items()}
 
 
-def _leaves(columns: dict[str, Column], write: Callable[[Any], str] = value_text) -> Iterator[tuple[Any, Any]]:
-    """Give the columns of values, and what writes a value of each: within an object that is JSON."""
-    for column in columns.values():
+def _leaves(columns: dict[str, Column], write: Callable[[Any], str] = value_text) -> Iterator[tuple[str, Any, Any]]:
+    """Give the columns of values with their names, and what writes a value of each: within an object that is JSON."""
+    for name, column in columns.items():
         if isinstance(column, dict):
             yield from _leaves(column, to_json)
         else:
-            yield column, write
+            yield name, column, write
 
 
 def _marked(column: Column, marks: Iterator[int]) -> Any:
     if isinstance(column, dict):
         return {key: _marked(inner, marks) for key, inner in column.items()}
-    mark = f"{_MARK}{next(marks)}_"
+    mark = f"{_MARK}{next(marks)}_>"
     return [mark] if is_nested(column) else mark
 
 
@@ -144,7 +164,7 @@ def _split(line: str, n_marks: int) -> list[str] | None:
     """Split a line at the marks; None unless each stands there once, and in order."""
     between = []
     for number in range(n_marks):
-        mark = f"{_MARK}{number}_"
+        mark = f"{_MARK}{number}_>"
         before, found, line = line.partition(f'"{mark}"' if f'"{mark}"' in line else mark)
         if not found:
             return None

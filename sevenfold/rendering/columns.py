@@ -1,7 +1,8 @@
 """The items of a column as texts, dumped by orjson in one piece and cut apart: what a batch is made of."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -10,13 +11,17 @@ import orjson
 from sevenfold.lines.grammar import RESERVED, WORD, value_text
 from sevenfold.lines.values import plain, to_json
 from sevenfold.redaction.redactor import Redactor
+from sevenfold.redaction.rules.looks import is_telling, without_scheme
 
 _WORDS: Final = re.compile(rf"(?:{WORD}\n)+")
 _RESERVED: Final = frozenset(RESERVED)
 _SCALARS: Final = frozenset({int, float, bool, type(None), str})
+_ALIKE: Final = ({int, float}, {int, bool}, {float, bool})  # 1, 1.0 and True are one key of a dict
+_SHORTEST: Final = 6  # characters of a text that is telling
 _NUMBERS: Final = "dflqLQiIhHbB?"  # dtypes whose numbers orjson knows; of float16 it prints other digits
 
 Write = Callable[[Any], str]
+Redact = Callable[[Any], Any]
 
 
 def is_nested(column: Any) -> bool:
@@ -24,11 +29,13 @@ def is_nested(column: Any) -> bool:
     return column.ndim > 1 if isinstance(column, np.ndarray) else bool(column) and type(column[0]) is list
 
 
-def item_texts(column: Any, write: Write, redactor: Redactor, *, nested: bool) -> list[str] | None:
+def item_texts(name: str, column: Any, write: Write, redactor: Redactor, *, nested: bool) -> list[str] | None:
     """Write each item of a column as a record's line has it.
 
     Parameters
     ----------
+    name : str
+        The name of the column.
     column : ndarray or list
         At least one item.
     write : callable
@@ -42,8 +49,11 @@ def item_texts(column: Any, write: Write, redactor: Redactor, *, nested: bool) -
     -------
     list of str or None
         For lists what is between their brackets. None if the column holds anything but numbers, texts, None, and
-        lists of numbers; its items then are to be rendered one by one.
+        lists of numbers, or stands under a name that has a say in more than its texts; its items then are to be
+        rendered one by one.
     """
+    if redactor.is_secret(name) and not (_is_numbers(column) and not redactor.hides_numbers(name, column)):
+        return None if nested else _judged_texts(column, write, partial(redactor.under, name))
     if type(column) is np.ndarray:
         if column.ndim <= 2 and column.dtype.char in _NUMBERS:  # noqa: PLR2004
             return _number_texts(column, write)
@@ -54,9 +64,42 @@ def item_texts(column: Any, write: Write, redactor: Redactor, *, nested: bool) -
         return None
     if nested:
         return _list_texts(column) if kinds == {list} else None
+    redact = partial(redactor.under, name)
     if kinds <= {str, type(None)}:
-        return _string_texts(column, write, redactor)
-    return _scalar_texts(column, write, redactor) if kinds <= _SCALARS else None
+        return _string_texts(column, write, redact, redactor)
+    return _scalar_texts(column, write, redact) if kinds <= _SCALARS else None
+
+
+def repeats_secrets(secrets: Any, others: Iterable[Any]) -> bool:
+    """Return whether a text under a telling name stands in another column's text of its row."""
+    for other in others:
+        for secret, text in zip(secrets, other, strict=True):
+            if type(secret) is str and type(text) is str and len(secret) >= _SHORTEST:
+                secret = without_scheme(secret)  # noqa: PLW2901 - the same, but for what is written of it
+                if secret in text and is_telling(secret):
+                    return True
+    return False
+
+
+def texts_of(column: Any) -> list[Any] | None:
+    """Return the items of a column that may hold texts, else None."""
+    if isinstance(column, np.ndarray):
+        return column.tolist() if column.ndim == 1 and column.dtype.kind in "UO" else None
+    return column if str in set(map(type, column)) else None
+
+
+def _is_numbers(column: Any) -> bool:
+    return type(column) is np.ndarray and column.dtype.char in _NUMBERS + "ge"
+
+
+def _judged_texts(column: Any, write: Write, redact: Redact) -> list[str] | None:
+    """Write the items of a column under a telling name, each distinct one once."""
+    items = column.tolist() if isinstance(column, np.ndarray) else column
+    kinds = set(map(type, items))
+    if not kinds <= _SCALARS or any(alike <= kinds for alike in _ALIKE):
+        return None
+    written = {item: write(redact(plain(item))) for item in set(items)}
+    return [written[item] for item in items]
 
 
 def _number_texts(array: np.ndarray[Any, Any], write: Write) -> list[str]:
@@ -78,20 +121,20 @@ def _list_texts(column: list[Any]) -> list[str] | None:
     return text[2:-2].split("],[") if flat else None
 
 
-def _string_texts(column: list[Any], write: Write, redactor: Redactor) -> list[str]:
+def _string_texts(column: list[Any], write: Write, redact: Redact, redactor: Redactor) -> list[str]:
     distinct = set(column)
     if None not in distinct and _are_words(distinct, redactor):
         return column if write is value_text else _dumped(column)[1:-1].split(",")
-    written = {text: write(redactor.value(plain(text))) for text in distinct}
+    written = {text: write(redact(plain(text))) for text in distinct}
     return [written[text] for text in column]
 
 
-def _scalar_texts(column: list[Any], write: Write, redactor: Redactor) -> list[str]:
+def _scalar_texts(column: list[Any], write: Write, redact: Redact) -> list[str]:
     text = _dumped(column)
     # Without texts, each comma is between two items; where there are more nulls than None, they stand for NaN.
     if text and '"' not in text and ("null" not in text or text.count("null") == column.count(None)):
         return text[1:-1].split(",")
-    return [write(redactor.value(plain(item))) for item in column]
+    return [write(redact(plain(item))) for item in column]
 
 
 def _are_words(texts: set[str], redactor: Redactor) -> bool:
