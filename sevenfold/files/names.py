@@ -204,5 +204,5 @@ def _files_in(folder: Path, start: str, *, gently: bool) -> Iterator[str]:
                     time.sleep(_PAUSE_S)
                 if entry.name.startswith(start) and entry.is_file(follow_symlinks=False):
                     yield entry.name
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # there is no folder any more
         return
