@@ -15,7 +15,7 @@ from sevenfold.files.locks import acquire, is_same_file, release
 from sevenfold.files.names import Names
 from sevenfold.files.opening import open_log
 
-WAIT_S = 60.0  # for writers that are at work
+WRITERS_WAIT_S = 60.0  # for writers that are at work
 _BUFFER_BYTES = 1 << 18
 
 
@@ -129,7 +129,7 @@ def _snapshot(names: Names, stack: ExitStack) -> tuple[list[_File], bytes | None
             head = stack.enter_context(open_log(names.head))
         except FileNotFoundError:
             return _files(names, stack), None
-        acquire(head.fileno(), WAIT_S)
+        acquire(head.fileno(), WRITERS_WAIT_S)
         try:
             if is_same_file(head.fileno(), names.head):
                 return _files(names, stack), head.read(HEAD_BYTES)
