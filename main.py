@@ -94,7 +94,7 @@ def create_app(settings: "ServiceSettings | None" = None) -> "ApiLog":
 
 def accept_id(request_id: str) -> bool:
     """Whether a client's id for its request is taken: not one that redaction would change in the log alone."""
-    return _REDACTOR.text(request_id) == request_id
+    return bool(_REDACTOR.under("request_id", request_id) == request_id)
 
 
 def _make_app(saved: "SavedModel", settings: "ServiceSettings", at_end: Callable[[], object] | None = None) -> "ApiLog":

@@ -35,6 +35,7 @@ from sevenfold.redaction.rules.names import (
 from sevenfold.redaction.texts import REDACTED
 
 MAX_VALUE: Final = 8192  # characters of a value that are read
+MAX_FOUND: Final = 20_000  # telling names of a text; behind so many all goes, so that no text takes seconds
 _MAX_JUDGED: Final = 256  # characters that decide whether a bare value is a secret
 _MAX_LIST: Final = 4096
 _OPENING: Final = re.compile(rf"[@$]?[brfuBRFU]{{0,2}}({MARK})")
@@ -51,7 +52,7 @@ _TO_LINE_END: Final = re.compile(rf"(?:[^\r\n\"'\\]|(?<==)\"[^\r\n\"\\]{{0,1024}
 _CREDENTIALS: Final = re.compile(
     rf"(?:(?!\[redacted\])[\w-]{{2,24}}+ +)?[^\s,\"'\\;&<>]{{1,{MAX_VALUE}}}+(?:, ?\w+=\"?[^\s,\"]{{0,1024}}+\"?)*+"
 )
-_TYPED: Final = re.compile(r"(?:[\w.\[\]|]{1,40}+\s?){1,5}=\s{0,3}")
+_TYPED: Final = re.compile(r"(?<![\w.])(?:[\w.\[\]|]{1,40}+\s?){1,5}=\s{0,3}")
 _TYPE: Final = re.compile(
     r"(?:str|bytes|int|bool|float|optional|final|union|any|list|dict|secretstr|none|classvar|literal|annotated|string)\b",
     re.IGNORECASE,
@@ -85,11 +86,15 @@ def redact_assignments(text: str, judge: Judge, pattern: re.Pattern[str]) -> str
     parts: list[str] = []
     done = at = list_end = 0
     list_kind = NONE
+    n_found = 0
     while match := pattern.search(lower, at):
         at = match.end("quote")
         found = found_at(text, match, judge)
         if found is None:
             continue
+        n_found += 1
+        if n_found > MAX_FOUND:
+            return "".join([*parts, text[done : found.value_at], REDACTED])
         if text[found.value_at] in "[({" and found.joint in {":", "=", "labelled"}:
             if found.value_at < list_end and (list_kind is STRONG or list_kind is found.kind):
                 continue  # its strings were looked at with those of the list around it
@@ -111,8 +116,11 @@ def _instead(value: str, found: Found, judge: Judge) -> str:
 def _redact_flags(text: str, judge: Judge) -> str:
     """Replace what stands behind the telling options of a command line: ``--password ...``."""
     parts: list[str] = []
-    done = at = 0
+    done = at = n_found = 0
     while match := FLAG.search(text, at):
+        n_found += 1
+        if n_found > MAX_FOUND:
+            return "".join([*parts, text[done : match.start()], REDACTED])
         at = match.end()
         about = judge.about(match["name"])
         found = Found(match["name"], about.kind, about.hides_numbers, "=", at, match.start("name"), is_quoted=False)
@@ -247,11 +255,12 @@ def _is_bare_secret(text: str, found: Found, value: str, end: int) -> bool:
 def _is_reference(name: str, value: str) -> bool:
     """Return whether a bare value names what it stands for: ``self.pw = pw``, ``secret_key=aws_secret_access_key``."""
     lower, name = value.lower(), name.lower()
-    if (len(value) > 3 and lower in name) or name.rpartition(".")[2] == lower.rpartition(".")[2]:  # noqa: PLR2004
+    last = name.rpartition(".")[2]
+    if (len(value) > 3 and lower in name) or last == lower.rpartition(".")[2]:  # noqa: PLR2004
         return True
-    if len(value) > MAX_NAME or not value.replace("_", "").isalpha():
+    if not len(last) <= len(value) <= MAX_NAME or not value.replace("_", "").isalpha():
         return False
-    return set(words_of(name.rpartition(".")[2])) <= set(words_of(value))
+    return set(words_of(last)) <= set(words_of(value))
 
 
 def _is_code(text: str, value: str, end: int) -> bool:

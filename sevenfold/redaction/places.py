@@ -44,7 +44,7 @@ _JOINT: Final = (
 FLAG: Final = re.compile(rf"(?<![\w-])--(?P<name>[A-Za-z][\w.-]{{1,{MAX_NAME}}}+)[ \t]{{1,2}}(?=[^\s-])")
 _NAME_BACKWARDS: Final = re.compile(rf"\A[\w.-]{{0,{MAX_NAME}}}+")
 _WORD_BEFORE: Final = re.compile(r"([^\W_][\w.-]{0,24}+)[ _]\Z")
-_TAG_END: Final = re.compile(r"\s[^<>]{0,200}>\s{0,16}(?=[^\s<])")
+_TAG_END: Final = re.compile(r"(?<!\s)\s[^<>]{0,100}+>\s{0,16}(?=[^\s<])")
 #: Names of one word that say more with the word before them: ``API KEY: ...``.
 _LONELY: Final = word_set("key keys token tokens code string id")
 #: Parameters of a URL that sign or grant it.

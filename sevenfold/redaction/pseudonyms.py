@@ -50,6 +50,15 @@ class Pseudonyms:
 
         Spaces around a text don't count, nor does the case of an address, nor whether a whole number is a float.
         """
+        if type(value) is not str:
+            return self._of_other(value)
+        text = value.strip()
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update((text.casefold() if "@" in text else text).encode("utf-8", "backslashreplace"))
+        outer.update(inner.digest())
+        return f"p_{outer.hexdigest()[:_DIGITS]}"
+
+    def _of_other(self, value: Any) -> Any:
         kind = type(value)
         if kind is list:
             return [self.of(item) for item in value]
@@ -57,13 +66,7 @@ class Pseudonyms:
             return {key: self.of(item) for key, item in value.items()}
         if value is None or kind is bool:
             return value
-        if kind is float and value.is_integer():
-            value = int(value)
-        text = str(value).strip()
-        inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update((text.casefold() if "@" in text else text).encode("utf-8", "backslashreplace"))
-        outer.update(inner.digest())
-        return f"p_{outer.hexdigest()[:_DIGITS]}"
+        return self.of(str(int(value) if kind is float and value.is_integer() else value))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.names, self.key)

@@ -100,6 +100,7 @@ class Redactor:
             raise ValueError(f"redact takes names and compiled patterns, got {self.rules!r}")
         self._keep = frozenset(_names(keep, "keep"))
         self._pseudonyms = Pseudonyms(_names(pseudonymize, "pseudonymize"), key)
+        self.pseudonym = self._pseudonyms.of
         self._patterns = [rule for rule in self.rules if isinstance(rule, re.Pattern)]
         self._has_policy = Policy.SECRETS in self.rules
         own = [rule for rule in self.rules if isinstance(rule, str)]
@@ -182,10 +183,6 @@ class Redactor:
     def under(self, name: str, value: Any) -> Any:
         """Return a plain value that stands under a name, without secrets."""
         return Walk(self).under(name, value)
-
-    def pseudonym(self, value: Any) -> Any:
-        """Return what is written of a personal value."""
-        return self._pseudonyms.of(value)
 
     def contents_of(self, record: Record) -> Contents:
         """Return what a record says as plain values without secrets; a channel is written as it came."""

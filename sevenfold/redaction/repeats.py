@@ -4,7 +4,7 @@ import base64
 import json
 from collections.abc import Iterator, Mapping
 from typing import Final
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote
 
 from sevenfold.redaction.texts import REDACTED
 
@@ -70,7 +70,8 @@ def _forms(secret: str) -> Iterator[str]:
     raw = secret.encode("utf-8", "backslashreplace")
     if not (secret.isascii() and secret.isalnum()):  # else none of these changes it
         yield from _escaped(secret)
-        yield from (quote(raw, safe=""), quote(raw), quote_plus(raw))
+        quoted = quote(raw, safe="")
+        yield from (quoted, quoted.replace("%2F", "/"), quoted.replace("%20", "+"))
     if len(raw) >= _SHORTEST_BASE64:
         yield from _base64(raw)
     if "\n" in secret:

@@ -3,7 +3,6 @@
 import contextlib
 import linecache
 import re
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from types import BuiltinFunctionType, FrameType, FunctionType, MethodType, ModuleType
@@ -16,11 +15,12 @@ from sevenfold.redaction.judge import Judge
 from sevenfold.redaction.repeats import CUT, Repeats
 from sevenfold.redaction.rules.looks import LEAST_DIGITS, is_secret
 from sevenfold.redaction.rules.names import MAX_NAME, NONE, PERSONAL, STRONG, Kind
-from sevenfold.redaction.structures import neighbours
+from sevenfold.redaction.structures import describes, neighbours
 from sevenfold.redaction.texts import REDACTED, redact_text
 
-MAX_MEMBERS: Final = 100  # looked at below one variable: loguru shows the first 128 characters of its repr
-MAX_NESTING: Final = 3
+MAX_MEMBERS: Final = 100  # looked at of one value: loguru shows the first 128 characters of its repr
+MAX_ALL: Final = 5000  # looked at below the variables of one record
+MAX_NESTING: Final = 4  # levels, the variables' own among them
 _NAME: Final = re.compile(r"[^\W\d]\w*")
 _HOLDS_NOTHING: Final = frozenset(
     {int, float, bool, complex, type(None), type, range, slice, np.ndarray, np.float64, np.int64}
@@ -55,60 +55,68 @@ class Exposed:
 
     def __init__(self, exception: BaseException | None, judge: Judge) -> None:
         self._judge = judge
-        self._seen: set[int] = set()
+        self._room = MAX_ALL
+        self._seen: dict[tuple[int, Kind], Any] = {}
         self.found: dict[str, str] = {}
-        for name, value in _variables(exception):
-            if type(value) not in _HOLDS_NOTHING and id(value) not in self._seen:
-                self._look_below(name, value)
+        level = [(name, NONE, value) for name, value in _variables(exception)]
+        for _ in range(MAX_NESTING):  # those of the first level all, before any that is below one of them
+            level = [inner for name, above, value in level for inner in self._look_at(name, above, value)]
 
-    def _look_below(self, name: Any, value: Any) -> None:
-        queue = deque([(name, value, 0)])
-        for _ in range(MAX_MEMBERS):
-            if not queue:
-                return
-            name, value, depth = queue.popleft()
-            kind = self._judge.about(name[-MAX_NAME:]).kind if isinstance(name, str) else NONE
-            if kind is not NONE:
-                for text in _texts(value):
-                    if kind is PERSONAL:
-                        self.found[text] = str(self._judge.pseudonym(text))
-                    elif is_secret(name, kind, text):
-                        self.found[text] = REDACTED
-            elif depth < MAX_NESTING and not issubclass(type(value), str | bytes | bytearray):
-                self._look_at_neighbours(value)
-                queue += [(inner_name, inner, depth + 1) for inner_name, inner in _members(value)]
+    def _look_at(self, name: Any, above: Kind, value: Any) -> list[tuple[Any, Kind, Any]]:
+        """Remember a text that stands under a telling name, or within what does; return what is in a value."""
+        # By its own type: isinstance asks a value for its class, and somebody's may raise.
+        if type(value) in _HOLDS_NOTHING:
+            return []
+        kind = self._kind(name, above)
+        text = _text(value)
+        if text is None:
+            return self._look_into(kind, value)
+        if kind is PERSONAL:
+            self.found[text] = str(self._judge.pseudonym(text))
+        elif is_secret(name if type(name) is str else "", kind, text):
+            self.found[text] = REDACTED
+        return []
 
-    def _look_at_neighbours(self, value: Any) -> None:
+    def _kind(self, name: Any, above: Kind) -> Kind:
+        """Return what a name says of its value, within what another said something of."""
+        if not issubclass(type(name), str):
+            return above
+        own = self._judge.about(name[-MAX_NAME:]).kind
+        return above if own is NONE and above is not NONE and not describes(name) else own
+
+    def _look_into(self, kind: Kind, value: Any) -> list[tuple[Any, Kind, Any]]:
+        key = id(value), kind
+        if key in self._seen:
+            return []
+        self._seen[key] = value  # held, so that no other gets its id
         if type(value) in {list, tuple}:
             for _, secret in neighbours(value[:MAX_MEMBERS], self._judge.kind):
                 self.found[secret] = REDACTED
+        members = _members(value, min(self._room, MAX_MEMBERS))
+        self._room -= len(members)
+        return [(name, kind, inner) for name, inner in members]
 
 
-def _texts(value: Any, depth: int = 0) -> Iterator[str]:
-    """Give the texts that a value holds."""
-    # By its own type: isinstance asks a value for its class, and somebody's may raise.
+def _text(value: Any) -> str | None:
+    """Return what a value is as a text, None if it is none."""
     kind = type(value)
     if issubclass(kind, str):
-        yield clean(value)
-    elif issubclass(kind, bytes | bytearray):
-        yield bytes(value).decode("utf-8", "backslashreplace")
-    elif depth < MAX_NESTING and kind not in _HOLDS_NOTHING:
-        for _, inner in _members(value):
-            yield from _texts(inner, depth + 1)
+        return clean(value)
+    return bytes(value).decode("utf-8", "backslashreplace") if issubclass(kind, bytes | bytearray) else None
 
 
-def _members(value: Any) -> list[tuple[Any, Any]]:
-    """Give the items of a container, or the attributes of an object, by name, but for those that can't hold a text."""
+def _members(value: Any, room: int) -> list[tuple[Any, Any]]:
+    """Return the items of a container, or the attributes of an object, by name; but none that can't hold a text."""
     try:
         found: Iterable[tuple[Any, Any]]
         if isinstance(value, dict):
-            found = islice(value.items(), MAX_MEMBERS)
+            found = islice(value.items(), room)
         elif isinstance(value, list | tuple | set | frozenset):
-            found = ((None, item) for item in islice(value, MAX_MEMBERS))
+            found = ((None, item) for item in islice(value, room))
         else:
             slots = [name for name in getattr(type(value), "__slots__", ()) if hasattr(value, name)]
             own = getattr(value, "__dict__", {})
-            found = [*islice(own.items(), MAX_MEMBERS), *((name, getattr(value, name)) for name in slots)]
+            found = [*islice(own.items(), room), *((name, getattr(value, name)) for name in slots)]
         return [(name, item) for name, item in found if type(item) not in _HOLDS_NOTHING]
     except Exception:  # somebody's class: what it hides from us, repr hides from the log
         return []

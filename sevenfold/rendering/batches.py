@@ -96,11 +96,11 @@ class Rows:
     def _repeats_secrets(self, chunk: slice, between: list[str]) -> bool:
         """Return whether what one column holds as a secret stands elsewhere in its row."""
         columns = [(name, texts_of(column[chunk])) for name, column, _ in _leaves(self._columns)]
-        same = ["".join(between)] * (chunk.stop - chunk.start)
+        same = "".join(between)
         for i, (name, items) in enumerate(columns):
             if items is not None and self._render.redactor.is_secret(name):
                 others = [other for j, (_, other) in enumerate(columns) if j != i and other is not None]
-                if repeats_secrets(items, [*others, same]):
+                if repeats_secrets(items, others, same):
                     return True
         return False
 

@@ -12,11 +12,12 @@ from sevenfold.lines.grammar import RESERVED, WORD, value_text
 from sevenfold.lines.values import plain, to_json
 from sevenfold.redaction.redactor import Redactor
 from sevenfold.redaction.rules.looks import is_telling, without_scheme
+from sevenfold.redaction.rules.names import PERSONAL
 
 _WORDS: Final = re.compile(rf"(?:{WORD}\n)+")
 _RESERVED: Final = frozenset(RESERVED)
 _SCALARS: Final = frozenset({int, float, bool, type(None), str})
-_ALIKE: Final = ({int, float}, {int, bool}, {float, bool})  # 1, 1.0 and True are one key of a dict
+_UNLIKE: Final = frozenset({int, str, type(None)})  # but 1, 1.0 and True are one key of a dict, as 0.0 and -0.0 are
 _SHORTEST: Final = 6  # characters of a text that is telling
 _NUMBERS: Final = "dflqLQiIhHbB?"  # dtypes whose numbers orjson knows; of float16 it prints other digits
 
@@ -53,7 +54,7 @@ def item_texts(name: str, column: Any, write: Write, redactor: Redactor, *, nest
         rendered one by one.
     """
     if redactor.is_secret(name) and not (_is_numbers(column) and not redactor.hides_numbers(name, column)):
-        return None if nested else _judged_texts(column, write, partial(redactor.under, name))
+        return None if nested else _judged_texts(name, column, write, redactor)
     if type(column) is np.ndarray:
         if column.ndim <= 2 and column.dtype.char in _NUMBERS:  # noqa: PLR2004
             return _number_texts(column, write)
@@ -70,15 +71,18 @@ def item_texts(name: str, column: Any, write: Write, redactor: Redactor, *, nest
     return _scalar_texts(column, write, redact) if kinds <= _SCALARS else None
 
 
-def repeats_secrets(secrets: Any, others: Iterable[Any]) -> bool:
-    """Return whether a text under a telling name stands in another column's text of its row."""
+def repeats_secrets(column: list[Any], others: Iterable[list[Any]], same: str) -> bool:
+    """Return whether a text under a telling name stands in its row's text of another column, or in all rows."""
+    secrets = [_bare(text) if type(text) is str and len(text) >= _SHORTEST else "" for text in column]
+    found = [secret for secret in set(secrets) if secret and secret in same]
     for other in others:
-        for secret, text in zip(secrets, other, strict=True):
-            if type(secret) is str and type(text) is str and len(secret) >= _SHORTEST:
-                secret = without_scheme(secret)  # noqa: PLW2901 - the same, but for what is written of it
-                if secret in text and is_telling(secret):
-                    return True
-    return False
+        pairs = zip(secrets, other, strict=True)
+        found += [secret for secret, text in pairs if secret and type(text) is str and secret in text]
+    return any(map(is_telling, found))
+
+
+def _bare(text: str) -> str:
+    return without_scheme(text) if " " in text else text
 
 
 def texts_of(column: Any) -> list[Any] | None:
@@ -92,12 +96,19 @@ def _is_numbers(column: Any) -> bool:
     return type(column) is np.ndarray and column.dtype.char in _NUMBERS + "ge"
 
 
-def _judged_texts(column: Any, write: Write, redact: Redact) -> list[str] | None:
+def _judged_texts(name: str, column: Any, write: Write, redactor: Redactor) -> list[str] | None:
     """Write the items of a column under a telling name, each distinct one once."""
     items = column.tolist() if isinstance(column, np.ndarray) else column
     kinds = set(map(type, items))
-    if not kinds <= _SCALARS or any(alike <= kinds for alike in _ALIKE):
+    if not kinds <= _SCALARS:
         return None
+    if redactor.kind(name) is PERSONAL and kinds in ({str}, {int}):
+        distinct = set(items)
+        pseudonyms = dict(zip(distinct, map(redactor.pseudonym, distinct), strict=True))
+        return _words_of([pseudonyms[item] for item in items], write)
+    redact = partial(redactor.under, name)
+    if not kinds <= _UNLIKE:
+        return [write(redact(plain(item))) for item in items]
     written = {item: write(redact(plain(item))) for item in set(items)}
     return [written[item] for item in items]
 
@@ -124,9 +135,14 @@ def _list_texts(column: list[Any]) -> list[str] | None:
 def _string_texts(column: list[Any], write: Write, redact: Redact, redactor: Redactor) -> list[str]:
     distinct = set(column)
     if None not in distinct and _are_words(distinct, redactor):
-        return column if write is value_text else _dumped(column)[1:-1].split(",")
+        return _words_of(column, write)
     written = {text: write(redact(plain(text))) for text in distinct}
     return [written[text] for text in column]
+
+
+def _words_of(words: list[str], write: Write) -> list[str]:
+    """Write bare words."""
+    return words if write is value_text else _dumped(words)[1:-1].split(",")
 
 
 def _scalar_texts(column: list[Any], write: Write, redact: Redact) -> list[str]:

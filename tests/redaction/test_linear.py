@@ -11,6 +11,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,7 +28,7 @@ from sevenfold.redaction.texts import RULES, token_pattern
 from tests.support.patterns import functions_of_a_text, near_matches, patterns_in
 
 RATIO = 2.5  # of times, when a text doubles: 4 would be quadratic
-FAST_S_A_MB = 0.3
+FAST_S_A_MB = 0.6
 SECONDS_A_MB = 1.0
 REDACTOR = Redactor()
 MODULES = [
@@ -53,7 +54,8 @@ WHOLE: dict[str, Callable[[str], Any]] = {
     **{f"rule {rule.name}": rule.redact for rule in RULES},
     **functions_of_a_text(MODULES),
     "text": REDACTOR.text,
-    "field": lambda text: REDACTOR.value({"password": text, "token": text, "note": text, text: 1}),
+    **{f"field {name}": partial(REDACTOR.under, name) for name in ("note", "password", "token", "dsn", "request_id")},
+    "key": lambda text: REDACTOR.value({text: 1}),
     "traceback": traceback,
     "rows": lambda text: traceback(
         "\n".join(f'  File "x", line 1\n    password\n    └ {text[i : i + 99]}' for i in range(0, len(text), 99))
@@ -66,11 +68,10 @@ WHOLE: dict[str, Callable[[str], Any]] = {
 UNITS = [
     "a", "A", "0", "-", ".", "_", " ", "\\", "'", '"', "`", "\n", "/", "=", ":", "%", "&", "<", "é", "İ", "密", "🔑",
     "a.", "ab-", "a b ", "://", "://a:", "://a:b@", "a://b:c", "=> ", "::", "= ", "''", '\\"', "%3D", "&quot;",
-    "\x1b[0m", "password", "password ", "password=", "password:",
-    "password: ", "password='", "password=\\'", "password\n",
-    "pw((",
-    "password=['a','b',", "password=[", "password is ", "password: str = ", "'password', ", "('password','x'),",
-    "token", "token ", "token: x\n", "token=a=", "token=token=", "'token','", "secret_", "--password x ", "<password>",
+    "\x1b[0m", "password", "password ", "password=", "password:", "password: ", "password='", "password=\\'",
+    "password\n", "pw((", "password=['a','b',", "password=[", "password is ", "password: str = ", "'password', ",
+    "('password','x'),", "token",
+    "token ", "token: x\n", "token=a=", "token=token=", "'token','", "secret_", "--password x ", "<password>",
     "<pw a", "pw=x,", "pin 1 ", "key=abc,", "cookie: a=b\n", "cookie ", "authorization: token ", "auth=a:b,",
     'authorization: digest x=", ', "basic ", "basic abcdefgh ", "bearer ", "bearer Aa1-", "eyJabcde-", "eyJabcde.",
     "sk-", "sk-abcdefghij-", "ghp_a", "1//0", "xoxb-", "AKIA", "12345678:AA", "0123456789abcdef", "abc8Q~", "MNOab.",
@@ -106,14 +107,16 @@ def growth(rule: Callable[[str], Any], unit: str, size: int) -> list[float]:
     return [later / earlier for earlier, later in itertools.pairwise(times)]
 
 
-def assert_linear(rule: Callable[[str], Any], unit: str, size: int) -> None:
+def seconds(rule: Callable[[str], Any], unit: str, size: int) -> float:
+    """Return how long a rule takes; raise AssertionError if that isn't linear in the size."""
     text = repeated(unit, size)
     for _ in range(6):  # a busy machine makes any single measurement long
-        if takes(rule, text) < FAST_S_A_MB * size / 1e6:  # quadratic time would be a hundred times as long
-            return
+        time_taken = takes(rule, text)
+        if time_taken < FAST_S_A_MB * size / 1e6:  # quadratic time would be a hundred times as long
+            return time_taken
         found = growth(rule, unit, size)
         if sorted(found)[1] < RATIO:  # the median
-            return
+            return min(time_taken, takes(rule, text), takes(rule, text))
     raise AssertionError(f"{unit!r} repeated: the times grew by {found} when the text doubled")
 
 
@@ -132,29 +135,26 @@ def test_the_rules_are_found() -> None:
     }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", [*PATTERNS, *WHOLE])
 def test_no_rule_takes_more_than_linear_time(name: str) -> None:
     for unit in texts_for(name, UNITS[::3] if name in WHOLE else UNITS[::8]):
-        assert_linear(rule_of(name), unit, 4_000)
+        seconds(rule_of(name), unit, 4_000)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [*PATTERNS, *WHOLE])
 def test_no_rule_takes_more_than_linear_time_up_to_a_megabyte(name: str) -> None:
-    rule = rule_of(name)
-    for unit in texts_for(name, UNITS):
-        assert_linear(rule, unit, 1_000_000)
-        assert min(takes(rule, repeated(unit, 1_000_000)) for _ in range(2)) < SECONDS_A_MB, repr(unit)
+    for unit in texts_for(name, UNITS if name in WHOLE else UNITS[::2]):
+        assert seconds(rule_of(name), unit, 1_000_000) < SECONDS_A_MB, repr(unit)
 
 
 @given(st.lists(st.sampled_from(UNITS), min_size=1, max_size=4))
 def test_no_mixture_takes_more_than_linear_time(units: list[str]) -> None:
-    assert_linear(REDACTOR.text, "".join(units), 4_000)
+    seconds(REDACTOR.text, "".join(units), 4_000)
 
 
 def test_a_rule_that_is_quadratic_is_found_out() -> None:
     with pytest.raises(AssertionError, match="grew"):
-        assert_linear(lambda text: re.sub(r"a+b", "", text), "a", 2_000)
+        seconds(lambda text: re.sub(r"a+b", "", text), "a", 2_000)
     module: Any = SimpleNamespace(__name__="x", TABLE={"one": (re.compile("a"), [re.compile("b")])})
     assert [pattern.pattern for pattern in patterns_in([module]).values()] == ["a", "b"]

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from loguru import logger
 
-from sevenfold.redaction import SECRETS, Redactor, redacted
-from sevenfold.redaction.own_sinks import RedactedException
+from sevenfold.redaction import SECRETS, Redactor
+from sevenfold.redaction.own_sinks import RedactedException, redacted
 
 SECRET = "Zebra77kite"  # noqa: S105 - made up
 WORD = "sesame"

@@ -20,6 +20,7 @@ from loguru import logger
 
 from sevenfold.channel_log import ChannelLog
 from sevenfold.notices import notice
+from sevenfold.redaction.assignments import MAX_FOUND
 from sevenfold.redaction.redactor import SECRETS, Redactor
 from sevenfold.redaction.texts import REDACTED
 from sinks import CHANNELS, configure
@@ -96,6 +97,13 @@ def plant_everywhere(canary: str) -> None:
 
 
 @pytest.mark.usefixtures("own_logger")
+def test_of_a_text_of_names_alone_the_rest_goes() -> None:
+    text = "pw=x1," * MAX_FOUND + "pw=sesame1, and so on"
+    assert REDACTOR.text(text) == f"pw={REDACTED}," * MAX_FOUND + f"pw={REDACTED}"
+    harmless = "key=x1," * 2 * MAX_FOUND
+    assert REDACTOR.text(harmless) == harmless
+
+
 def test_a_canary_is_found_nowhere(tmp_path: Path, capsys: pytest.CaptureFixture[str], canary: str) -> None:
     with configure(tmp_path, rotation="50 kB"):
         in_a_thread(partial(plant_everywhere, canary))

@@ -10,7 +10,7 @@ from loguru import logger
 
 from sevenfold.redaction import Redactor
 from sevenfold.redaction.texts import REDACTED
-from sevenfold.redaction.tracebacks import Exposed
+from sevenfold.redaction.tracebacks import MAX_ALL, Exposed
 
 REDACTOR = Redactor()
 
@@ -128,6 +128,18 @@ def test_whatever_a_frame_holds_is_walked_once_and_in_bounds() -> None:
         found = Exposed(error, REDACTOR).found
     assert sum(one.startswith("Zebra") for one in found) == 40
     assert "Zebra-deep-1" not in found
+
+
+def test_what_is_within_a_secret_is_looked_at_in_bounds_and_by_its_own_name() -> None:
+    credentials = {"username": "bob77x", "api_key": "Zebra77kite", "more": ["Zebra78kite"], "expires_at": "Zebra79"}
+    stored_secrets = {i: {j: {k: f"Zebra{i}-{j}-{k}" for k in "abc"} for j in range(99)} for i in range(99)}
+    try:
+        raise ValueError(len(credentials) + len(stored_secrets))
+    except ValueError as error:
+        found = Exposed(error, REDACTOR).found
+    assert {"Zebra77kite", "Zebra78kite"} <= found.keys()
+    assert found.keys().isdisjoint({"bob77x", "Zebra79"})
+    assert len(found) < MAX_ALL
 
 
 def test_the_frames_are_walked_once_for_all_files(monkeypatch: pytest.MonkeyPatch) -> None:

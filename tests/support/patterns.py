@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 _LETTERS = string.ascii_letters + string.digits
-_PRINTABLE = [chr(code) for code in range(32, 127)]
+_PRINTABLE = "".join(map(chr, range(32, 127)))
 _MORE = 6  # repetitions beyond the least that are drawn
 
 
@@ -59,10 +59,11 @@ def _draw_one(code: Any, argument: Any, rng: random.Random) -> str:
 
 def _draw_from(items: Any, rng: random.Random) -> str:
     negated = items[0][0] is codes.NEGATE
-    fits = [one for one in _PRINTABLE if any(_has(item, one) for item in items) != negated]
-    likely = [one for one in fits if one in _LETTERS]
-    if fits:
-        return rng.choice(likely or fits)
+    for characters, n_tries in ((_LETTERS, 30), (_PRINTABLE, 300)):
+        for _ in range(n_tries):
+            drawn = rng.choice(characters)
+            if any(_has(item, drawn) for item in items) != negated:
+                return drawn
     return chr(items[0][1] if items[0][0] is codes.LITERAL else 233)
 
 

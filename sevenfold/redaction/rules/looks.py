@@ -25,7 +25,8 @@ LEAST_NUMBER: Final = 100  # a PIN or CVV has three digits at least
 
 #: Texts that say how a secret is, and aren't one.
 STATES: Final = word_set(
-    "true false yes no none null nil undefined nan missing required optional ok invalid valid expired set unset present"
+    "true false yes no none null nil undefined nan inf -inf infinity -infinity missing required optional ok invalid"
+    " valid expired set unset present"
     " absent enabled disabled unknown n/a na empty approved denied declined pending accepted rejected active inactive"
     " revoked default string str bytes int bool float any object text password secret token key hidden redacted masked"
     " filtered removed changed failed wrong incorrect correct not closed open lax strict sent used unused needed"
