@@ -6,11 +6,13 @@ import re
 from dataclasses import dataclass
 from inspect import iscoroutinefunction
 from os import PathLike
+from threading import get_ident
 from typing import Any, Final
 
 from sevenfold.lines.record import Record, has_exception
 from sevenfold.lines.values import plain, to_json
-from sevenfold.redaction.redactor import Redactor
+from sevenfold.redaction.redactor import EXPOSED, Redactor
+from sevenfold.redaction.texts import REDACTED
 
 _LOGURU: Final = (
     *("elapsed", "exception", "extra", "file", "function", "level", "line", "message", "module", "name", "process"),
@@ -19,6 +21,8 @@ _LOGURU: Final = (
 _OURS: Final = "sevenfold"  # what Sevenfold puts on a record begins so
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
 _SERIALIZED: Final = '{"text": '
+_TRACEBACK: Final = "Traceback (most recent call last):"
+_UNKNOWN: Final = f"{REDACTED}: enqueue=True leaves out an exception's frames; add the sink after sinks.configure()"
 
 
 def redacted(sink: Any, redactor: Redactor | None = None) -> Any:
@@ -37,7 +41,8 @@ def redacted(sink: Any, redactor: Redactor | None = None) -> Any:
     Returns
     -------
     object
-        A sink for ``logger.add`` with whatever options: ``serialize``, ``enqueue``, ``backtrace``, ``diagnose``.
+        A sink for ``logger.add`` with whatever options: ``serialize``, ``enqueue``, ``backtrace``, ``diagnose``. Behind
+        a queue, an exception is told only if a handler of `sinks.configure` has looked at its frames before.
 
     Raises
     ------
@@ -98,12 +103,13 @@ class _Wrapped:
 
     def _clean(self, message: Any) -> Any:
         """Return loguru's message anew, with a record of its own."""
-        record = self._record(message.record)
-        text, below = self._texts(str(message), message.record, record)
-        if has_exception(message.record):
+        raw = _without_unknown(message.record)
+        record = self._record(raw)
+        text, below = self._texts(str(message), raw, record)
+        if has_exception(raw):
             said = record["extra"].pop("exception_message")
             record["extra"].pop("exception_type")
-            record["exception"] = RedactedException(message.record["exception"][0], said, below)
+            record["exception"] = RedactedException(raw["exception"][0], said, below)
         clean = type(message)(text)
         clean.record = record
         return clean
@@ -134,6 +140,8 @@ class _Wrapped:
     def _text(self, text: str, raw: Record, record: dict[str, Any]) -> str:
         if has_exception(raw):
             text = _COLOURS.sub("", text)  # they would stand between a value and its name
+            if isinstance(raw["exception"][1], _UnknownError) and _TRACEBACK in text:
+                text = f"{text.partition(_TRACEBACK)[0]}{raw['exception'][1]}\n"
         text = self._redactor.traceback(text, raw)
         _, untelling = self._redactor.known(raw)
         # A secret that reads as ordinary text goes, unless the rest of the record says the same: "training", "200".
@@ -156,8 +164,21 @@ def _serializable(record: dict[str, Any], raw: Any) -> dict[str, Any]:
     return {"message": record["message"], "extra": extra, "exception": exception}
 
 
+def _without_unknown(record: Record) -> Record:
+    """Return a record without an exception whose frames are gone, unless a handler before the queue looked at them."""
+    exception = record["exception"]
+    is_behind_a_queue = record["thread"].id != get_ident()
+    if not (has_exception(record) and exception[2] is None and is_behind_a_queue) or EXPOSED in record:
+        return record
+    return {**record, "exception": (exception[0], _UnknownError(_UNKNOWN), None)}
+
+
+class _UnknownError(Exception):
+    """Stands for an exception, what of which is secret isn't known."""
+
+
 def _traceback(text: str) -> str | None:
-    start = text.find("Traceback (most recent call last):")
+    start = text.find(_TRACEBACK)
     return text[start:] if start >= 0 else None
 
 

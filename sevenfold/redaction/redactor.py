@@ -51,10 +51,11 @@ _NOTHING: Final[Known] = (Repeats({}), {})
 SECRETS: Final[tuple[Rule, ...]] = (Policy.SECRETS,)
 _PATHS: Final = frozenset({"path", "route", "endpoint"})
 # While its handlers are at work, a record with an exception holds what its frames expose, and what of it is known.
-_EXPOSED: Final = "sevenfold_exposed"
+EXPOSED: Final = "sevenfold_exposed"
 _KNOWN: Final = "sevenfold_known"
 
 _MAX_NAMES: Final = 4096  # remembered: names may come from outside
+_SHORTEST: Final = 10  # characters of a text without a sign that may be a secret
 _SHORT: Final = 400  # characters of a text that a glance is worth
 _MIXED: Final = re.compile(r"[0-9](?:(?<=[^\W\d_].)|(?=[^\W\d_]))")  # a digit beside a letter
 _JOINTS: Final = (" ", ":", "=", ",", ">", "(", "%", "\t", "&", "\\")  # between a name and its value
@@ -209,9 +210,9 @@ class Redactor:
     def _known(self, record: Record, found: Mapping[str, str]) -> Known:
         if not has_exception(record):
             return _sorted(found)
-        if _EXPOSED not in record:  # the frames are walked once, whatever is asked of the record
-            record[_EXPOSED] = Exposed(record["exception"][1], self).found
-        known = _sorted({**record[_EXPOSED], **found})
+        if EXPOSED not in record:  # the frames are walked once, whatever is asked of the record
+            record[EXPOSED] = Exposed(record["exception"][1], self).found
+        known = _sorted({**record[EXPOSED], **found})
         record[_KNOWN] = record["extra"], known
         return known
 
@@ -256,6 +257,8 @@ class Redactor:
 
 def _is_prose(text: str) -> bool:
     """Return whether a text is nothing but words, of which at most the first is capitalised, and numbers."""
+    if len(text) < _SHORTEST:
+        return text.isalnum()
     words = text.replace(" ", "")
     return text[1:].islower() and words.isalnum() and (words.isalpha() or _MIXED.search(text) is None)
 

@@ -30,7 +30,8 @@ _HOLDS_NOTHING: Final = frozenset(
 _ROW: Final = re.compile(r"\A([ │|]*)(?:└|->) (.*)")
 _MARGIN: Final = " │└|"
 _FRAME: Final = ('  File "', '> File "')
-_FRAME_LINE: Final = re.compile(r"\A[ |>+-]*File .*, line \d+")
+# What stands before frames, and before the source of one.
+_HEAD: Final = re.compile(r"\A[ |>+-]*(?:(?P<frame>File .*, line \d)|(?:Exception Group )?Traceback \(most recent)")
 _TEXT: Final = re.compile(r"\Ab?['\"](.*?)['\"]?\Z", re.DOTALL)
 
 
@@ -202,28 +203,40 @@ class Rendered:
         """Return the traceback without secrets."""
         if "PRIVATE KEY" in text:  # it has several lines
             text = redact_text(text)
-        lines, source, is_source = text.split("\n"), "", False
+        lines = text.split("\n")
         said = "\n".join(line.lstrip(_MARGIN) for line in lines if not line.startswith(_FRAME))
         is_quiet = self._judge.text(said) == said  # one look at the whole costs less than one at each line
-        if not is_quiet or self._cap_in(text):
-            for i, line in enumerate(lines):
-                row = _ROW.match(line) if self._cap_in(line) and not is_source else None
-                if row:
-                    lines[i] = line[: row.start(2)] + self._row(
-                        _NAME.match(source, len(row[1])), row[2], is_quiet=is_quiet
-                    )
-                elif is_source:
-                    source, lines[i] = line, line if is_quiet else self._source(line)
-                elif not is_quiet:
-                    lines[i] = self._judge.text(line)
-                is_source = not row and _FRAME_LINE.match(line) is not None
-            text = "\n".join(lines)
+        if not is_quiet or "└" in text or "->" in text:
+            text = "\n".join(self._parts(lines, is_quiet=is_quiet))
         return self._repeats.hide(text) if self._repeats else text
 
-    @staticmethod
-    def _cap_in(text: str) -> bool:
-        """Return whether loguru's sign before a value is in a text."""
-        return "└" in text or "->" in text
+    def _parts(self, lines: Iterable[str], *, is_quiet: bool) -> Iterator[str]:
+        """Give the lines without secrets: of a message all together, all others by themselves."""
+        source, is_source = "", False
+        message: list[str] = []
+        for line in lines:
+            row = _ROW.match(line) if ("└" in line or "->" in line) and not is_source else None
+            head = _HEAD.match(line) if "File " in line or "Traceback " in line else None
+            if not (row or is_source or head):
+                message.append(line)
+                continue
+            if message:
+                yield self._said("\n".join(message), is_quiet=is_quiet)
+                message = []
+            if row:
+                name = _NAME.match(source, len(row[1]))
+                yield line[: row.start(2)] + self._row(name, row[2], is_quiet=is_quiet)
+            elif is_source:
+                source = line
+                yield line if is_quiet else self._source(line)
+            else:
+                yield self._said(line, is_quiet=is_quiet)
+            is_source = head is not None and head["frame"] is not None and not is_source
+        if message:
+            yield self._said("\n".join(message), is_quiet=is_quiet)
+
+    def _said(self, text: str, *, is_quiet: bool) -> str:
+        return text if is_quiet else self._judge.text(text)
 
     def _row(self, name: re.Match[str] | None, value: str, *, is_quiet: bool) -> str:
         """Redact a value by the name that it stands under."""
@@ -234,7 +247,7 @@ class Rendered:
                 return judged
         if self._untelling and (bare := _bare(value)) in self._untelling:
             return self._untelling[bare]
-        value = value if is_quiet else self._judge.text(value)
+        value = self._said(value, is_quiet=is_quiet)
         return self._repeats.hide_cut(value) if value.endswith(CUT) and self._repeats else value
 
     def _judged(self, name: str, kind: Kind, value: str) -> str | None:

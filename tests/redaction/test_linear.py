@@ -58,7 +58,7 @@ WHOLE: dict[str, Callable[[str], Any]] = {
     "key": lambda text: REDACTOR.value({text: 1}),
     "traceback": traceback,
     "rows": lambda text: traceback(
-        "\n".join(f'  File "x", line 1\n    password\n    └ {text[i : i + 99]}' for i in range(0, len(text), 99))
+        "\n".join(f'  File "x", line 1\n    password\n    └ {text[i : i + 99]}' for i in range(0, len(text), 99)[:1000])
     ),
     "repeats": Repeats({"Zebra77kite": "", "aaaaaa1": ""}).hide,
     "repeated": lambda text: Repeats({text: ""}).hide("nothing here"),

@@ -9,6 +9,7 @@ import logging.handlers
 import pickle
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from loguru import logger
 
 from sevenfold.redaction import SECRETS, Redactor
 from sevenfold.redaction.own_sinks import RedactedException, redacted
+from sinks import configure
 
 SECRET = "Zebra77kite"  # noqa: S105 - made up
 WORD = "sesame"
@@ -38,6 +40,13 @@ def log_everything() -> None:
         Client(SECRET).call()
     except ConnectionError:
         log.exception("failed")
+
+
+def log_a_failure() -> None:
+    try:
+        Client(SECRET).call()
+    except ConnectionError:
+        logger.bind(password="missing", nested={}).exception("failed")  # noqa: S106 - formats name them
 
 
 @contextlib.contextmanager
@@ -197,6 +206,28 @@ def test_a_sink_may_be_behind_a_queue() -> None:
         log_everything()
     assert [message.record["message"] for message in got][2] == "failed"
     assert not [message for message in got if SECRET in str(message) or WORD in str(message)]
+
+
+@pytest.mark.parametrize("options", FORMATS, ids=",".join)
+def test_behind_a_queue_an_exception_without_frames_is_not_told(options: dict[str, Any]) -> None:
+    got: list[Any] = []
+    with added(redacted(got.append), enqueue=True, **options):
+        log_a_failure()
+    (message,) = got
+    assert SECRET not in str(message) + repr(message.record)
+    assert message.record["exception"].type is ConnectionError
+    assert message.record["exception"].value.startswith("[redacted]: enqueue=True leaves out")
+
+
+@pytest.mark.usefixtures("own_logger")
+def test_behind_a_queue_an_exception_is_told_whose_frames_were_looked_at(tmp_path: Path) -> None:
+    got: list[Any] = []
+    with configure(tmp_path, console=None), added(redacted(got.append), enqueue=True):
+        log_a_failure()
+    (message,) = got
+    assert SECRET not in str(message) + repr(message.record)
+    assert str(message).endswith("ConnectionError: refused [redacted]\n")
+    assert message.record["exception"].value == "refused [redacted]"
 
 
 def test_a_redactor_of_ones_own_is_asked() -> None:

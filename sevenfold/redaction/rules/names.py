@@ -234,7 +234,7 @@ AS_THEY_CAME: Final = word_set(
     "event event_id actor actor_id user username user_name user_id userid account_id customer_id client_id"
     " client_address client_ip remote_addr remote_address ip ip_address method status status_code request_id"
     " x_request_id correlation_id trace_id span_id parent_id run_id job_id task_id batch_id experiment_id"
-    " prediction_id model_version"
+    " prediction_id model_version exception_type"
 )
 #: Keys that describe a secret, inside an object that stands under a secret's name.
 DESCRIPTIVE: Final = word_set(
