@@ -7,9 +7,11 @@ import contextlib
 import copy
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from loguru import logger
+from loguru._better_exceptions import ExceptionFormatter
 from loguru._handler import Handler
 
 if TYPE_CHECKING:
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 DEFAULT_ID = 0  # of the handler that loguru itself adds
 _core: Any = logger._core  # type: ignore[attr-defined]  # noqa: SLF001
+_formatter: Any = ExceptionFormatter
+_list_libraries = _formatter._get_lib_dirs  # noqa: SLF001
 # What a logger holds besides its handlers; loguru's handlers share the dict of the levels' colours.
 _STATE = ("min_level", "extra", "patcher", "activation_list", "activation_none", "enabled")
 _LEVELS = ("levels", "levels_lookup", "levels_ansi_codes")
@@ -88,11 +92,27 @@ def new_handlers(add: Callable[["Logger"], object]) -> dict[int, Any]:
     """
     aside = copy.copy(_core)
     aside.handlers = {}
-    add(type(logger)(aside, *logger._options))  # type: ignore[attr-defined,call-arg]  # noqa: SLF001
+    with _libraries_listed_once():
+        add(type(logger)(aside, *logger._options))  # type: ignore[attr-defined,call-arg]  # noqa: SLF001
     with _core.lock:
         first = _core.handlers_count
         _core.handlers_count += len(aside.handlers)
     return dict(enumerate(aside.handlers.values(), first))
+
+
+@contextlib.contextmanager
+def _libraries_listed_once() -> Iterator[None]:
+    """Spare each handler loguru's listing of the folders of libraries, which takes 2 to 20 ms and gives the same."""
+    _formatter._get_lib_dirs = staticmethod(lambda: _libraries_on(tuple(sys.path)))  # noqa: SLF001
+    try:
+        yield
+    finally:
+        _formatter._get_lib_dirs = staticmethod(_list_libraries)  # noqa: SLF001
+
+
+@lru_cache(maxsize=1)
+def _libraries_on(_path: tuple[str, ...]) -> Any:
+    return _list_libraries()
 
 
 def swap_handlers(out: Iterable[int], into: Mapping[int, Any]) -> dict[int, Any]:

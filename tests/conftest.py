@@ -13,7 +13,7 @@ pytest_plugins = ["sevenfold.capture", "pytester"]
 
 FLAGS = {
     "slow": "run the tests of large sizes, too",
-    "whole": "run the tests that need servers, frames, notebooks or packaging, too (requirements-whole.txt)",
+    "whole": "run the tests that start programs or need packages, too (requirements-whole.txt)",
 }
 # Drawing examples may take its time on a machine that is busy.
 settings.register_profile("any", deadline=None, suppress_health_check=[HealthCheck.too_slow])

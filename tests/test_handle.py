@@ -170,6 +170,7 @@ def logging_beside() -> Iterator[list[int]]:
         thread.join()
 
 
+@pytest.mark.whole
 def test_no_line_is_lost_or_doubled_between_two_configurations(tmp_path: Path) -> None:
     configure(tmp_path, console=None)
     with logging_beside() as logged:
@@ -183,6 +184,7 @@ def test_no_line_is_lost_or_doubled_between_two_configurations(tmp_path: Path) -
     assert verify(tmp_path / AUDIT).proved
 
 
+@pytest.mark.whole
 def test_no_line_is_lost_or_doubled_when_blocks_begin_and_end(tmp_path: Path) -> None:
     configure(tmp_path, console=None)
     with logging_beside() as logged:
@@ -193,6 +195,7 @@ def test_no_line_is_lost_or_doubled_when_blocks_begin_and_end(tmp_path: Path) ->
         assert sorted(event.fields["n"] for event in read(tmp_path / file)) == logged
 
 
+@pytest.mark.whole
 def test_threads_that_configure_at_once_leave_one_configuration(tmp_path: Path) -> None:
     barrier = threading.Barrier(4)
 

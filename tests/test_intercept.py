@@ -155,6 +155,7 @@ compute(0)
     assert (len(outcome.stderr.splitlines()), outcome.code) == (1, 0)
 
 
+@pytest.mark.whole
 def test_levels_are_mapped_by_name_where_loguru_knows_it_and_by_number_otherwise(run: Run) -> None:
     outcome = run("""
 logging.addLevelName(25, "SUCCESS")
@@ -170,6 +171,7 @@ for level in (10, 20, 25, 30, 33, 40, 50):
     ]
 
 
+@pytest.mark.whole
 def test_the_root_logger_is_opened_down_to_the_level_asked_for_and_no_further(run: Run) -> None:
     outcome = run("""
 logging.getLogger("lib").info("shown")
@@ -215,6 +217,7 @@ except ValueError as caught:
 CONFIGURED = "logging.config.dictConfig(UVICORN)\n"
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize(
     ("install", "program"),
     [
@@ -242,6 +245,7 @@ def test_what_uvicorn_logs_arrives_once_whenever_it_configures_its_loggers(
     assert (outcome.stdout, len(outcome.stderr.splitlines()), len(outcome.places)) == ("True\n", 2, 3)
 
 
+@pytest.mark.whole
 def test_a_warning_arrives_once_with_its_file_line_and_function(run: Run) -> None:
     outcome = run(
         """
@@ -265,6 +269,7 @@ caller()
     assert (list(outcome.files), len(outcome.stderr.splitlines())) == (["monitoring.log"], 1)
 
 
+@pytest.mark.whole
 def test_a_warning_that_the_stdlib_captures_too_arrives_once(run: Run) -> None:
     outcome = run("warnings.warn('first')", install="logging.captureWarnings(True);" + INSTALL)
     assert [place["name"] for place in outcome.places] == ["py.warnings"]
@@ -272,6 +277,7 @@ def test_a_warning_that_the_stdlib_captures_too_arrives_once(run: Run) -> None:
     assert [place["name"] for place in outcome.places] == ["py.warnings"] * 2
 
 
+@pytest.mark.whole
 def test_a_warning_about_a_place_that_is_not_on_the_stack_arrives(run: Run) -> None:
     outcome = run("warnings.warn_explicit('gone', UserWarning, 'config.toml', 3)")
     (place,) = outcome.places
@@ -304,6 +310,7 @@ def test_an_uncaught_exception_is_logged_once_and_ends_the_program_as_ever(run: 
     assert outcome.stderr.endswith("ZeroDivisionError: division by zero\n")
 
 
+@pytest.mark.whole
 def test_an_exception_that_leaves_the_block_is_logged_once_though_the_hooks_are_gone(run: Run) -> None:
     outcome = run(FAILS + "with interception: fails(0)")
     crashed(outcome, "CRITICAL", "uncaught exception")
@@ -311,6 +318,7 @@ def test_an_exception_that_leaves_the_block_is_logged_once_though_the_hooks_are_
     assert outcome.stderr.count("Traceback (most recent call last):") == 1
 
 
+@pytest.mark.whole
 def test_an_uncaught_exception_in_a_thread_is_logged_once_from_that_thread(run: Run) -> None:
     outcome = run(FAILS + "t = threading.Thread(target=fails, args=(0,), name='worker'); t.start(); t.join()")
     crashed(outcome, "ERROR", "uncaught exception in a thread", thread_name="worker")
@@ -319,6 +327,7 @@ def test_an_uncaught_exception_in_a_thread_is_logged_once_from_that_thread(run: 
     assert outcome.stderr.count("Exception in thread worker:") == 1
 
 
+@pytest.mark.whole
 def test_an_exception_that_cannot_be_raised_is_logged_once(run: Run) -> None:
     outcome = run(FAILS + "class Dying:\n    def __del__(self): fails(0)\nDying()")
     ((*_, fields),) = outcome["errors.log"]
@@ -328,6 +337,7 @@ def test_an_exception_that_cannot_be_raised_is_logged_once(run: Run) -> None:
     assert (outcome.code, outcome.stderr.count("Exception ignored in: ")) == (0, 1)
 
 
+@pytest.mark.whole
 def test_the_exception_of_an_asyncio_task_that_nobody_awaits_is_logged_once(run: Run) -> None:
     outcome = run(
         FAILS
@@ -350,6 +360,7 @@ asyncio.run(main())
     assert (len(outcome.shown), len(outcome.stderr.splitlines()), outcome.code) == (1, 1, 0)
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize(
     ("program", "code", "shown"),
     [
@@ -366,6 +377,7 @@ def test_interrupts_and_exits_are_left_alone(run: Run, program: str, code: int, 
     assert bool(outcome.stderr) == bool(shown)
 
 
+@pytest.mark.whole
 def test_records_of_other_threads_and_of_queues_keep_their_own_place_and_time(run: Run, tmp_path: Path) -> None:
     outcome = run("""
 import time
@@ -395,6 +407,7 @@ logging.getLogger(record.name).handle(record)
     }
 
 
+@pytest.mark.whole
 def test_a_child_process_goes_on_after_a_fork(run: Run) -> None:
     outcome = run("""
 logging.getLogger("lib").error("parent")
@@ -413,6 +426,7 @@ print(os.waitstatus_to_exitcode(status))
     assert sorted(processes.count(process) for process in set(processes)) == [2, 2]
 
 
+@pytest.mark.whole
 def test_a_sink_or_a_stderr_that_logs_through_the_stdlib_ends(run: Run) -> None:
     outcome = run("""
 class Talking:
@@ -730,6 +744,7 @@ def test_uvicorns_own_configuration_is_what_these_tests_emulate() -> None:
         assert config[part] == UVICORN[part]
 
 
+@pytest.mark.whole
 def test_the_root_loggers_channel_is_that_of_all_others(run: Run) -> None:
     program = """
 logging.getLogger("lightgbm.basic").warning("below")
@@ -741,6 +756,7 @@ logging.getLogger("uvicorn.error").warning("named")
     assert [message for _, _, message, _ in outcome["api_requests.log"]] == ["named"]
 
 
+@pytest.mark.whole
 def test_an_exception_that_is_logged_with_its_request_is_left_out_and_others_are_not(run: Run) -> None:
     program = """
 class Guarded(Exception):

@@ -1,6 +1,7 @@
 """What is used of loguru's private parts; these tests fail first when loguru changes them."""
 
 import json
+import sysconfig
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,6 +27,31 @@ def test_the_handlers_are_listed() -> None:
     before = handler_ids()
     added = logger.add(print)
     assert handler_ids() == (*before, added)
+
+
+def test_the_folders_of_libraries_are_listed_once_and_as_loguru_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend("/nowhere")  # a path that wasn't listed before
+    listings = 0
+
+    def get_path(name: str, scheme: str) -> str:
+        nonlocal listings
+        listings += (name, scheme) == ("stdlib", first)
+        return original(name, scheme)
+
+    original, first = sysconfig.get_path, sysconfig.get_scheme_names()[0]
+    monkeypatch.setattr(sysconfig, "get_path", get_path)
+    handlers = [*new_handlers(add_three).values(), *new_handlers(add_three).values()]
+    assert listings == 1
+    logger.remove()
+    own = logger.add(print)
+    assert listings == 2
+    expected = logger._core.handlers[own]._exception_formatter._lib_dirs  # type: ignore[attr-defined]
+    assert [handler._exception_formatter._lib_dirs for handler in handlers] == [expected] * 6
+
+
+def add_three(to: "Logger") -> None:
+    for _ in range(3):
+        to.add(print)
 
 
 class FailingSink:

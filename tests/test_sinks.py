@@ -463,6 +463,7 @@ def test_without_a_stderr_the_files_are_written_all_the_same(tmp_path: Path, mon
     assert len(read_events(tmp_path / "ml_pipeline.log")) == 1
 
 
+@pytest.mark.whole
 def test_the_environment_variables_of_loguru_change_nothing(tmp_path: Path) -> None:
     program = """
 import sys, sinks

@@ -151,6 +151,7 @@ for writer in range(kills, kills + 3):
 """
 
 
+@pytest.mark.whole
 @unix
 def test_whoever_is_killed_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     kills = 24
@@ -191,6 +192,7 @@ with sinks.configure(sys.argv[1], console=None, rotation=20_000):
 """
 
 
+@pytest.mark.whole
 @unix
 def test_handlers_that_were_configured_before_a_fork_write_one_chain(tmp_path: Path) -> None:
     assert run(FORKED, tmp_path) == ""
@@ -214,6 +216,7 @@ def test_threads_write_one_chain(tmp_path: Path) -> None:
     assert (verdict.findings, verdict.n_events) == ((), 400)
 
 
+@pytest.mark.whole
 @unix
 @pytest.mark.usefixtures("own_logger")
 def test_a_logger_that_is_an_argument_of_a_spawned_process_goes_on_with_the_chain(
@@ -608,6 +611,7 @@ def test_a_broken_archive_keeps_no_chain_from_going_on(tmp_path: Path) -> None:
         trail.path.unlink()
 
 
+@pytest.mark.whole
 @unix
 def test_a_head_that_is_deleted_under_several_writers_leaves_nothing_but_its_trace(tmp_path: Path) -> None:
     with processes() as start:
@@ -758,6 +762,7 @@ with sinks.configure(sys.argv[1], console=None, rotation=None):
 """
 
 
+@pytest.mark.whole
 @unix
 def test_an_event_that_finds_no_room_raises_and_the_chain_goes_on(tmp_path: Path) -> None:
     assert run(FULL, tmp_path) == "OSError 27\n" * 3
@@ -804,6 +809,7 @@ for _ in range(2):
 """
 
 
+@pytest.mark.whole
 def test_without_locks_one_process_writes_a_chain_that_verifies(tmp_path: Path) -> None:
     command = [sys.executable, "-c", WINDOWS, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, check=False)

@@ -39,6 +39,7 @@ ALL = [
 ]
 
 
+@pytest.mark.whole
 @pytest.mark.timeout(600)  # all points of a case, on a busy machine
 @pytest.mark.parametrize("case", [*FEW, *(pytest.param(case, marks=pytest.mark.slow) for case in ALL)], ids=str)
 def test_a_writer_that_is_stopped_at_any_system_call_leaves_a_trail_that_is_proved(tmp_path: Path, case: Case) -> None:

@@ -552,6 +552,7 @@ print(next(numbers))
 """
 
 
+@pytest.mark.whole
 @pytest.mark.skipif(not LOCKS, reason="needs several processes")
 def test_while_four_writers_are_at_work_there_is_no_finding(tmp_path: Path) -> None:
     path = tmp_path / "app_json.log"

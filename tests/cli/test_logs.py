@@ -256,6 +256,7 @@ def test_a_file_that_cannot_be_read_is_told(folder: Path, capsys: pytest.Capture
     assert capsys.readouterr().err == "main.py logs: logs/predictions.log: Is a directory\n"
 
 
+@pytest.mark.whole
 def test_a_reader_of_stdout_may_leave(folder: Path) -> None:
     lines = (folder / "predictions.log").read_text(encoding="utf-8")
     (folder / "predictions.log").write_text(lines * 5000, encoding="utf-8")
@@ -269,6 +270,7 @@ def test_a_reader_of_stdout_may_leave(folder: Path) -> None:
         process.stderr.close()
 
 
+@pytest.mark.whole
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C can't be sent to another process there")
 def test_following_shows_what_comes_through_a_rotation_until_ctrl_c(folder: Path) -> None:
     process = start("--follow", "--channel", "api", "--since", "1 h", cwd=folder.parent)
@@ -288,6 +290,7 @@ def test_following_shows_what_comes_through_a_rotation_until_ctrl_c(folder: Path
     assert [int(line.split(" n=")[1]) for line in found if " n=" in line] == list(range(10))
 
 
+@pytest.mark.whole
 def test_text_that_a_terminal_cannot_show_is_escaped(folder: Path) -> None:
     process = start("--where", "request_id=98", cwd=folder.parent, PYTHONIOENCODING="ascii")
     out, err = process.communicate(timeout=20)

@@ -334,6 +334,7 @@ RotatingFile(Path(sys.argv[1]), compression="gz")
 """
 
 
+@pytest.mark.whole
 def test_a_program_that_closes_nothing_ends_when_its_files_are_compressed(
     path: Path, rotate: Callable[..., Path]
 ) -> None:
@@ -378,6 +379,7 @@ sys.exit(status)
 """
 
 
+@pytest.mark.whole
 @on_posix
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are read from /proc")
 def test_a_child_forked_during_a_compression_keeps_nothing_of_it_open_and_has_a_thread_of_its_own(

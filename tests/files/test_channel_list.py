@@ -91,6 +91,7 @@ def add(folder: Path, name: str) -> None:
     list_channels(folder, (ERRORS, Channel(name, f"{name}.log")))
 
 
+@pytest.mark.whole
 def test_processes_that_add_at_once_lose_none(tmp_path: Path) -> None:
     names = [f"channel{number}" for number in range(12)]
     with multiprocessing.get_context("spawn").Pool(4) as pool:

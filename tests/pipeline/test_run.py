@@ -61,6 +61,7 @@ def test_a_run_that_cannot_serve_fails_and_says_why(
     assert audit == [("model_trained", "success"), ("ml_pipeline_failed", "failure")]
 
 
+@pytest.mark.whole
 def test_a_run_without_requests_starts_no_server_and_imports_none(tmp_path: Path) -> None:
     program = f"""
 import sys, threading, numpy, pathlib

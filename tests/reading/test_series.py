@@ -97,6 +97,7 @@ def test_what_is_written_after_the_first_event_was_asked_for_is_not_read(api: Pa
     assert found + numbers(events) == list(range(3000))
 
 
+@pytest.mark.whole
 def test_readers_lose_and_repeat_nothing_while_processes_write_and_rotate(tmp_path: Path, api: Path) -> None:
     context = multiprocessing.get_context("spawn")
     goes_on = context.Event()

@@ -253,6 +253,7 @@ def range_list(n: int) -> list[int]:
     return list(range(n))
 
 
+@pytest.mark.whole
 def test_processes_that_write_batches_to_one_file_lose_nothing(logs: Path) -> None:
     context = get_context("spawn")
     arguments = [(str(logs), writer, 5, 1000, 80_000) for writer in range(2)]

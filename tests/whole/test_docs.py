@@ -17,7 +17,7 @@ import pytest
 
 from sevenfold.reading import read
 from tests.support.log_files import read_events
-from tests.support.pages import PAGES, README, ROOT, Block, blocks, commands, shows
+from tests.support.pages import PAGES, ROOT, Block, blocks, commands, shows
 
 # Blocks that don't run here, by how they begin, and why.
 NOT_RUN = {
@@ -135,13 +135,10 @@ def starts_programs(page: Path) -> bool:
     return any(block.language in {"sh", "console"} or block.text.startswith("# ") for block in blocks(page))
 
 
-# The README is what a newcomer's first run of the tests looks at.
-WITH_PROGRAMS = [README, *(pytest.param(one, marks=pytest.mark.whole) for one in PAGES[1:] if starts_programs(one))]
-
-
+@pytest.mark.whole
 @posix_only
 @pytest.mark.usefixtures("own_logger")
-@pytest.mark.parametrize("page", WITH_PROGRAMS, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [one for one in PAGES if starts_programs(one)], ids=lambda page: page.name)
 def test_each_block_of_a_page_with_programs_runs_and_shows_what_comes(page: Path, reader_of_logs: Reader) -> None:
     for block in blocks(page):
         if why_not(block) is None:

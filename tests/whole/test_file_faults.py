@@ -179,6 +179,7 @@ sys.exit(any(child.exitcode for child in children))
 """
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("parent", ["closes", "writes"])
 def test_handlers_configured_before_a_fork_work_in_the_children(work: Work, parent: str) -> None:
     work.start(FORKING, parent, 800)
@@ -232,6 +233,7 @@ else:
 """
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("how", ["pool", pytest.param("executor", marks=pytest.mark.slow), "logger as an argument"])
 def test_spawned_workers_write_with_an_initializer_or_the_logger_as_an_argument(work: Work, how: str) -> None:
     work.start(SPAWNING, how, 600)
@@ -240,6 +242,7 @@ def test_spawned_workers_write_with_an_initializer_or_the_logger_as_an_argument(
     assert min(rotated_sizes(work.logs)) >= 15_000
 
 
+@pytest.mark.whole
 def test_files_rotated_by_time_lose_nothing(work: Work) -> None:
     began = time.monotonic()
     work.start_writers(range(2), {"rotation": ["1 s", 1_000_000]}, count=400, pause_s=0.005)
@@ -251,6 +254,7 @@ def test_files_rotated_by_time_lose_nothing(work: Work) -> None:
 # Killed processes
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("n_killed", [2, pytest.param(30, marks=pytest.mark.slow)])
 def test_a_killed_writer_costs_nothing_that_a_call_had_returned_from(work: Work, n_killed: int) -> None:
     options = {"rotation": 50_000}
@@ -280,6 +284,7 @@ with sinks.configure(sys.argv[1], console=None, retention=None):
 """
 
 
+@pytest.mark.whole
 def test_a_compression_that_was_killed_is_finished_by_the_next_start(work: Work) -> None:
     rotated = work.logs / "predictions.2026-01-01_00-00-00_000000.log"
     unfinished, packed = work.logs / f".{rotated.name}.gz.tmp", work.logs / f"{rotated.name}.gz"
@@ -298,6 +303,7 @@ def test_a_compression_that_was_killed_is_finished_by_the_next_start(work: Work)
 # Outsiders
 
 
+@pytest.mark.whole
 def test_an_outsider_that_moves_the_live_file_and_deletes_the_lock_file_costs_nothing(work: Work) -> None:
     live = work.logs / "predictions.log"
     started = work.start_writers(range(2), {"rotation": 50_000}, count=1_800, pause_s=0.001)
@@ -366,6 +372,7 @@ def test_a_moved_folder_that_cannot_be_made_anew_still_gets_the_lines(
 # Threads, tasks, and calls from inside a call
 
 
+@pytest.mark.whole
 @pytest.mark.usefixtures("own_logger")
 def test_threads_lose_nothing(work: Work, capsys: pytest.CaptureFixture[str]) -> None:
     with sinks.configure(work.logs, rotation=100_000, console=None):
@@ -379,6 +386,7 @@ def test_threads_lose_nothing(work: Work, capsys: pytest.CaptureFixture[str]) ->
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.whole
 @pytest.mark.usefixtures("own_logger")
 def test_an_asyncio_program_loses_nothing(work: Work, capsys: pytest.CaptureFixture[str]) -> None:
     async def task(writer: int) -> None:
@@ -435,6 +443,7 @@ with sinks.configure(sys.argv[1], rotation=100_000, console=None):
 """
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("program", [SIGNALLED, COLLECTED], ids=["signal handler", "__del__"])
 def test_calls_from_inside_a_call_lose_their_own_record_at_most_and_the_file_says_how_many(
     work: Work, program: str
@@ -501,6 +510,7 @@ def lost_notices(work: Work, n_writers: int, error: int) -> str:
     return f"sevenfold: {path}: lines are lost, 1 so far: OSError: {said}\n" * n_writers
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("n_writers", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_a_full_disk_loses_lines_and_the_file_says_how_many(work: Work, n_writers: int) -> None:
     with small_disk(work.logs, 400_000):
@@ -541,6 +551,7 @@ Path(sys.argv[2], f"acknowledged-{writer}").write_text(json.dumps(acknowledged))
 """
 
 
+@pytest.mark.whole
 def test_writers_on_a_disk_that_is_full_again_and_again_lose_no_line_that_was_acknowledged(work: Work) -> None:
     with small_disk(work.logs, 256_000):
         ballast = work.logs / "ballast"
@@ -588,6 +599,7 @@ def copying_disk(folder: Path, n_bytes: int) -> Iterator[None]:
         assert run("umount", folder) == 0
 
 
+@pytest.mark.whole
 def test_a_full_disk_that_copies_what_is_written_over_kills_nobody_and_readers_report_what_is_torn(work: Work) -> None:
     with copying_disk(work.logs, 120_000_000):
         work.start(FILLING_UP)
@@ -604,6 +616,7 @@ def test_a_full_disk_that_copies_what_is_written_over_kills_nobody_and_readers_r
     assert all("torn" in why or "expected" in why for why in bad)
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("n_writers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_file_that_may_not_grow_loses_lines_and_says_how_many(work: Work, n_writers: int) -> None:
     phases = [[50, 400, 50], [-1, 12_000 * n_writers, -1]]
@@ -674,6 +687,7 @@ with sinks.configure(sys.argv[1], channels=table, rotation=500_000, retention=3,
 """
 
 
+@pytest.mark.whole
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc")
 @pytest.mark.parametrize("n_lines", [20_000, pytest.param(1_000_000, marks=pytest.mark.slow)])
 def test_memory_stays_flat(work: Work, n_lines: int) -> None:
@@ -708,6 +722,7 @@ with sinks.configure(sys.argv[1], rotation=50_000, retention=int(sys.argv[3]), c
 """
 
 
+@pytest.mark.whole
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are read from /proc")
 @pytest.mark.parametrize("retention", [100, 3])
 def test_without_fcntl_one_process_rotates_compresses_and_deletes(work: Work, retention: int) -> None:

@@ -158,6 +158,7 @@ def test_a_request_can_be_followed_through_its_files(default_run: Run) -> None:
     assert set(by_status) >= {200, 422}
 
 
+@pytest.mark.whole
 @in_own_folder
 def test_the_same_seed_gives_the_same_numbers_and_the_same_model() -> None:
     runs = []
@@ -175,6 +176,7 @@ def _numbers(event: Any) -> tuple[str, dict[str, Any]]:
     return event.message, {name: value for name, value in event.fields.items() if name not in varying}
 
 
+@pytest.mark.whole
 @in_own_folder
 def test_a_table_of_ones_own_with_text_and_gaps(capsys: pytest.CaptureFixture[str]) -> None:
     write_applicants(Path("applicants.csv"))
@@ -192,6 +194,7 @@ def test_a_table_of_ones_own_with_text_and_gaps(capsys: pytest.CaptureFixture[st
     assert "sevenfold:" not in capsys.readouterr().err
 
 
+@pytest.mark.whole
 @in_own_folder
 def test_a_second_table_is_scored_and_compared_with_the_first() -> None:
     write_applicants(Path("applicants.csv"), 600)
@@ -291,6 +294,7 @@ sys.exit(main.main(sys.argv[1:]))
 """
 
 
+@pytest.mark.whole
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
 def test_ctrl_c_ends_the_run_cleanly_and_audited(tmp_path: Path) -> None:
     process = subprocess.Popen(
@@ -316,6 +320,7 @@ def test_ctrl_c_ends_the_run_cleanly_and_audited(tmp_path: Path) -> None:
     assert len(read_events(tmp_path / "logs" / "predictions.log")) > 10
 
 
+@pytest.mark.whole
 @pytest.mark.skipif(os.name != "posix", reason="closes streams as a shell does")
 @pytest.mark.parametrize(
     "redirection", [">&- 2>&-", "| true", *(pytest.param(one, marks=pytest.mark.slow) for one in ("2>&-", ">&-"))]
@@ -362,6 +367,7 @@ sys.exit(main.main(sys.argv[1:]))
 """
 
 
+@pytest.mark.whole
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="looks for open files in /proc")
 def test_the_main_job_runs_without_fcntl_and_where_an_open_file_cannot_be_renamed(tmp_path: Path) -> None:
     done = subprocess.run(
