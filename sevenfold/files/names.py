@@ -2,11 +2,15 @@
 
 import os
 import re
+import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from sevenfold.files.forks import forget_in_children
 
 AHEAD = timedelta(days=1)  # how far before the clock a name is believed: somebody may have set the clock back
 _STAMP = "%Y-%m-%d_%H-%M-%S_%f"  # sorts by time, and has no colon, which Windows refuses
@@ -128,15 +132,15 @@ class Names:
         return self.path.with_name(name), self.path.with_name(f"{name}.gz")
 
     def _listed(self, *, plain: bool, gently: bool) -> Iterator[Rotated]:
-        for stamp, ending, name in self._matches(gently=gently):
-            if not (plain and ending) and _is_time(stamp):
+        for stamp, ending, name in self._matches(self.path.suffix if plain else "", gently=gently):
+            if _is_time(stamp):
                 yield Rotated(stamp, bool(ending), self.path.with_name(name))
 
-    def _matches(self, *, gently: bool) -> Iterator[tuple[str, str, str]]:
-        """Give the stamp, ``.gz`` or nothing, and the name of what is named as a rotated file."""
+    def _matches(self, end: str = "", *, gently: bool) -> Iterator[tuple[str, str, str]]:
+        """Give the stamp, ``.gz`` or nothing, and the name of what is named as a rotated file and ends so."""
         stem, suffix = re.escape(self.path.stem), re.escape(self.path.suffix)
         pattern = re.compile(rf"{stem}\.({_STAMP_PATTERN}){suffix}(\.gz|)")
-        for name in _files_in(self.path.parent, f"{self.path.stem}.", gently=gently):
+        for name in _files_in(self.path.parent, f"{self.path.stem}.", end, gently=gently):
             if found := pattern.fullmatch(name):
                 yield found[1], found[2], name
 
@@ -195,14 +199,30 @@ def _is_time(stamp: str) -> bool:
     return True
 
 
-def _files_in(folder: Path, start: str, *, gently: bool) -> Iterator[str]:
-    """Give the names of the files in a folder that begin so."""
+def _files_in(folder: Path, start: str, end: str, *, gently: bool) -> Iterator[str]:
+    """Give the names of the files in a folder that begin and end so."""
     try:
-        with os.scandir(folder) as entries:
+        with _gentle.lock if gently else nullcontext(), os.scandir(folder) as entries:
             for number, entry in enumerate(entries):
                 if gently and number % _PACE == 0:
                     time.sleep(_PAUSE_S)
-                if entry.name.startswith(start) and entry.is_file(follow_symlinks=False):
-                    yield entry.name
+                name = entry.name
+                if name.endswith(end) and name.startswith(start) and entry.is_file(follow_symlinks=False):
+                    yield name
     except (FileNotFoundError, NotADirectoryError):  # there is no folder any more
         return
+
+
+class _Gentle:
+    """Holds the lock of who lists a folder gently: the threads of seven channels at once would stop the program."""
+
+    def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        """Make another lock: in a child, nobody would open the one that a thread of the parent had."""
+        self.lock = threading.Lock()
+
+
+_gentle = _Gentle()
+forget_in_children(_gentle.renew)

@@ -1,6 +1,9 @@
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -97,3 +100,21 @@ def named(folder: Path, moments: list[datetime], compressed: bool) -> list[Path]
         made.append(names.next(moment))
         made[-1].with_name(made[-1].name + ".gz" * compressed).touch()
     return made
+
+
+def test_one_thread_at_a_time_lists_a_folder_gently(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_work: list[int] = []
+    highest = 0
+
+    def rest(_seconds: float) -> None:
+        nonlocal highest
+        at_work.append(1)
+        highest = max(highest, len(at_work))
+        threading.Event().wait(0.01)
+        at_work.pop()
+
+    (tmp_path / f"app.{STAMP}.log").touch()
+    monkeypatch.setattr("sevenfold.files.names.time", SimpleNamespace(sleep=rest))
+    with ThreadPoolExecutor(4) as pool:
+        listed = list(pool.map(lambda _: Names(tmp_path / "app.log").rotated(gently=True), range(4)))
+    assert ([len(one) for one in listed], highest) == ([1] * 4, 1)
