@@ -6,7 +6,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -155,30 +155,29 @@ def _run(options: argparse.Namespace, source: _Source, handle: sinks.Sinks) -> i
     try:
         report = run(source.dataset, settings, loaded=source.loaded, score_table=source.score_table)
     except Exception as error:  # the boundary of the program: the traceback is in errors.log
-        where = handle.log_dir / "errors.log"
+        where = Path(options.log_dir) / "errors.log"
         print(f"main.py: the pipeline failed: {one_line(error)}; the traceback is in {where}", file=sys.stderr)
         return FAILED
     with reader_may_leave():
-        print(_summary(report, handle))
+        print(_summary(report, handle.events, Path(options.log_dir)))
     return OK
 
 
-def _summary(report: RunReport, handle: sinks.Sinks) -> str:
+def _summary(report: RunReport, events: Mapping[str, int], folder: Path) -> str:
     majority, accuracy, auc = report.baseline_accuracy, report.val_accuracy, report.val_auc
     return f"""
 validation accuracy {accuracy:.3f} (majority {majority:.3f}), AUC {auc:.3f}
 {report.n_predictions:,} rows scored in {report.n_batches} batches, {report.n_drifted} of them drifted
 {report.n_requests:,} requests answered
-run_id {report.run_id}, logged in {handle.log_dir.resolve()}
+run_id {report.run_id}, logged in {folder.resolve()}
 
-{_table(handle)}"""
+{_table(events, folder)}"""
 
 
-def _table(handle: sinks.Sinks) -> str:
-    events = handle.events
+def _table(events: Mapping[str, int], folder: Path) -> str:
     width = max(map(len, events))
     rows = [f"{'file':{width}} {'events':>9} {'size':>9}"]
-    rows += [f"{file:{width}} {count:>9,} {_size(handle.log_dir / file):>9}" for file, count in events.items()]
+    rows += [f"{file:{width}} {count:>9,} {_size(folder / file):>9}" for file, count in events.items()]
     return "\n".join(rows)
 
 

@@ -3,13 +3,15 @@
 A record goes where the string bound to it as ``channel`` says::
 
     import sinks
-        with sinks.configure("logs"):
+
+    with sinks.configure("logs"):
         logger.bind(channel="predictions").info("prediction", decision="approve", confidence=0.93)
 """
 
 import contextlib
+import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,11 +23,14 @@ from sevenfold.channels import (
     INHERIT,
     Channel,
     CompressionArgument,
+    FormatArgument,
+    Inherit,
     LevelArgument,
     RetentionArgument,
     RotationArgument,
     checked,
     level_no,
+    require_format,
 )
 from sevenfold.files.channel_list import list_channels
 from sevenfold.files.policies import parse_compression, parse_retention, parse_rotation
@@ -44,7 +49,7 @@ from sevenfold.handlers.filters import (
 )
 from sevenfold.handlers.formats import JsonFormat, LineFormat
 from sevenfold.handlers.sinks import LineSink, discard, make_sink
-from sevenfold.intercept import LOGGERS, Interception, install
+from sevenfold.intercept import LOGGERS, ROOT, Interception, install
 from sevenfold.loguru_internals import attach, new_handlers
 from sevenfold.redaction.redactor import SECRETS, Redactor, Rule
 from sevenfold.rendering.renderer import Renderer
@@ -56,14 +61,18 @@ __all__ = ["CHANNELS", "INHERIT", "SECRETS", "Channel", "Sinks", "configure"]
 
 
 def configure(
-    log_dir: str | Path = "logs",
+    log_dir: str | Path | Inherit | None = INHERIT,
     *,
     channels: tuple[Channel, ...] = CHANNELS,
     level: LevelArgument | None = None,
     rotation: RotationArgument = "10 MB",
     retention: RetentionArgument = "30 days",
     compression: CompressionArgument = "gz",
-    console: LevelArgument | None = "INFO",
+    console: LevelArgument | Inherit | None = INHERIT,
+    console_format: FormatArgument | None = None,
+    console_stream: str = "stderr",
+    console_traceback: bool | None = None,
+    diagnose: bool | None = None,
     strict: bool = False,
     intercept: bool | Mapping[str, str | None] = False,
     redact: Iterable[Rule] = SECRETS,
@@ -80,12 +89,14 @@ def configure(
 
     Parameters
     ----------
-    log_dir : str or Path
-        The folder of the files; made if need be.
+    log_dir : str or Path, optional
+        The folder of the files; made if need be. By default what the environment variable ``SEVENFOLD_LOG_DIR`` says,
+        or ``logs``. None writes no files: the console is all there is, and shows what the files would keep.
     channels : tuple of Channel
         The table. One channel more is one file more; exactly one must collect errors.
     level : str or int, optional
-        The least level kept by every file, instead of the channels' own.
+        The least level kept by every file, instead of the channels' own. ``SEVENFOLD_LEVEL`` says it, and that of the
+        console, where the call doesn't.
     rotation
         When a file is rotated: a size ("10 MB", bytes), a time ("00:00", "monday at 12:00"), an interval ("1 day", a
         timedelta), a tuple of these, or None; see `sevenfold.files.policies.parse_rotation`.
@@ -95,12 +106,21 @@ def configure(
     compression : "gz" or None
         Whether rotated files are gzipped.
     console : str or int, optional
-        The least level shown on stderr; None shows nothing.
+        The least level shown on the console, by default INFO; None shows nothing.
+    console_format : "text" or "json", optional
+        What the console shows: text, shorter on a terminal than in a pipe, or flat JSON, an event a line with its
+        traceback in it. By default what ``SEVENFOLD_CONSOLE_FORMAT`` says, or text.
+    console_stream : "stderr" or "stdout"
+        Where the console is.
+    console_traceback : bool, optional
+        Whether text there has tracebacks below it; by default on a terminal, in a notebook, and without files.
+    diagnose : bool, optional
+        Whether tracebacks show the values of variables, instead of what the channels say.
     strict : bool
         Raise ValueError in the caller for a channel that the table lacks, instead of a notice on stderr.
     intercept : bool or mapping
         Whether what the standard library logs, warnings and uncaught exceptions are logged here, too; see
-        `sevenfold.intercept`. A mapping is its table: channels by name of a stdlib logger, instead of
+        `sevenfold.intercept`. A mapping says the channels of stdlib loggers by name, before its table
         ``sevenfold.intercept.LOGGERS``. Under the fixture ``channel_log`` nothing is intercepted.
     redact : iterable of str and re.Pattern
         What is written as ``[redacted]``: `SECRETS`, values under names of your own (whole words, anywhere in a name),
@@ -134,27 +154,39 @@ def configure(
     ValueError
         If an argument can't be understood; the handlers are as they were.
     """
-    table = checked(channels)
-    console_level = None if console is None else level_no(console)
+    where = _or_environment(log_dir, "LOG_DIR", "logs")
+    level = _or_environment(INHERIT if level is None else level, "LEVEL", None)
+    least_shown = _or_environment(console, "LEVEL", "INFO")
+    shown = _Shown(
+        _or_environment(console_format or INHERIT, "CONSOLE_FORMAT", "text"), console_stream, console_traceback
+    )
+    table = _diagnosing(checked(channels), diagnose)
+    console_level = None if least_shown is None else level_no(least_shown)
     loggers = _loggers(intercept, table)
     if not is_known(unbound, tuple(channel.name for channel in table)):
         raise ValueError(f"unbound: {unknown_channel(unbound, tuple(channel.name for channel in table))}")
-    key = b"" if pseudonym_key is None else read_key(Path(pseudonym_key), Path(log_dir))
+    folder = None if where is None else Path(where).absolute()  # wherever the program goes
+    key = b"" if pseudonym_key is None else read_key(Path(pseudonym_key), folder)
     line = LineFormat(Renderer(Redactor(redact, keep=keep, pseudonymize=pseudonymize, key=key)))
     options = {one.name: _file_options(one, rotation, retention, compression) for one in table}
     stand_in = handle.stand_in()
     if stand_in is not None:
-        return stand_in(table, level, unbound, line, Path(log_dir))
-    folder = Path(log_dir).absolute()  # wherever the program goes
+        return stand_in(table, level, unbound, line, None if where is None else Path(where))
     seal = None if audit_key is None else read_key(Path(audit_key), folder)
     routes = make_routes(table, level, console_level)
-    with _naming(Path(log_dir)):
-        sinks = _open_sinks(folder, routes, options, line.renderer.redactor, seal, audit_wait)
-    list_channels(folder, table)
-    add = partial(_add_handlers, routes, sinks, line, console_level=console_level, unbound=unbound, strict=strict)
+    sinks: dict[str, LineSink] = {}
+    if folder is not None:
+        with _naming(folder):
+            sinks = _open_sinks(folder, routes, options, line.renderer.redactor, seal, audit_wait)
+        list_channels(folder, table)
+    elif console_level is None:
+        raise ValueError("without a log folder the console is all there is: console can't be None, too")
+    add = partial(
+        _add_handlers, routes, sinks, line, shown, console_level=console_level, unbound=unbound, strict=strict
+    )
     handlers = new_handlers(add)
     interception = None if loggers is None else partial(_intercept, loggers, routes, console_level)
-    return handle.activate(Sinks(Path(log_dir), sinks, handlers, interception))
+    return handle.activate(Sinks(None if where is None else Path(where), sinks, handlers, interception))
 
 
 def _open_sinks(  # noqa: PLR0917
@@ -182,6 +214,7 @@ def _add_handlers(
     routes: tuple[Route, ...],
     sinks: Mapping[str, LineSink],
     line: LineFormat,
+    shown: "_Shown",
     logger: "Logger",
     *,
     console_level: int | None,
@@ -189,18 +222,20 @@ def _add_handlers(
     strict: bool,
 ) -> None:
     """Add the handlers to a logger: of the options that ask for one, of the console, and of each channel's file."""
-    names = tuple(sinks)
+    names = tuple(route.channel.name for route in routes)
     if strict:
         logger.add(discard, level=0, filter=RaiseOnUnknown(names).accepts, format="", catch=False)
     if unbound is not None:
         least = min(route.level for route in routes)
         logger.add(discard, level=least, filter=GiveChannel(unbound).accepts, format="", catch=False)
     if console_level is not None:
-        shown = {one.channel.name: max(console_level, level_no(one.channel.console_level)) for one in routes}
-        console = Console(names, line.renderer.redactor)
-        _add(logger, console, console_level, OnConsole(shown, console_level).accepts, format=line)
+        _add_console(logger, routes, sinks, line, shown, console_level)
     for route in routes:
         channel = route.channel
+        if not sinks:
+            if channel.collects_errors:  # tells of channels that the table lacks
+                logger.add(discard, level=route.level, filter=route.filter, format="", catch=False)
+            continue
         _add(
             logger,
             sinks[channel.name],
@@ -212,6 +247,36 @@ def _add_handlers(
             diagnose=channel.diagnose,
             catch=not channel.sealed,
         )
+
+
+def _add_console(  # noqa: PLR0917
+    logger: "Logger",
+    routes: tuple[Route, ...],
+    sinks: Mapping[str, LineSink],
+    line: LineFormat,
+    shown: "_Shown",
+    level: int,
+) -> None:
+    """Add the console's handler; without files it shows what they would keep."""
+    least = {one.channel.name: level_no(one.channel.console_level) if sinks else one.level for one in routes}
+    (collector,) = (one.channel for one in routes if one.channel.collects_errors)
+    console = Console(
+        tuple(sinks),
+        line.renderer.redactor,
+        format=shown.format,
+        stream=shown.stream,
+        traceback=shown.traceback,
+        unsealed=frozenset() if sinks else frozenset(one.channel.name for one in routes if one.channel.sealed),
+    )
+    _add(
+        logger,
+        console,
+        level,
+        OnConsole({name: max(level, no) for name, no in least.items()}, level).accepts,
+        format=replace(line, template="{exception}"),
+        backtrace=collector.backtrace,
+        diagnose=collector.diagnose,
+    )
 
 
 def _format(channel: Channel, line: LineFormat) -> LineFormat | JsonFormat:
@@ -233,13 +298,14 @@ def _loggers(intercept: bool | Mapping[str, str | None], table: tuple[Channel, .
     if intercept is False:
         return None
     if intercept is True:
-        return {name: channel if channel in known else None for name, channel in LOGGERS.items()}
+        intercept = {}
     if not isinstance(intercept, Mapping):
         raise ValueError(f"intercept must be True, False or a mapping of loggers, got {intercept!r}")  # noqa: TRY004 - as for all arguments
     for channel in intercept.values():
         if not is_known(channel, known):
             raise ValueError(f"intercept: {unknown_channel(channel, known)}")
-    return intercept
+    said = {name or ROOT: channel for name, channel in intercept.items()}
+    return {name: channel if channel in known else None for name, channel in LOGGERS.items()} | said
 
 
 def _intercept(loggers: Mapping[str, str | None], routes: tuple[Route, ...], console_level: int | None) -> Interception:
@@ -274,4 +340,30 @@ def _naming(log_dir: Path) -> Iterator[None]:
         yield
     except OSError as error:
         why = "it is a file" if log_dir.is_file() else error.strerror
-        raise OSError(error.errno, f"the log folder can't be written: {why}", str(log_dir)) from error
+        way_out = 'without files: configure(None, console_format="json", console_stream="stdout")'
+        raise OSError(error.errno, f"the log folder can't be written: {why}; {way_out}", str(log_dir)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """How the console shows records."""
+
+    format: FormatArgument
+    stream: str
+    traceback: bool | None
+
+    def __post_init__(self) -> None:
+        require_format(self.format, "console_format")
+        if self.stream not in {"stderr", "stdout"}:
+            raise ValueError(f"console_stream must be 'stderr' or 'stdout', got {self.stream!r}")
+
+
+def _or_environment(said: Any, name: str, default: Any) -> Any:
+    """Return what a call said, or else what the environment says, or else a default."""
+    return os.environ.get(f"SEVENFOLD_{name}") or default if said is INHERIT else said
+
+
+def _diagnosing(table: tuple[Channel, ...], diagnose: bool | None) -> tuple[Channel, ...]:
+    if diagnose is None:
+        return table
+    return tuple(replace(one, diagnose=diagnose) if one.collects_errors else one for one in table)

@@ -194,7 +194,7 @@ class ChannelLog:
         level: LevelArgument | None,
         unbound: str | None,
         line: LineFormat,
-        log_dir: Path,
+        log_dir: Path | None,
     ) -> Sinks:
         self._unbound = unbound
         self.use(table, level, line)
@@ -222,7 +222,7 @@ class AtLevel(list[CapturedRecord]):
 class _CapturedSinks(Sinks):
     """The handle that code under test gets."""
 
-    def __init__(self, log: ChannelLog, table: tuple[Channel, ...], log_dir: Path) -> None:
+    def __init__(self, log: ChannelLog, table: tuple[Channel, ...], log_dir: Path | None) -> None:
         super().__init__(log_dir, {}, {})
         self._log = log
         self._table = table

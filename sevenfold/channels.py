@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import time, timedelta
 from enum import Enum
 from pathlib import PurePath
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from loguru import logger
 
@@ -16,10 +16,12 @@ Retain: TypeAlias = int | str | timedelta
 RetentionArgument: TypeAlias = Retain | tuple[Retain, ...] | list[Retain] | None
 CompressionArgument: TypeAlias = str | None
 LevelArgument: TypeAlias = str | int
+FormatArgument: TypeAlias = Literal["text", "json"]
 
 ERROR: Final = logger.level("ERROR").no
 WARNING: Final = logger.level("WARNING").no
 INFO: Final = logger.level("INFO").no
+FORMATS: Final = ("text", "json")
 LIST_FILE: Final = "channels.json"  # says which channels a folder has; no channel may have it
 
 
@@ -33,6 +35,12 @@ class Inherit(Enum):
 
 
 INHERIT: Final = Inherit.INHERIT
+
+
+def require_format(format_: object, of: str) -> None:
+    """Raise ValueError unless a format is one that there is."""
+    if format_ not in FORMATS:
+        raise ValueError(f"{of} must be 'text' or 'json', got {format_!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,9 @@ class Channel:
         The least level that the console shows.
     serialize : bool
         Whether the file holds loguru's JSON, one object a line, instead of lines of text.
+    format : "text" or "json"
+        Lines of text, or flat JSON: one object a line with the time, level, channel, message and fields at its top, as
+        Loki, Elasticsearch and Datadog take it.
     sealed : bool
         Whether each line is sealed over the one before, so that ``sevenfold verify`` can prove that none was changed.
         A call whose event can't be written then raises. Only JSON can be sealed.
@@ -82,6 +93,7 @@ class Channel:
     level: LevelArgument = "INFO"
     console_level: LevelArgument = "INFO"
     serialize: bool = False
+    format: FormatArgument = "text"
     sealed: bool = False
     collects_errors: bool = False
     backtrace: bool = False
@@ -97,6 +109,9 @@ class Channel:
             raise ValueError(f"the file of channel {self.name!r} must be a bare file name, got {self.file!r}")
         if self.file.casefold() == LIST_FILE:
             raise ValueError(f"the file of channel {self.name!r} can't be {LIST_FILE}, which lists the channels")
+        require_format(self.format, f"format of channel {self.name!r}")
+        if self.serialize and self.format != "text":
+            raise ValueError(f"channel {self.name!r}: serialize=True is loguru's JSON and format='json' flat: take one")
         if self.sealed and not self.serialize:
             raise ValueError(f"channel {self.name!r} is sealed, which needs serialize=True")
         if (self.backtrace or self.diagnose) and not self.collects_errors:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # Takes the table, the level over all channels, the channel of what has none, the format and the folder that
 # `configure` was called with.
-StandIn: TypeAlias = Callable[[tuple[Channel, ...], LevelArgument | None, str | None, LineFormat, Path], "Sinks"]
+StandIn: TypeAlias = Callable[[tuple[Channel, ...], LevelArgument | None, str | None, LineFormat, Path | None], "Sinks"]
 
 
 class Sinks:
@@ -35,13 +35,13 @@ class Sinks:
 
     Attributes
     ----------
-    log_dir : Path
-        The folder of the files.
+    log_dir : Path or None
+        The folder of the files; None where there are none.
     """
 
     def __init__(
         self,
-        log_dir: Path,
+        log_dir: Path | None,
         sinks: "Mapping[str, LineSink]",
         handlers: Mapping[int, Any],
         intercept: Callable[[], Interception] | None = None,
@@ -60,6 +60,12 @@ class Sinks:
     def events(self) -> dict[str, int]:
         """Events that this process wrote through these handlers, by file name."""
         return {sink.file.path.name: sink.events for sink in self._sinks.values()}
+
+    def __repr__(self) -> str:
+        """Return what is written where, for an interactive prompt."""
+        state = "closed" if self._closed else "in force" if self is _active else "replaced"
+        wrote = ", ".join(f"{file} {count:,}" for file, count in self.events.items())
+        return f"<Sinks {'on the console' if self.log_dir is None else self.log_dir}, {state}: {wrote or 'no files'}>"
 
     def close(self) -> None:
         """Take these handlers out of the logger and close their files, for good; nothing takes their place.

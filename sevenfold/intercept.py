@@ -40,7 +40,7 @@ WARNINGS = "py.warnings"  # the logger of warnings, by the stdlib's own name for
 
 # By number first: programs rename the stdlib's levels, to colour them for instance.
 _LEVELS = {10: "DEBUG", 20: "INFO", 30: "WARNING", 40: "ERROR", 50: "CRITICAL"}
-_ROOT = logging.root.name  # stands above all others, though no name begins with it
+ROOT = logging.root.name  # stands above all others, though no name begins with it
 _LOGGED = "__sevenfold_logged__"  # on an exception whose traceback is logged already, as sevenfold.asgi.ApiLog does
 _COLOURED = "color_message"  # uvicorn's second copy of a message, with the codes of colours in it
 _NOT_FIELDS = {*vars(logging.LogRecord("", 0, "", 0, "", (), None)), "message", "asctime", "taskName", _COLOURED}
@@ -206,7 +206,7 @@ class Interception:
     def _channel(self, name: str) -> str | None:
         while name and name not in self._loggers:
             name = name.rpartition(".")[0]
-        return self._loggers.get(name or ("" if "" in self._loggers else _ROOT))
+        return self._loggers.get(name or ("" if "" in self._loggers else ROOT))
 
 
 _installed: Interception | None = None

@@ -774,3 +774,20 @@ for error in (Marked("logged"), ValueError("new"), Guarded("odd")):
 """
     outcome = run(program)
     assert [fields["exception_message"] for *_, fields in outcome["errors.log"]] == ["new", "odd"]
+
+
+@pytest.mark.parametrize("root", ["", "root"])
+@pytest.mark.usefixtures("own_logger")
+def test_a_mapping_adds_to_the_table(root: str, tmp_path: Path) -> None:
+    with sinks.configure(tmp_path, console=None, intercept={"sqlalchemy": "training", root: "monitoring"}):
+        for name in ("sqlalchemy.engine", "uvicorn.access", "another"):
+            logging.getLogger(name).warning(name)
+    found = {file: [event.message for event in read_events(tmp_path / file)] for file in ROUTED}
+    assert found == ROUTED
+
+
+ROUTED = {
+    "ml_pipeline.log": ["sqlalchemy.engine"],
+    "api_requests.log": ["uvicorn.access"],
+    "monitoring.log": ["another"],
+}

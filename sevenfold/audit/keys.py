@@ -13,7 +13,7 @@ class AuditError(ValueError):
     """An audit chain that can't be gone on with as asked; the message says why, and the way out."""
 
 
-def read_key(path: Path, log_dir: Path) -> bytes:
+def read_key(path: Path, log_dir: Path | None) -> bytes:
     """Read a key file, and refuse one that others could read.
 
     Raises
@@ -22,7 +22,7 @@ def read_key(path: Path, log_dir: Path) -> bytes:
         If there is none, it is too short, others may read it, or it lies in the log folder, whose readers it is to be
         kept from.
     """
-    if path.resolve().is_relative_to(log_dir.resolve()):
+    if log_dir is not None and path.resolve().is_relative_to(log_dir.resolve()):
         raise AuditError(f"{path}: the key must lie outside the log folder {log_dir}; move it")
     try:
         mode, key = path.stat().st_mode, path.read_bytes()

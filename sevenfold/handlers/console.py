@@ -1,14 +1,18 @@
-"""What is shown on stderr: the exact line in a pipe, a shorter and coloured one on a terminal."""
+"""What is shown on stderr or stdout: the exact line in a pipe, a shorter and coloured one on a terminal, or JSON."""
 
 import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from typing import Any, TextIO
 
+from sevenfold.channels import FormatArgument
 from sevenfold.handlers.formats import RENDERED
-from sevenfold.lines.grammar import channel_text, escape, value_text
-from sevenfold.lines.record import Record
-from sevenfold.notices import PREFIX, takes_text, write_in_time
+from sevenfold.handlers.sinks import Unrendered, traceback_of
+from sevenfold.lines.flat_json import to_flat_json
+from sevenfold.lines.grammar import channel_text, escape, indent, value_text
+from sevenfold.lines.record import Record, has_exception
+from sevenfold.notices import PREFIX, notice, takes_text, write_in_time
 from sevenfold.redaction.redactor import Redactor
 
 WIDTH = 60  # characters of a value on a terminal; the file has it whole
@@ -18,28 +22,51 @@ _LEVEL_COLOURS = ((50, "\x1b[1;31m"), (40, "\x1b[31m"), (30, "\x1b[33m"), (25, "
 
 
 class Console:
-    """Show records on stderr, which is looked up at each call.
+    """Show records on stderr or stdout, which is looked up at each call.
 
-    In a pipe a record is the line that its file has. On a terminal it is for people: local time, numbers of five
-    digits, long values cut if a file has them whole, colours unless ``NO_COLOR`` (https://no-color.org) is set, and
-    a tqdm bar that stands there is moved down.
+    In a pipe a record is the line that its file has. On a terminal and in a notebook it is for people: local time,
+    numbers of five digits, long values cut if a file has them whole, the traceback, colours unless ``NO_COLOR``
+    (https://no-color.org) is set, and a tqdm bar that stands there is moved down. ``FORCE_COLOR`` makes any stream a
+    terminal. Flat JSON has the traceback in it.
 
-    Where stderr takes nothing for a second (a full pipe, a terminal after Ctrl-S), records are dropped until it takes
-    some again, and then their number is told: the program and its files go on.
+    Where the stream takes nothing for a second (a full pipe, a terminal after Ctrl-S), records are dropped until it
+    takes some again, and then their number is told: the program and its files go on.
 
     Parameters
     ----------
     channels : tuple of str
-        Those that have a file.
+        Those that have a file; without any, batches are shown row by row, and tracebacks always.
     redactor : Redactor
         Takes secrets out.
+    format : "text" or "json"
+        Of what is shown.
+    stream : "stderr" or "stdout"
+        Where it is shown.
+    traceback : bool, optional
+        Whether text has tracebacks below it; by default for people and where no file has them.
+    unsealed : frozenset of str
+        The channels that a table seals and that have no file: the first record of one is told.
     """
 
+    encoding = "utf-8"  # loguru asks, and draws the arrows of diagnose with it
     handler: Any = None  # loguru's, once there is one
 
-    def __init__(self, channels: tuple[str, ...], redactor: Redactor) -> None:
+    def __init__(
+        self,
+        channels: tuple[str, ...],
+        redactor: Redactor,
+        *,
+        format: FormatArgument = "text",  # noqa: A002 - as configure has it
+        stream: str = "stderr",
+        traceback: bool | None = None,
+        unsealed: frozenset[str] = frozenset(),
+    ) -> None:
         self._channels = channels
         self._redactor = redactor
+        self._is_json = format == "json"
+        self._stream = stream
+        self._traceback = traceback
+        self._unsealed = unsealed
         self._n_dropped = 0
         if sys.platform == "win32":  # pragma: no cover
             import colorama  # noqa: PLC0415 - loguru installs it on Windows, where a console must be told of colours
@@ -48,29 +75,57 @@ class Console:
 
     def write(self, message: Any) -> None:
         """Show a record; a terminal that is gone is none of the program's business."""
-        self._show(message.record)
-
-    def _show(self, record: Record) -> None:
-        stream = sys.stderr
+        if self._unsealed:
+            self._tell_unsealed(message.record)
+        stream = getattr(sys, self._stream)
         with contextlib.suppress(Exception):
             if takes_text(stream):
                 with _beside_progress_bars(stream):
-                    shown = self._write(stream, record)
+                    shown = all(self._write(stream, text) for text in self._texts(stream, message))
             else:
                 shown = False
             self._n_dropped = 0 if shown else self._n_dropped + 1
 
-    def _write(self, stream: TextIO, record: Record) -> bool:
-        text = (self._for_people(record) if stream.isatty() else record[RENDERED].line) + "\n"
+    def _write(self, stream: TextIO, text: str) -> bool:
         if self._n_dropped:
-            text = f"{PREFIX}{self._n_dropped} records weren't shown here, since nobody read them\n{text}"
+            text = f"{self._dropped_line()}{text}"
         return write_in_time(stream, text)
+
+    def _dropped_line(self) -> str:
+        said = f"{self._n_dropped} records weren't shown here, since nobody read them"
+        return "" if self._is_json else f"{PREFIX}{said}\n"
+
+    def _texts(self, stream: TextIO, message: Any) -> Iterator[str]:
+        """Give what is shown of a record: one text, or the rows of a batch that no file has."""
+        record = message.record
+        rendered = record[RENDERED]
+        if rendered.rows is not None and not self._channels:
+            for text, _ in rendered.rows.texts():
+                yield "".join(map(to_flat_json, text.splitlines())) if self._is_json else text
+            return
+        for_people = not self._is_json and _is_for_people(stream)
+        line = self._for_people(record) if for_people else rendered.line
+        text = f"{line}\n{self._below(message, for_people=for_people)}"
+        yield to_flat_json(text) if self._is_json else text
+
+    def _below(self, message: Any, *, for_people: bool) -> str:
+        """Return the traceback as it stands below a line, if it does."""
+        shows = for_people or not self._channels if self._traceback is None else self._traceback
+        if not has_exception(message.record) or not (shows or self._is_json):
+            return ""
+        return indent(traceback_of(message, message.record, self._redactor))
+
+    def _tell_unsealed(self, record: Record) -> None:
+        channel = record["extra"].get("channel")
+        if isinstance(channel, str) and channel in self._unsealed:
+            self._unsealed = frozenset()
+            notice(f"{channel}: no file, so nothing is sealed here, and verify can prove nothing")
 
     def rescue(self, record: Record) -> bool:
         """Show the line of a record whose exception loguru could not render."""
         if record is None or RENDERED not in record:
             return False
-        self._show(record)
+        self.write(Unrendered(record))
         return True
 
     def lose(self, error: BaseException) -> None:
@@ -88,6 +143,12 @@ class Console:
         if "NO_COLOR" in os.environ:
             return " ".join(text for _, text in parts)
         return " ".join(f"{code}{text}{_RESET}" if code else text for code, text in parts)
+
+
+def _is_for_people(stream: TextIO) -> bool:
+    """Return whether a stream is a terminal, a notebook's cell, or is said to be one."""
+    in_notebook = type(stream).__module__.partition(".")[0] == "ipykernel"
+    return stream.isatty() or in_notebook or bool(os.environ.get("FORCE_COLOR"))
 
 
 def _short(value: Any, width: int | None) -> str:

@@ -13,6 +13,7 @@ from sevenfold.channels import Channel
 from sevenfold.files.rotating import RotatingFile
 from sevenfold.handlers.filters import Route
 from sevenfold.handlers.formats import RENDERED, Rendered
+from sevenfold.lines.flat_json import to_flat_json
 from sevenfold.lines.grammar import escape, indent, timestamp
 from sevenfold.lines.record import Record, has_exception
 from sevenfold.lines.values import escape_json
@@ -58,9 +59,10 @@ def make_sink(  # noqa: PLR0917
         return SealedSink(file, channel.name, tracebacks, key, wait_s)
     if channel.serialize:
         return JsonSink(file, channel.name, tracebacks)
+    is_flat = channel.format == "json"
     if channel.collects_errors:
-        return ErrorsSink(file, channel.name, redactor, others)
-    return LineSink(file, channel.name)
+        return ErrorsSink(file, channel.name, redactor, others, is_flat=is_flat)
+    return LineSink(file, channel.name, is_flat=is_flat)
 
 
 class LineSink:
@@ -75,6 +77,8 @@ class LineSink:
         Where the lines go.
     channel : str
         The file's own channel.
+    is_flat : bool
+        Whether a line is written as flat JSON.
 
     Attributes
     ----------
@@ -85,10 +89,11 @@ class LineSink:
     encoding = "utf-8"  # loguru asks, and draws the arrows of diagnose with it
     handler: Any = None  # loguru's, once there is one
 
-    def __init__(self, file: RotatingFile, channel: str) -> None:
+    def __init__(self, file: RotatingFile, channel: str, *, is_flat: bool = False) -> None:
         self.file = file
         self.channel = channel
         self.events = 0
+        self._is_flat = is_flat
         self._lost = 0
         self._notice_from = 0.0
 
@@ -96,7 +101,7 @@ class LineSink:
         """Append what the message's record says: a line, or the lines of a batch."""
         rendered: Rendered = message.record[RENDERED]
         if rendered.rows is None:
-            self._append(f"{rendered.line}\n".encode("utf-8", "backslashreplace"))
+            self._append(self._as_written(f"{rendered.line}\n"))
         else:
             for text, n_lines in rendered.rows.texts():
                 self._write_lines(text, n_lines)
@@ -113,7 +118,7 @@ class LineSink:
         """Write the line of a record whose exception loguru could not render, with the traceback that can be had."""
         if record is None or RENDERED not in record:
             return False
-        self.write(_Unrendered(record))
+        self.write(Unrendered(record))
         return True
 
     def suspend(self) -> None:
@@ -138,10 +143,14 @@ class LineSink:
         if self._lost:
             notice(f"{self.file.path}: closed with {self._lost} lines lost")
 
+    def _as_written(self, event: str) -> bytes:
+        """Return a line, and what stands below it, as the file has them."""
+        return (to_flat_json(event) if self._is_flat else event).encode("utf-8", "backslashreplace")
+
     def _append(self, data: bytes) -> None:
         lost = self._lost
         if lost:
-            data = self._lost_line(lost).encode() + data
+            data = self._lost_line(lost) + data
         self.file.append(data)
         self.events += 1
         if lost:
@@ -149,7 +158,11 @@ class LineSink:
 
     def _write_lines(self, text: str, n_lines: int) -> None:
         lost = self._lost
-        lines = (self._lost_line(lost) + text if lost else text).encode("utf-8", "backslashreplace")
+        if self._is_flat:
+            lines = b"".join(self._as_written(line) for line in text.splitlines(keepends=True))
+        else:
+            lines = text.encode("utf-8", "backslashreplace")
+        lines = self._lost_line(lost) + lines if lost else lines
         try:
             while lines:
                 lines = self.file.append_some(lines)
@@ -160,9 +173,8 @@ class LineSink:
         except OSError as error:
             self.lose(error, n_lines)
 
-    def _lost_line(self, lost: int) -> str:
-        now = timestamp(datetime.now(UTC))
-        return f"{now} | WARNING  | {escape(self.channel)} | {LOST} | n_lost={lost}\n"
+    def _lost_line(self, lost: int) -> bytes:
+        return self._as_written(_lost_text(self.channel, lost))
 
 
 class ErrorsSink(LineSink):
@@ -170,7 +182,7 @@ class ErrorsSink(LineSink):
 
     Parameters
     ----------
-    file, channel
+    file, channel, is_flat
         As for `LineSink`.
     redactor : Redactor
         Takes secrets out of the traceback, which is rendered after the line.
@@ -178,8 +190,10 @@ class ErrorsSink(LineSink):
         The ways to the other files.
     """
 
-    def __init__(self, file: RotatingFile, channel: str, redactor: Redactor, others: Sequence[Route]) -> None:
-        super().__init__(file, channel)
+    def __init__(
+        self, file: RotatingFile, channel: str, redactor: Redactor, others: Sequence[Route], *, is_flat: bool = False
+    ) -> None:
+        super().__init__(file, channel, is_flat=is_flat)
         self._redactor = redactor
         self._others = others
 
@@ -191,8 +205,8 @@ class ErrorsSink(LineSink):
             super().write(message)
             if not has_exception(record):
                 return
-        below = indent(_traceback(message, record, self._redactor)) if has_exception(record) else ""
-        self._append(f"{rendered.line}\n{below}".encode("utf-8", "backslashreplace"))
+        below = indent(traceback_of(message, record, self._redactor)) if has_exception(record) else ""
+        self._append(self._as_written(f"{rendered.line}\n{below}"))
 
 
 class JsonSink(LineSink):
@@ -226,11 +240,11 @@ class JsonSink(LineSink):
         """Write the JSON of a record whose exception loguru could not render, with the traceback that can be had."""
         if record is None or RENDERED not in record:
             return False
-        self.write(_Unrendered(record, serialized(record[RENDERED].line, record)))
+        self.write(Unrendered(record, serialized(record[RENDERED].line, record)))
         return True
 
-    def _lost_line(self, lost: int) -> str:
-        text = super()._lost_line(lost).rstrip("\n")
+    def _lost_line(self, lost: int) -> bytes:
+        text = _lost_text(self.channel, lost).rstrip("\n")
         moment = datetime.now(UTC)
         record = {
             "extra": {"channel": self.channel, "n_lost": lost},
@@ -238,7 +252,7 @@ class JsonSink(LineSink):
             "message": LOST,
             "time": {"repr": moment.isoformat(" "), "timestamp": moment.timestamp()},
         }
-        return json.dumps({"text": text, "record": record}) + "\n"
+        return json.dumps({"text": text, "record": record}).encode() + b"\n"
 
 
 class SealedSink(JsonSink):
@@ -275,20 +289,25 @@ class SealedSink(JsonSink):
         self.events += 1
 
 
-class _Unrendered(str):  # noqa: SLOT000 - it carries a record
+def _lost_text(channel: str, lost: int) -> str:
+    return f"{timestamp(datetime.now(UTC))} | WARNING  | {escape(channel)} | {LOST} | n_lost={lost}\n"
+
+
+class Unrendered(str):  # noqa: SLOT000 - it carries a record
     """What is there of a message that loguru could not render; it has a record, as a message has."""
 
     record: Record
 
     def __new__(cls, record: Record, text: str = "") -> Self:
+        """Make a message of what text there is."""
         unrendered = super().__new__(cls, text)
         unrendered.record = record
         return unrendered
 
 
-def _traceback(message: str, record: Record, redactor: Redactor) -> str:
+def traceback_of(message: str, record: Record, redactor: Redactor) -> str:
     """Return a record's traceback without secrets, as loguru rendered it, or else as it can be had."""
-    if not isinstance(message, _Unrendered) and message != record["message"]:
+    if not isinstance(message, Unrendered) and message != record["message"]:
         return redactor.traceback(message, record)
     try:  # opt(raw=True), or an exception that is too much for loguru
         return redactor.traceback("".join(traceback.format_exception(*record["exception"])), record)
@@ -299,8 +318,8 @@ def _traceback(message: str, record: Record, redactor: Redactor) -> str:
 def _with_traceback(message: str, line: str, record: Record, redactor: Redactor) -> str:
     """Return loguru's JSON with the traceback in its text freed of secrets."""
     said = json.loads(message)
-    below = message if isinstance(message, _Unrendered) else said["text"].removeprefix(f"{line}\n")
-    said["text"] = f"{line}\n{_traceback(below, record, redactor)}"
+    below = message if isinstance(message, Unrendered) else said["text"].removeprefix(f"{line}\n")
+    said["text"] = f"{line}\n{traceback_of(below, record, redactor)}"
     return json.dumps(said, ensure_ascii=False) + "\n"
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, TypeAlias
 
+from sevenfold.lines.flat_json import is_flat_json, parse_flat_json
 from sevenfold.lines.grammar import INDENT, LineError
 from sevenfold.lines.loguru_json import parse_json
 from sevenfold.lines.parsing import Event, parse, parse_all
@@ -169,6 +170,8 @@ class Scanner:
         if not text:
             return ()  # what RotatingFile leaves of a write that failed
         try:
+            if is_flat_json(text):
+                return (parse_flat_json(text),)
             return (parse_json(text) if text.startswith("{") else parse(text),)
         except LineError as error:
             self._report(number, str(error))
