@@ -33,6 +33,7 @@ from loguru import logger
 from sevenfold.channels import INFO
 from sevenfold.lines.record import Record
 from sevenfold.lines.values import plain
+from sevenfold.notebooks import KERNEL_LOGGER, log_cells
 from sevenfold.notices import describe, notice
 
 LOGGERS: Final[Mapping[str, str | None]] = MappingProxyType({"root": None, "uvicorn": None, "uvicorn.access": "api"})
@@ -94,6 +95,7 @@ class Interception:
         self._replace(sys, "excepthook", self._excepthook)
         self._replace(threading, "excepthook", self._thread_hook)
         self._replace(sys, "unraisablehook", self._unraisable_hook)
+        self._undo.callback(log_cells(self._cell_crashed))
 
     def close(self) -> None:
         """Put everything back; what was hooked in on top since then stays, and is passed through to what was found."""
@@ -127,7 +129,7 @@ class Interception:
 
     def _call_handlers(self, found: _Hook) -> _Hook:
         def call_handlers(origin: logging.Logger, source: logging.LogRecord) -> None:
-            if self._active and _is_heard(origin):
+            if self._active and _is_heard(origin) and source.name.partition(".")[0] != KERNEL_LOGGER:
                 self._pass_over_consoles(origin)
                 if not _is_logged(source):
                     self._take(source)
@@ -180,6 +182,9 @@ class Interception:
             found(args)
 
         return unraisable_hook
+
+    def _cell_crashed(self, crash: tuple[Any, ...]) -> None:
+        self._crashed(logging.ERROR, "uncaught exception in a cell", crash)
 
     def _crashed(self, level: int, message: str, crash: tuple[Any, ...], **fields: Any) -> None:
         if self._active and not issubclass(crash[0], KeyboardInterrupt | SystemExit):
