@@ -49,6 +49,7 @@ from sevenfold.handlers.filters import (
 )
 from sevenfold.handlers.formats import JsonFormat, LineFormat
 from sevenfold.handlers.sinks import LineSink, discard, make_sink
+from sevenfold.handlers.workers import tell_unconfigured_worker
 from sevenfold.intercept import LOGGERS, ROOT, Interception, install
 from sevenfold.loguru_internals import attach, new_handlers
 from sevenfold.redaction.redactor import SECRETS, Redactor, Rule
@@ -58,6 +59,8 @@ if TYPE_CHECKING:
     from loguru import Logger
 
 __all__ = ["CHANNELS", "INHERIT", "SECRETS", "Channel", "Sinks", "configure"]
+
+tell_unconfigured_worker()
 
 
 def configure(

@@ -135,6 +135,10 @@ class Windows:
         if self._log is not None and not window.is_empty:
             self._context.copy().run(self._log.info, "window", **window.summary(datetime.now(UTC)))
 
+    def close(self) -> None:
+        """Log the window that is open, as a server does at its end: ``atexit.register(windows.close)``."""
+        self.flush()
+
 
 class _Window:
     """One window while it is open."""

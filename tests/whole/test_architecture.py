@@ -22,7 +22,8 @@ ALLOWED = {
     **{room: set[str]() for room in ANYBODYS | WINGS},
     "lines": set(),
     "reading": BELOW["reading"] - {"rendering"},
-    "intercept": {"channels", "lines", "notices"},
+    "notebooks": set(),
+    "intercept": {"channels", "lines", "notebooks", "notices"},
     "handle": BELOW["handle"] | {"intercept"},
     "capture": {"channels", "channel_log"},  # pytest alone at its top
     "cli": BELOW["cli"] | WINGS,

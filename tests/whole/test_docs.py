@@ -33,6 +33,9 @@ NOT_RUN = {
     "uvicorn main:create_app": "http: test_serve starts this, too",
     "$ python main.py serve": "http: a session with a server, in a test of its own",
     "$ tail -n 1": "http: the end of that session",
+    "from loguru import logger\nfrom opentelemetry": "recipes: test_recipes has a span for it",
+    "[Service]": "recipes: a unit of systemd",
+    "[sources.sevenfold]": "recipes: a configuration of Vector",
 }
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="the blocks are for a POSIX shell")
 

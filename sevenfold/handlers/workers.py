@@ -1,0 +1,48 @@
+"""What a worker process shows that was never configured, in place of loguru's default line, which lacks the fields."""
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from sevenfold.handlers.console import Console
+from sevenfold.handlers.formats import LineFormat
+from sevenfold.loguru_internals import DEFAULT_ID, handler_ids, new_handlers, swap_handlers
+from sevenfold.notices import notice
+from sevenfold.redaction.redactor import Redactor
+from sevenfold.rendering.renderer import Renderer
+
+if TYPE_CHECKING:
+    from loguru import Logger
+
+UNCONFIGURED = (
+    "this worker process was never configured, so what it logs is in no file; "
+    "give the pool initializer=sinks.configure and initargs=(log_dir,)"
+)
+
+
+def tell_unconfigured_worker() -> None:
+    """Take loguru's default handler's place, in a process that another one started as its worker."""
+    process = sys.modules.get("multiprocessing.process")
+    # A worker that imports its main module has its name, and no parent yet.
+    if process is None or process.current_process().name == "MainProcess" or DEFAULT_ID not in handler_ids():
+        return
+    (handler,) = new_handlers(_add).values()
+    swap_handlers([DEFAULT_ID], {DEFAULT_ID: handler})  # under its id, so that configure() replaces it as ever
+
+
+def _add(logger: "Logger") -> None:
+    redactor = Redactor()
+    line = LineFormat(Renderer(redactor), template="{exception}")
+    options: Any = {"level": "DEBUG", "format": line, "backtrace": False, "diagnose": False, "colorize": False}
+    logger.add(_Unconfigured((), redactor), **options)
+
+
+class _Unconfigured(Console):
+    """A console that first says what is missing."""
+
+    _is_told = False
+
+    def write(self, message: Any) -> None:
+        if not self._is_told:
+            self._is_told = True
+            notice(UNCONFIGURED)
+        super().write(message)

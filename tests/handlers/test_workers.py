@@ -1,0 +1,79 @@
+"""Workers of pools: those of joblib with real files, and those that nobody configured."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sevenfold.handlers.workers import UNCONFIGURED
+from sevenfold.reading.folder import read
+
+pytestmark = pytest.mark.whole
+
+ROOT = Path(__file__).parents[2]
+WORK = """
+import multiprocessing
+import sys
+from functools import partial
+
+import sinks
+from loguru import logger
+
+
+def score(number):
+    logger.bind(channel="predictions").info("scored", number=number)
+    return number
+
+
+"""
+POOL = """
+if __name__ == "__main__":
+    with multiprocessing.get_context("spawn").Pool(1{initializer}) as pool:
+        pool.map(score, range(3))
+"""
+JOBLIB = """
+if __name__ == "__main__":
+    from joblib import Parallel, delayed, parallel_config
+
+    configure = partial(sinks.configure, "logs", console=None, rotation="20 kB")
+    with configure(), parallel_config("loky", n_jobs=3, initializer=configure):
+        Parallel()(delayed(score)(number) for number in range(600))
+"""
+
+
+def run(folder: Path, program: str) -> str:
+    (folder / "program.py").write_text(WORK + program, encoding="utf-8")
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "program.py"],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=True,
+    )
+    return done.stderr
+
+
+def test_a_worker_that_was_never_configured_says_so_once_and_shows_its_fields(tmp_path: Path) -> None:
+    told, *lines = run(tmp_path, POOL.format(initializer="")).splitlines()
+    assert told == f"sevenfold: {UNCONFIGURED}"
+    assert [line.partition(" | ")[2] for line in lines] == [
+        f"INFO     | predictions | scored | number={number}" for number in range(3)
+    ]
+
+
+def test_a_worker_that_is_configured_says_nothing(tmp_path: Path) -> None:
+    initializer = ', initializer=partial(sinks.configure, "logs", console=None)'
+    assert run(tmp_path, POOL.format(initializer=initializer)) == ""
+    assert [event.fields["number"] for event in read(tmp_path / "logs" / "predictions.log")] == [0, 1, 2]
+
+
+@pytest.mark.whole("joblib")
+def test_the_workers_of_joblib_lose_nothing(tmp_path: Path) -> None:
+    assert run(tmp_path, JOBLIB) == ""
+    found = sorted(event.fields["number"] for event in read(tmp_path / "logs" / "predictions.log"))
+    assert found == list(range(600))

@@ -1,0 +1,113 @@
+"""The recipes that need servers and packages, each run as its page has it."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from loguru import logger
+
+import sinks
+from sevenfold.reading.folder import read
+from tests.support.pages import ROOT, blocks
+
+RECIPES = ROOT / "docs" / "recipes.md"
+N_REQUESTS = 40
+
+
+def block(start: str) -> str:
+    (found,) = (one.text for one in blocks(RECIPES, "python") if start in one.text)
+    return found
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def start(folder: Path, *command: str) -> "subprocess.Popen[bytes]":
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{folder}"}
+    return subprocess.Popen([sys.executable, *command], cwd=folder, env=environment, stderr=subprocess.PIPE)
+
+
+def status_of(url: str) -> int:
+    try:
+        with urllib.request.urlopen(url, timeout=30) as response:  # noqa: S310 - loopback
+            return int(response.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def wait_for(url: str) -> None:
+    for _ in range(300):
+        try:
+            status_of(url)
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    pytest.fail(f"{url} never answered")
+
+
+@pytest.mark.whole("joblib")
+def test_the_workers_of_joblib_write_one_folder(tmp_path: Path) -> None:
+    (tmp_path / "pool.py").write_text(block("# pool.py"), encoding="utf-8")
+    process = start(tmp_path, "pool.py")
+    assert process.communicate(timeout=100)[1] == b""
+    numbers = sorted(event.fields["number"] for event in read(tmp_path / "logs" / "predictions.log"))
+    assert numbers == list(range(100))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="gunicorn needs fork")
+@pytest.mark.whole("flask")
+@pytest.mark.whole("gunicorn")
+def test_flask_under_gunicorns_own_workers_has_a_line_a_request_and_windows(tmp_path: Path) -> None:
+    (tmp_path / "wsgi_app.py").write_text(block("# wsgi_app.py"), encoding="utf-8")
+    port = free_port()
+    process = start(tmp_path, "-m", "gunicorn", "--workers", "2", "--bind", f"127.0.0.1:{port}", "wsgi_app:app")
+    try:
+        wait_for(f"http://127.0.0.1:{port}/items/1")
+        found = Counter(status_of(f"http://127.0.0.1:{port}/items/{number % 4}") for number in range(N_REQUESTS))
+    finally:
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    lines = list(read(tmp_path / "logs" / "api_requests.log"))[1:]  # the first asked whether the server is there
+    assert Counter(event.fields["http_response_status_code"] for event in lines) == found
+    assert found == {200: 30, 500: 10}
+    windows = list(read(tmp_path / "logs" / "monitoring.log"))
+    assert sum(event.fields["request_count"] for event in windows) == N_REQUESTS + 1
+    assert sum(event.fields["error_count"] for event in windows) == 10
+
+
+@pytest.mark.whole("opentelemetry.sdk")
+@pytest.mark.usefixtures("own_logger")
+def test_the_ids_of_the_active_span_are_in_every_file(tmp_path: Path) -> None:
+    sdk: Any = pytest.importorskip("opentelemetry.sdk.trace")
+    exec(block("from opentelemetry import trace"), {})  # noqa: S102 - the page's own
+    with (
+        sinks.configure(tmp_path, console=None),
+        sdk.TracerProvider().get_tracer("tests").start_as_current_span("score") as span,
+    ):
+        logger.bind(channel="predictions").info("scored", batch={"row": np.arange(3)})
+        logger.bind(channel="audit").info("model_deployed")
+        try:
+            _ = 1 / 0
+        except ZeroDivisionError:
+            logger.bind(channel="training").exception("failed")
+    ids = {"trace_id": f"{span.get_span_context().trace_id:032x}", "span_id": f"{span.get_span_context().span_id:016x}"}
+    events = list(read(tmp_path))
+    assert len(events) == 5
+    assert all(event.fields | ids == event.fields for event in events)
+    (audit,) = (tmp_path / "app_json.log").read_text(encoding="utf-8").splitlines()
+    assert json.loads(audit)["record"]["extra"]["trace_id"] == ids["trace_id"]
