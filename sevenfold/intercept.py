@@ -129,7 +129,7 @@ class Interception:
 
     def _call_handlers(self, found: _Hook) -> _Hook:
         def call_handlers(origin: logging.Logger, source: logging.LogRecord) -> None:
-            if self._active and _is_heard(origin) and source.name.partition(".")[0] != KERNEL_LOGGER:
+            if self._active and _is_heard(origin) and origin.name != KERNEL_LOGGER:
                 self._pass_over_consoles(origin)
                 if not _is_logged(source):
                     self._take(source)
