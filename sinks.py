@@ -179,7 +179,7 @@ def configure(
     routes = make_routes(table, level, console_level)
     sinks: dict[str, LineSink] = {}
     if folder is not None:
-        with _naming(folder):
+        with _naming(Path(where)):
             sinks = _open_sinks(folder, routes, options, line.renderer.redactor, seal, audit_wait)
         list_channels(folder, table)
     elif console_level is None:
