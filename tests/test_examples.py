@@ -17,7 +17,7 @@ PRINTED = {
         "training training failed ZeroDivisionError",
         "decisions proved: True",
     ],
-    "process_pool.py": ["5,000 rows scored, 5,000 lines logged"],
+    "pool.py": ["5,000 rows scored, 5,000 lines logged"],
 }
 SERVED = {"fastapi_app.py"}  # tests.asgi.test_frameworks has uvicorn run it
 
@@ -26,9 +26,7 @@ def test_each_example_is_known() -> None:
     assert sorted(path.name for path in (ROOT / "examples").glob("*.py")) == sorted({*PRINTED, *SERVED})
 
 
-@pytest.mark.parametrize(
-    "name", ["five_lines.py", "own_channels.py", pytest.param("process_pool.py", marks=pytest.mark.whole)]
-)
+@pytest.mark.parametrize("name", ["five_lines.py", "own_channels.py", pytest.param("pool.py", marks=pytest.mark.whole)])
 def test_an_example_does_what_it_says(name: str, tmp_path: Path) -> None:
     command = [sys.executable, str(ROOT / "examples" / name)]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}

@@ -71,3 +71,15 @@ def test_a_logged_exception_is_shown_with_its_traceback(tmp_path: Path) -> None:
     cell = "try:\n    1 / 0\nexcept ZeroDivisionError:\n    logger.bind(channel='training').exception('failed')"
     _, outputs = run(tmp_path, "sinks.configure('logs')", cell)
     assert "ZeroDivisionError: division by zero" in text_of(outputs)
+
+
+def test_the_example_runs(tmp_path: Path) -> None:
+    nbformat: Any = pytest.importorskip("nbformat")
+    cells = nbformat.read(ROOT / "examples" / "notebook.ipynb", as_version=4).cells
+    outputs = run(tmp_path, *(cell.source for cell in cells if cell.cell_type == "code"))
+    errors = [one["ename"] for cell in outputs for one in cell if one["output_type"] == "error"]
+    assert errors == ["ZeroDivisionError"]
+    said = [one["data"]["text/plain"] for cell in outputs for one in cell if one["output_type"] == "execute_result"]
+    assert said[0].startswith("<Sinks logs, in force: ml_pipeline.log 1, predictions.log 1,000,")
+    assert said[1] == "[('ERROR', 'uncaught exception in a cell')]"
+    assert 0 < int(said[2]) < 1000

@@ -111,3 +111,29 @@ def test_the_ids_of_the_active_span_are_in_every_file(tmp_path: Path) -> None:
     assert all(event.fields | ids == event.fields for event in events)
     (audit,) = (tmp_path / "app_json.log").read_text(encoding="utf-8").splitlines()
     assert json.loads(audit)["record"]["extra"]["trace_id"] == ids["trace_id"]
+
+
+@pytest.mark.whole
+def test_where_nothing_may_be_written_the_error_says_how_to_go_on(tmp_path: Path) -> None:
+    program = """
+import sinks
+from loguru import logger
+try:
+    sinks.configure("logs")
+except OSError as error:
+    print(error)
+sinks.configure(None, console_format="json", console_stream="stdout")
+logger.bind(channel="api").info("request", status=200)
+"""
+    mount = f'mount -t tmpfs -o ro none "{tmp_path}" && cd "{tmp_path}" && exec "$0" -c "$1"'
+    command = ["unshare", "--mount", "sh", "-c", mount, sys.executable, program]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    except FileNotFoundError:
+        pytest.skip("no unshare")
+    if "unshare" in done.stderr or "mount" in done.stderr:
+        pytest.skip(f"may not mount here: {done.stderr.strip()}")
+    why, line = done.stdout.splitlines()
+    assert "Read-only file system; without files: configure(None, " in why
+    assert (json.loads(line)["channel"], json.loads(line)["status"]) == ("api", 200)

@@ -1,6 +1,6 @@
 """Four processes write the same folder, and rotate its files; no line is lost.
 
-Run it with ``python examples/process_pool.py``; it writes into a folder ``logs``.
+Run it with ``python examples/pool.py``; it writes into a folder ``logs``.
 """
 
 import multiprocessing
