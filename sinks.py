@@ -28,6 +28,7 @@ from sevenfold.channels import (
     level_no,
 )
 from sevenfold.files.channel_list import list_channels
+from sevenfold.files.names import check_name
 from sevenfold.files.policies import parse_compression, parse_retention, parse_rotation
 from sevenfold.files.rotating import RotatingFile
 from sevenfold.handle import Sinks
@@ -255,7 +256,8 @@ def _file_options(
     retention: RetentionArgument,
     compression: CompressionArgument,
 ) -> dict[str, Any]:
-    """Return how the file of a channel is rotated and kept; raise ValueError where that can't be understood."""
+    """Return how the file of a channel is rotated and kept; raise ValueError where that can't be."""
+    check_name(channel.file)
     options: dict[str, Any] = {
         "rotation": rotation if channel.rotation is INHERIT else channel.rotation,
         "retention": retention if channel.retention is INHERIT else channel.retention,

@@ -30,7 +30,7 @@ from sevenfold.files.forks import forget_in_children
 from sevenfold.files.locks import LOCKS, is_same_file
 from sevenfold.files.names import Names
 from sevenfold.files.opening import CLOSED, Descriptor, open_in_place, open_to_append
-from sevenfold.files.policies import Schedule, parse_compression, parse_retention, parse_rotation
+from sevenfold.files.policies import Every, Schedule, parse_compression, parse_retention, parse_rotation
 from sevenfold.files.turns import Turn, last_rotation, turn
 from sevenfold.notices import describe, notice
 
@@ -309,7 +309,8 @@ class RotatingFile:
         """Return when the file is to be rotated, in seconds since the epoch."""
         if self._due == float("inf"):  # only now, since an empty file is begun by whoever writes first
             # Events may tell a time long before theirs: the last rotation counts, too.
-            self._due = schedule.after(max(_begun(self._fd), last_rotation(self.names)))
+            last, origin = last_rotation(self.names)
+            self._due = schedule.after(max(_begun(self._fd), last), origin)
         return self._due
 
     def _end_of_what_fits(self, lines: bytes) -> int:
@@ -331,7 +332,7 @@ class RotatingFile:
         self._archives.tidy_soon()
 
     def _rename(self, mine: Turn) -> None:
-        target = mine.name()
+        target = mine.name(_begun(self._fd) if isinstance(self._rotation.schedule, Every) else None)
         if not LOCKS:
             self._close()  # Windows renames no open file
         self.path.rename(target)

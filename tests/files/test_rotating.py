@@ -161,6 +161,43 @@ def test_a_file_is_rotated_by_whichever_of_size_and_time_comes_first(
     assert contents(path) == [b"aaaaaa\n", b"bbbbbb\nc\n", b"d\ne\n"]
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+def test_an_interval_keeps_to_its_grid_however_late_a_file_was_rotated(
+    path: Path, opened: Callable[..., RotatingFile], monkeypatch: pytest.MonkeyPatch, restarted: bool
+) -> None:
+    now = datetime.now(UTC)
+    path.parent.mkdir()
+    path.write_bytes(line(now - timedelta(hours=3)))
+    file = opened(path, rotation=("2 h", "1 MB"))
+    file.append(line(now))  # an hour late
+    assert len(contents(path)) == 2
+    for minutes, n_files in ((59, 2), (61, 3)):
+        if restarted:
+            file.stop()
+            file = opened(path, rotation=("2 h", "1 MB"))
+        with monkeypatch.context() as patch:
+            patch.setattr(time, "time", lambda: now.timestamp() + 60 * minutes)  # noqa: B023 - used up at once
+            file.append(line(now + timedelta(minutes=minutes)))
+        assert len(contents(path)) == n_files
+
+
+def test_the_grid_of_an_interval_begins_anew_where_the_lock_file_is_gone_and_stays_where_another_rotates(
+    path: Path, opened: Callable[..., RotatingFile]
+) -> None:
+    now = datetime.now(UTC)
+    begun = (now - timedelta(hours=3)).timestamp()
+    path.parent.mkdir()
+    path.write_bytes(line(now - timedelta(hours=3)))
+    opened(path, rotation="2 h").append(line(now))
+    last, origin = turns.last_rotation(Names(path))
+    assert abs(last - now.timestamp()) < 60
+    assert origin == pytest.approx(begun, abs=1e-5)
+    opened(path, rotation=10).append(line(now))  # by its size, in a process that knows of no interval
+    assert turns.last_rotation(Names(path))[1] == origin
+    Names(path).lock.unlink()
+    assert turns.last_rotation(Names(path))[1] is None
+
+
 @on_posix
 def test_who_does_not_get_the_lock_writes_on_without_waiting(path: Path, opened: Callable[..., RotatingFile]) -> None:
     file = opened(path, rotation=10)
