@@ -29,6 +29,7 @@ from sevenfold.channels import (
 )
 from sevenfold.files.channel_list import list_channels
 from sevenfold.files.names import check_name
+from sevenfold.files.opening import check_mode
 from sevenfold.files.policies import parse_compression, parse_retention, parse_rotation
 from sevenfold.files.rotating import RotatingFile
 from sevenfold.handle import Sinks
@@ -64,6 +65,7 @@ def configure(
     rotation: RotationArgument = "10 MB",
     retention: RetentionArgument = "30 days",
     compression: CompressionArgument = "gz",
+    mode: int | None = None,
     console: LevelArgument | None = "INFO",
     strict: bool = False,
     intercept: bool | Mapping[str, str | None] = False,
@@ -95,6 +97,10 @@ def configure(
         or None for all; see `sevenfold.files.policies.parse_retention`.
     compression : "gz" or None
         Whether rotated files are gzipped.
+    mode : int, optional
+        The permissions of all files, such as 0o640 for a group that reads them and 0o660 for one that writes them, too;
+        a folder that is made lets the group in, and gives it to the files. By default new files are for their owner
+        alone.
     console : str or int, optional
         The least level shown on stderr; None shows nothing.
     strict : bool
@@ -142,7 +148,9 @@ def configure(
         raise ValueError(f"unbound: {unknown_channel(unbound, tuple(channel.name for channel in table))}")
     key = b"" if pseudonym_key is None else read_key(Path(pseudonym_key), Path(log_dir))
     line = LineFormat(Renderer(Redactor(redact, keep=keep, pseudonymize=pseudonymize, key=key)))
-    options = {one.name: _file_options(one, rotation, retention, compression) for one in table}
+    options = {
+        one.name: _file_options(one, rotation, retention, compression) | {"mode": check_mode(mode)} for one in table
+    }
     stand_in = handle.stand_in()
     if stand_in is not None:
         return stand_in(table, level, unbound, line, Path(log_dir))
@@ -151,7 +159,7 @@ def configure(
     routes = make_routes(table, level, console_level)
     with _naming(Path(log_dir)):
         sinks = _open_sinks(folder, routes, options, line.renderer.redactor, seal, audit_wait)
-    list_channels(folder, table)
+    list_channels(folder, table, mode)
     add = partial(_add_handlers, routes, sinks, line, console_level=console_level, unbound=unbound, strict=strict)
     handlers = new_handlers(add)
     interception = None if loggers is None else partial(_intercept, loggers, routes, console_level)

@@ -17,7 +17,7 @@ from sevenfold.audit.recovery import last_id, last_line, last_line_of_all, read_
 from sevenfold.audit.seals import HEAD_BYTES, NO_MAC, SEAL_BYTES, Head, fits, id_in_head, new_id, parse_head, seal_line
 from sevenfold.files.forks import forget_in_children
 from sevenfold.files.locks import acquire, is_same_file, release
-from sevenfold.files.opening import CLOSED, Descriptor, open_beside
+from sevenfold.files.opening import CLOSED, Descriptor, make_folder, open_beside
 from sevenfold.files.rotating import LOOK_S, MEASURE_S, RotatingFile
 
 WAIT_S = 10.0  # for other writers
@@ -130,8 +130,9 @@ class Chain:
 
     def _opened(self) -> Descriptor:
         if self._fd is CLOSED:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._fd = open_beside(self._path)
+            mode = self._file.names.mode
+            make_folder(self._path.parent, mode)
+            self._fd = open_beside(self._path, mode)
         return self._fd
 
     def _undisturbed(self) -> Head | None:

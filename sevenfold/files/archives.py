@@ -160,7 +160,7 @@ class Archives:
                 if fd is None:
                     return False
                 # Whoever was killed over this file left its unfinished one behind: it is written over.
-                with self._held(open_new(unfinished, over=True)) as new:
+                with self._held(open_new(unfinished, over=True, mode=self._names.mode)) as new:
                     _gzip(fd, new, rotated)
                 unfinished.replace(packed)
             source.unlink()

@@ -70,9 +70,17 @@ class Names:
     ``predictions.log`` has ``predictions.2026-11-23_08-36-11_096123.log``, by the time of rotation in UTC, the same
     with ``.gz``, and ``.predictions.lock``. A neighbour such as ``predictions.errors.log`` isn't taken for one, nor is
     a name whose numbers are no time.
+
+    Attributes
+    ----------
+    path : Path
+        The log file.
+    mode : int or None
+        The permissions that whoever writes them gives all these files; None for a new one is its owner's alone.
     """
 
     path: Path
+    mode: int | None = None
 
     @property
     def lock(self) -> Path:

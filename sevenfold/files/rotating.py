@@ -29,7 +29,7 @@ from sevenfold.files.archives import Archives
 from sevenfold.files.forks import forget_in_children
 from sevenfold.files.locks import LOCKS, is_same_file
 from sevenfold.files.names import Names
-from sevenfold.files.opening import CLOSED, Descriptor, open_in_place, open_to_append
+from sevenfold.files.opening import CLOSED, Descriptor, check_mode, make_folder, open_in_place, open_to_append
 from sevenfold.files.policies import Every, Schedule, parse_compression, parse_retention, parse_rotation
 from sevenfold.files.turns import Turn, last_rotation, turn
 from sevenfold.notices import describe, notice
@@ -51,6 +51,9 @@ class RotatingFile:
     rotation, retention, compression
         As `sevenfold.files.policies` reads them; None switches each off. Rotated files are compressed and deleted by a
         thread in the background.
+    mode : int, optional
+        The permissions of the file and of all that becomes of it, such as 0o640; by default a new one is for its owner
+        alone.
 
     Raises
     ------
@@ -69,9 +72,10 @@ class RotatingFile:
         rotation: RotationArgument = None,
         retention: RetentionArgument = None,
         compression: CompressionArgument = None,
+        mode: int | None = None,
     ) -> None:
         self.path = Path(path)
-        self.names = Names(self.path)
+        self.names = Names(self.path, check_mode(mode))
         self._rotation = parse_rotation(rotation)
         self._archives = Archives(self.names, parse_retention(retention), compress=parse_compression(compression))
         self._forget()
@@ -267,8 +271,8 @@ class RotatingFile:
         old.close()
 
     def _begin(self) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        fd = open_to_append(self.path)
+        make_folder(self.path.parent, self.names.mode)
+        fd = open_to_append(self.path, self.names.mode)
         self._fd, self._inode = fd, fd.inode
         self._look_at = time.monotonic() + LOOK_S
         self._due = float("inf")

@@ -86,7 +86,7 @@ class Turn:
 def turn(names: Names) -> Iterator[Turn | None]:
     """Be the only one that rotates, for as long as the context lasts; None if another is at it."""
     # Opened afresh each time: a lock belongs to the open file, which a fork would share.
-    fd = open_beside(names.lock)
+    fd = open_beside(names.lock, names.mode)
     try:
         yield Turn(names, fd) if lock(fd, exclusive=True) and is_same_file(fd, names.lock) else None
     finally:

@@ -434,6 +434,66 @@ def test_all_files_are_for_their_owner_alone(path: Path) -> None:
 
 
 @on_posix
+@pytest.mark.usefixtures("own_logger")
+@pytest.mark.parametrize("umask", [0, 0o077])
+def test_all_files_have_the_mode_that_is_asked_for_and_the_folder_lets_the_group_in(tmp_path: Path, umask: int) -> None:
+    logs, before = tmp_path / "logs", os.umask(umask)
+    try:
+        for mode in (None, 0o640):
+            with sinks.configure(logs, console=None, rotation=600, mode=mode):
+                for n in range(12):
+                    logger.bind(channel="audit", n=n).info("event")
+                    logger.bind(channel="api", n=n).info("line")
+            if mode is None:
+                assert {stat.S_IMODE(found.stat().st_mode) for found in logs.iterdir()} == {0o600}
+                for found in logs.glob("*.2*"):
+                    found.unlink()
+                logs.chmod(0o700)
+    finally:
+        os.umask(before)
+    modes = {found.name: stat.S_IMODE(found.stat().st_mode) for found in logs.iterdir()}
+    assert {"channels.json", "app_json.head", ".api.lock", "api_requests.log"} <= set(modes) | {".api.lock"}
+    assert any(name.endswith(".gz") for name in modes)
+    assert any(name.endswith(".lock") for name in modes)
+    assert {name for name, mode in modes.items() if mode != 0o640} <= {".channels.lock"}
+    assert stat.S_IMODE(logs.stat().st_mode) == 0o700  # it was there
+
+
+@on_posix
+@pytest.mark.parametrize(
+    ("mode", "folder"), [(None, 0o755), (0o600, 0o700), (0o640, 0o2750), (0o660, 0o2770), (0o664, 0o2775)]
+)
+def test_a_folder_that_is_made_lets_in_who_may_read_its_files_and_gives_them_its_group(
+    path: Path, mode: int | None, folder: int
+) -> None:
+    umask = os.umask(0o022)
+    try:
+        RotatingFile(path, mode=mode).stop()
+    finally:
+        os.umask(umask)
+    assert stat.S_IMODE(path.parent.stat().st_mode) == folder
+    assert stat.S_IMODE(path.stat().st_mode) == (0o600 if mode is None else mode)
+
+
+@pytest.mark.parametrize(
+    ("mode", "got"),
+    [
+        (640, "0o1200, which is 640 in decimal; write 0o640"),
+        (0o440, "0o440"),
+        (0o750, "0o750"),
+        (0o666, "0o666"),
+        (True, "True"),
+        ("0o640", "'0o640'"),
+    ],
+)
+def test_a_mode_that_no_log_can_have_is_refused_before_anything_is_made(path: Path, mode: Any, got: str) -> None:
+    with pytest.raises(ValueError, match="mode") as caught:
+        sinks.configure(path.parent, mode=mode)
+    assert str(caught.value) == f"mode must be None or one of 0o600 to 0o664, such as 0o640; got {got}"
+    assert not path.parent.exists()
+
+
+@on_posix
 def test_no_symbolic_link_is_followed_where_a_file_is_made(
     path: Path, opened: Callable[..., RotatingFile], capsys: pytest.CaptureFixture[str]
 ) -> None:
