@@ -21,6 +21,7 @@ except ImportError:  # pragma: no cover - Windows
     resource = None  # type: ignore[assignment]
 
 MODE = 0o600  # of a new file: for its owner alone
+LONGEST_LINE = 64 * 10**6  # bytes, with its end; readers hold no more of one in memory
 _MOST = 0o664  # that a mode may allow
 OPEN_TRIES = 1000
 _PERMIT_TRIES = 50  # looks at a file that its maker may be about to give its permissions

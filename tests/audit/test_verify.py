@@ -11,7 +11,8 @@ import pytest
 from sevenfold.audit.chain import Chain
 from sevenfold.audit.findings import TORN
 from sevenfold.audit.seals import Head, new_id, seal_line
-from sevenfold.audit.verify import _File, verify
+from sevenfold.audit.snapshot import File
+from sevenfold.audit.verify import verify
 from sevenfold.files.locks import LOCKS
 from sevenfold.files.names import Names
 from sevenfold.files.rotating import RotatingFile
@@ -522,7 +523,7 @@ def test_of_the_live_file_no_more_is_read_than_the_snapshot_holds(tmp_path: Path
     path.write_bytes(b"one\ntwo\nthree\n")
     for size, lines in {0: [], 4: [b"one\n"], 6: [b"one\n", b"tw"], 99: [b"one\n", b"two\n", b"three\n"]}.items():
         with path.open("rb") as stream:
-            assert list(_File(path, stream, size).lines()) == lines
+            assert list(File(path, stream, size).lines()) == lines
 
 
 def test_a_file_that_hides_from_one_listing_is_found_by_the_next(trail: Trail, monkeypatch: pytest.MonkeyPatch) -> None:
