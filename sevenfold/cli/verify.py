@@ -34,8 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="first event that must be there (default: 1)",
     )
     add("--copy", action="store_true", help="of a copy or mirror: prove what is there, and say how far that is")
-    wait = {"type": _seconds, "default": WRITERS_WAIT_S, "metavar": "SECONDS"}
-    add("--wait", **wait, help="how long to wait for a process that is writing (default: %(default)g)")
+    add(
+        "--wait",
+        type=_seconds,
+        default=WRITERS_WAIT_S,
+        metavar="SECONDS",
+        help="how long to wait for a process that is writing (default: %(default)g)",
+    )
 
 
 def run(options: argparse.Namespace) -> int:

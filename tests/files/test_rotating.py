@@ -749,7 +749,13 @@ def test_a_file_pickles_and_is_opened_at_the_first_line(path: Path, opened: Call
 
 
 def test_options_are_checked_before_anything_is_made(path: Path) -> None:
-    for options in ({"rotation": "soon"}, {"retention": "soon"}, {"compression": "zip"}):
+    wrong: tuple[dict[str, Any], ...] = (
+        {"rotation": "soon"},
+        {"retention": "soon"},
+        {"compression": "zip"},
+        {"mode": 640},
+    )
+    for options in wrong:
         with pytest.raises(ValueError, match=next(iter(options))):
             RotatingFile(path, **options)
     assert not path.parent.exists()
