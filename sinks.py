@@ -48,6 +48,7 @@ from sevenfold.handlers.formats import JsonFormat, LineFormat
 from sevenfold.handlers.sinks import LineSink, discard, make_sink
 from sevenfold.intercept import LOGGERS, Interception, install
 from sevenfold.loguru_internals import attach, new_handlers
+from sevenfold.notices import redacting
 from sevenfold.redaction.redactor import SECRETS, Redactor, Rule
 from sevenfold.rendering.renderer import Renderer
 
@@ -147,7 +148,8 @@ def configure(
     if not is_known(unbound, tuple(channel.name for channel in table)):
         raise ValueError(f"unbound: {unknown_channel(unbound, tuple(channel.name for channel in table))}")
     key = b"" if pseudonym_key is None else read_key(Path(pseudonym_key), Path(log_dir))
-    line = LineFormat(Renderer(Redactor(redact, keep=keep, pseudonymize=pseudonymize, key=key)))
+    redactor = Redactor(redact, keep=keep, pseudonymize=pseudonymize, key=key)
+    line = LineFormat(Renderer(redactor))
     options = {
         one.name: _file_options(one, rotation, retention, compression) | {"mode": check_mode(mode)} for one in table
     }
@@ -157,13 +159,13 @@ def configure(
     folder = Path(log_dir).absolute()  # wherever the program goes
     seal = None if audit_key is None else read_key(Path(audit_key), folder)
     routes = make_routes(table, level, console_level)
-    with _naming(Path(log_dir)):
-        sinks = _open_sinks(folder, routes, options, line.renderer.redactor, seal, audit_wait)
-    list_channels(folder, table, mode)
+    with _naming(Path(log_dir)), redacting(redactor):
+        sinks = _open_sinks(folder, routes, options, redactor, seal, audit_wait)
+        list_channels(folder, table, mode)
     add = partial(_add_handlers, routes, sinks, line, console_level=console_level, unbound=unbound, strict=strict)
     handlers = new_handlers(add)
     interception = None if loggers is None else partial(_intercept, loggers, routes, console_level)
-    return handle.activate(Sinks(Path(log_dir), sinks, handlers, interception))
+    return handle.activate(Sinks(Path(log_dir), sinks, handlers, interception, redactor))
 
 
 def _open_sinks(  # noqa: PLR0917

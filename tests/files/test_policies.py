@@ -56,7 +56,7 @@ SPANS = {
     "3 w, 2D": 23 * DAY_S,
     "1e3 s": 1000,
 }
-TIMES = {
+TIMES: dict[str, At | Begin] = {
     "00:00": At(time(0)),
     "23:59:30": At(time(23, 59, 30)),
     "hourly": Begin("hour"),
@@ -99,14 +99,14 @@ def test_a_rotation_by_time_of_day_or_week(value: str) -> None:
 
 @pytest.mark.parametrize("value", [value for value in SIZES if isinstance(value, str)])
 def test_a_size_is_as_large_as_loguru_has_it(value: str) -> None:
-    size = taught.parse_size(value)
+    size = taught.parse_size(value)  # type: ignore[no-untyped-call]
     assert size is not None
     assert SIZES[value] == int(size)
 
 
 @pytest.mark.parametrize("value", SPANS)
 def test_an_interval_is_as_long_as_loguru_has_it(value: str) -> None:
-    span = taught.parse_duration(value)
+    span = taught.parse_duration(value)  # type: ignore[no-untyped-call]
     assert span is not None
     assert SPANS[value] == span.total_seconds()
 
