@@ -28,9 +28,6 @@ from sevenfold.channels import (
     level_no,
 )
 from sevenfold.files.channel_list import list_channels
-from sevenfold.files.names import check_name
-from sevenfold.files.opening import check_mode
-from sevenfold.files.policies import parse_compression, parse_retention, parse_rotation
 from sevenfold.files.rotating import RotatingFile
 from sevenfold.handle import Sinks
 from sevenfold.handlers.console import Console
@@ -45,6 +42,7 @@ from sevenfold.handlers.filters import (
     unknown_channel,
 )
 from sevenfold.handlers.formats import JsonFormat, LineFormat
+from sevenfold.handlers.options import file_options
 from sevenfold.handlers.sinks import LineSink, discard, make_sink
 from sevenfold.intercept import LOGGERS, Interception, install
 from sevenfold.loguru_internals import attach, new_handlers
@@ -66,6 +64,7 @@ def configure(
     rotation: RotationArgument = "10 MB",
     retention: RetentionArgument = "30 days",
     compression: CompressionArgument = "gz",
+    max_total: float | str | None = None,
     mode: int | None = None,
     console: LevelArgument | None = "INFO",
     strict: bool = False,
@@ -94,10 +93,13 @@ def configure(
         When a file is rotated: a size ("10 MB", bytes), a time ("00:00", "monday at 12:00"), an interval ("1 day", a
         timedelta), a tuple of these, or None; see `sevenfold.files.policies.parse_rotation`.
     retention
-        Which rotated files are kept: so many, for so long ("30 days"), up to a total size ("1 GB"), a tuple of these,
-        or None for all; see `sevenfold.files.policies.parse_retention`.
+        Which rotated files each channel keeps: so many, for so long ("30 days"), up to a total size ("1 GB"), a tuple
+        of these, or None for all; see `sevenfold.files.policies.parse_retention`.
     compression : "gz" or None
         Whether rotated files are gzipped.
+    max_total : int, float or str, optional
+        What the files of all channels but the sealed ones may have together, "10 GB" or bytes: the oldest rotated files
+        are deleted first, and files are rotated while they are small enough for it, whatever `rotation` says.
     mode : int, optional
         The permissions of all files, such as 0o640 for a group that reads them and 0o660 for one that writes them, too;
         a folder that is made lets the group in, and gives it to the files. By default new files are for their owner
@@ -150,13 +152,12 @@ def configure(
     key = b"" if pseudonym_key is None else read_key(Path(pseudonym_key), Path(log_dir))
     redactor = Redactor(redact, keep=keep, pseudonymize=pseudonymize, key=key)
     line = LineFormat(Renderer(redactor))
-    options = {
-        one.name: _file_options(one, rotation, retention, compression) | {"mode": check_mode(mode)} for one in table
-    }
+    folder = Path(log_dir).absolute()  # wherever the program goes
+    kept: dict[str, Any] = {"rotation": rotation, "retention": retention, "compression": compression}
+    options = file_options(table, folder, **kept, mode=mode, max_total=max_total)
     stand_in = handle.stand_in()
     if stand_in is not None:
         return stand_in(table, level, unbound, line, Path(log_dir))
-    folder = Path(log_dir).absolute()  # wherever the program goes
     seal = None if audit_key is None else read_key(Path(audit_key), folder)
     routes = make_routes(table, level, console_level)
     with _naming(Path(log_dir)), redacting(redactor):
@@ -258,25 +259,6 @@ def _intercept(loggers: Mapping[str, str | None], routes: tuple[Route, ...], con
     levels = [route.level for route in routes if route.channel.collects_errors or route.channel.name in taken]
     levels += [] if console_level is None else [console_level]
     return install(loggers, level=min(levels), console=console_level is not None)
-
-
-def _file_options(
-    channel: Channel,
-    rotation: RotationArgument,
-    retention: RetentionArgument,
-    compression: CompressionArgument,
-) -> dict[str, Any]:
-    """Return how the file of a channel is rotated and kept; raise ValueError where that can't be."""
-    check_name(channel.file)
-    options: dict[str, Any] = {
-        "rotation": rotation if channel.rotation is INHERIT else channel.rotation,
-        "retention": retention if channel.retention is INHERIT else channel.retention,
-        "compression": compression if channel.compression is INHERIT else channel.compression,
-    }
-    parse_rotation(options["rotation"])
-    parse_retention(options["retention"])
-    parse_compression(options["compression"])
-    return options
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ import errno
 import os
 import re
 import time
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from sevenfold.files.locks import LOCKS, is_same_file
 from sevenfold.files.names import Names
 from sevenfold.files.opening import CLOSED, Descriptor, check_mode, make_folder, open_in_place, open_to_append
 from sevenfold.files.policies import Every, Schedule, parse_compression, parse_retention, parse_rotation
+from sevenfold.files.totals import Total
 from sevenfold.files.turns import Turn, last_rotation, turn
 from sevenfold.notices import describe, notice
 
@@ -54,6 +56,8 @@ class RotatingFile:
     mode : int, optional
         The permissions of the file and of all that becomes of it, such as 0o640; by default a new one is for its owner
         alone.
+    total : Total, optional
+        A bound for this file and others together; it holds at each moment, whoever writes them.
 
     Raises
     ------
@@ -73,11 +77,15 @@ class RotatingFile:
         retention: RetentionArgument = None,
         compression: CompressionArgument = None,
         mode: int | None = None,
+        total: Total | None = None,
     ) -> None:
         self.path = Path(path)
         self.names = Names(self.path, check_mode(mode))
         self._rotation = parse_rotation(rotation)
-        self._archives = Archives(self.names, parse_retention(retention), compress=parse_compression(compression))
+        if total is not None:
+            self._rotation = replace(self._rotation, max_bytes=total.limits[self.path])
+        compress = parse_compression(compression)
+        self._archives = Archives(self.names, parse_retention(retention), compress=compress, total=total)
         self._forget()
         self._begin()
         forget_in_children(self._after_fork)
@@ -333,6 +341,7 @@ class RotatingFile:
                 if self._is_current():
                     self._rename(mine)
         self._reopen()
+        self._archives.make_room()
         self._archives.tidy_soon()
 
     def _rename(self, mine: Turn) -> None:
