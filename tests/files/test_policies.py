@@ -1,7 +1,9 @@
+import re
 import time as clock
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta, timezone
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -162,6 +164,26 @@ def test_a_word_that_could_mean_two_things_is_refused_with_both(value: str, hint
     with pytest.raises(ValueError, match="rotation") as caught:
         parse_rotation(value)
     assert str(caught.value).endswith(f", or None; got {value!r}: {hint}")
+
+
+def documented(heading: str) -> list[Any]:
+    """Give what a table of docs/production.md says is taken, or refused."""
+    page = (Path(__file__).parents[2] / "docs" / "production.md").read_text(encoding="utf-8")
+    table = page.split(f"| {heading} |", 1)[1].split("\n\n", 1)[0]
+    cells = [row.split("|")[1] for row in table.splitlines()[2:]]
+    names = {"time": time, "timedelta": timedelta}
+    return [eval(word, names) for cell in cells for word in re.findall("`([^`]+)`", cell)]  # noqa: S307 - our own page
+
+
+def test_each_word_that_the_page_has_is_taken_or_refused_as_it_says() -> None:
+    taken, refused = documented("taken"), documented("refused")
+    assert (len(taken) > 30, len(refused) > 10) == (True, True)
+    for value in taken:
+        rotation = parse_rotation(value)
+        assert (rotation == Rotation()) == (value is None)
+    for value in refused:
+        with pytest.raises(ValueError, match=r"^rotation "):
+            parse_rotation(value)
 
 
 def test_functions_are_refused_in_a_sentence() -> None:
