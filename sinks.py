@@ -129,7 +129,8 @@ def configure(
         The channel of records that are bound to none. By default they are shown on the console, and from WARNING on,
         where no console shows them, kept in the file that collects errors.
     audit_wait : float
-        Seconds that an audit event waits at most while other processes write theirs; then `AuditError` is raised.
+        Seconds that an audit event waits at most while another process keeps the chain locked, which is told on stderr
+        after one; then `AuditError` is raised.
 
     Returns
     -------
@@ -149,6 +150,8 @@ def configure(
     loggers = _loggers(intercept, table)
     if not is_known(unbound, tuple(channel.name for channel in table)):
         raise ValueError(f"unbound: {unknown_channel(unbound, tuple(channel.name for channel in table))}")
+    if not isinstance(audit_wait, int | float) or isinstance(audit_wait, bool) or not audit_wait >= 0:
+        raise ValueError(f"audit_wait must be seconds, from 0 on, got {audit_wait!r}")
     key = b"" if pseudonym_key is None else read_key(Path(pseudonym_key), Path(log_dir))
     redactor = Redactor(redact, keep=keep, pseudonymize=pseudonymize, key=key)
     line = LineFormat(Renderer(redactor))

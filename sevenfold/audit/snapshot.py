@@ -105,8 +105,9 @@ def _opened(path: Path) -> IO[bytes]:
 
 def _lines(stream: IO[bytes], left: int) -> Iterator[AnyLine]:
     while line := stream.readline(min(LONGEST_LINE, left)):
-        left -= len(line)
-        if len(line) < LONGEST_LINE or line.endswith(b"\n"):
+        n_bytes = len(line)
+        left -= n_bytes
+        if n_bytes < LONGEST_LINE or line.endswith(b"\n"):
             yield line
             continue
         while not line.endswith(b"\n") and (line := stream.readline(min(_BUFFER_BYTES, left))):

@@ -192,7 +192,7 @@ def _opened(path: Path, flags: int, mode: int | None = None) -> Descriptor:
 
 
 def _permitted(path: Path, flags: int, mode: int | None) -> Descriptor:
-    if mode is None or not hasattr(os, "fchmod"):
+    if mode is None or os.name != "posix":
         return _owned(os.open, path, flags | _FLAGS, MODE)
     for left in range(_PERMIT_TRIES, -1, -1):
         try:

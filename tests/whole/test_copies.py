@@ -46,8 +46,10 @@ def copy_files(source: Path, target: Path) -> None:
 
 @pytest.mark.whole
 @pytest.mark.skipif(not LOCKS, reason="needs several processes")
-@pytest.mark.parametrize("way", [rsync, copy_files])
-def test_each_copy_of_a_live_folder_says_how_far_it_is_proved(tmp_path: Path, way: Callable[..., None]) -> None:
+@pytest.mark.parametrize(("way", "n_copies"), [(rsync, 30), (copy_files, 10)])
+def test_each_copy_of_a_live_folder_says_how_far_it_is_proved(
+    tmp_path: Path, way: Callable[..., None], n_copies: int
+) -> None:
     if way is rsync and shutil.which("rsync") is None:
         pytest.skip("needs rsync")
     source, mirror = tmp_path / "logs", tmp_path / "mirror"
@@ -57,7 +59,7 @@ def test_each_copy_of_a_live_folder_says_how_far_it_is_proved(tmp_path: Path, wa
         while not any(path.stat().st_size for path in source.glob("app_json.log")):
             time.sleep(0.05)
         reached = []
-        for _ in range(30):
+        for _ in range(n_copies):
             time.sleep(0.3)
             way(source, mirror)
             verdict = verify(mirror / "app_json.log", copy=True)
@@ -66,7 +68,7 @@ def test_each_copy_of_a_live_folder_says_how_far_it_is_proved(tmp_path: Path, wa
         (tmp_path / "enough").touch()
         for writer in writers:
             assert writer.communicate(timeout=60) == ("", "")
-    assert len(list(source.glob("app_json.2*"))) > 5
+    assert len(list(source.glob("app_json.2*"))) > 2
     if way is rsync:
         rsync(source, mirror, "-c")  # by what is in the files: heads of one second are of one size
     else:
