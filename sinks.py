@@ -33,7 +33,6 @@ from sevenfold.channels import (
     require_format,
 )
 from sevenfold.files.channel_list import list_channels
-from sevenfold.files.policies import parse_compression, parse_retention, parse_rotation
 from sevenfold.files.rotating import RotatingFile
 from sevenfold.handle import Sinks
 from sevenfold.handlers.console import Console
@@ -48,10 +47,12 @@ from sevenfold.handlers.filters import (
     unknown_channel,
 )
 from sevenfold.handlers.formats import JsonFormat, LineFormat
+from sevenfold.handlers.options import file_options
 from sevenfold.handlers.sinks import LineSink, discard, make_sink
 from sevenfold.handlers.workers import tell_unconfigured_worker
 from sevenfold.intercept import LOGGERS, ROOT, Interception, install
 from sevenfold.loguru_internals import attach, new_handlers
+from sevenfold.notices import redacting
 from sevenfold.redaction.redactor import SECRETS, Redactor, Rule
 from sevenfold.rendering.renderer import Renderer
 
@@ -71,6 +72,8 @@ def configure(
     rotation: RotationArgument = "10 MB",
     retention: RetentionArgument = "30 days",
     compression: CompressionArgument = "gz",
+    max_total: float | str | None = None,
+    mode: int | None = None,
     console: LevelArgument | Inherit | None = INHERIT,
     console_format: FormatArgument | None = None,
     console_stream: str = "stderr",
@@ -104,10 +107,17 @@ def configure(
         When a file is rotated: a size ("10 MB", bytes), a time ("00:00", "monday at 12:00"), an interval ("1 day", a
         timedelta), a tuple of these, or None; see `sevenfold.files.policies.parse_rotation`.
     retention
-        Which rotated files are kept: so many, for so long ("30 days"), up to a total size ("1 GB"), a tuple of these,
-        or None for all; see `sevenfold.files.policies.parse_retention`.
+        Which rotated files each channel keeps: so many, for so long ("30 days"), up to a total size ("1 GB"), a tuple
+        of these, or None for all; see `sevenfold.files.policies.parse_retention`.
     compression : "gz" or None
         Whether rotated files are gzipped.
+    max_total : int, float or str, optional
+        What the files of all channels but the sealed ones may have together, "10 GB" or bytes: the oldest rotated files
+        are deleted first, and files are rotated while they are small enough for it, whatever `rotation` says.
+    mode : int, optional
+        The permissions of all files, such as 0o640 for a group that reads them and 0o660 for one that writes them, too;
+        a folder that is made lets the group in, and gives it to the files. By default new files are for their owner
+        alone.
     console : str or int, optional
         The least level shown on the console, by default INFO; None shows nothing.
     console_format : "text" or "json", optional
@@ -142,7 +152,8 @@ def configure(
         The channel of records that are bound to none. By default they are shown on the console, and from WARNING on,
         where no console shows them, kept in the file that collects errors.
     audit_wait : float
-        Seconds that an audit event waits at most while other processes write theirs; then `AuditError` is raised.
+        Seconds that an audit event waits at most while another process keeps the chain locked, which is told on stderr
+        after one; then `AuditError` is raised.
 
     Returns
     -------
@@ -168,20 +179,25 @@ def configure(
     loggers = _loggers(intercept, table)
     if not is_known(unbound, tuple(channel.name for channel in table)):
         raise ValueError(f"unbound: {unknown_channel(unbound, tuple(channel.name for channel in table))}")
-    folder = None if where is None else Path(where).absolute()  # wherever the program goes
+    if not isinstance(audit_wait, int | float) or isinstance(audit_wait, bool) or not audit_wait >= 0:
+        raise ValueError(f"audit_wait must be seconds, from 0 on, got {audit_wait!r}")
+    log_dir = None if where is None else Path(where)
+    folder = None if log_dir is None else log_dir.absolute()  # wherever the program goes
     key = b"" if pseudonym_key is None else read_key(Path(pseudonym_key), folder)
-    line = LineFormat(Renderer(Redactor(redact, keep=keep, pseudonymize=pseudonymize, key=key)))
-    options = {one.name: _file_options(one, rotation, retention, compression) for one in table}
+    redactor = Redactor(redact, keep=keep, pseudonymize=pseudonymize, key=key)
+    line = LineFormat(Renderer(redactor))
+    kept: dict[str, Any] = {"rotation": rotation, "retention": retention, "compression": compression}
+    options = file_options(table, folder or Path(), **kept, mode=mode, max_total=max_total)
     stand_in = handle.stand_in()
     if stand_in is not None:
-        return stand_in(table, level, unbound, line, None if where is None else Path(where))
+        return stand_in(table, level, unbound, line, log_dir)
     seal = None if audit_key is None else read_key(Path(audit_key), folder)
     routes = make_routes(table, level, console_level)
     sinks: dict[str, LineSink] = {}
-    if folder is not None:
-        with _naming(Path(where)):
-            sinks = _open_sinks(folder, routes, options, line.renderer.redactor, seal, audit_wait)
-        list_channels(folder, table)
+    if log_dir is not None and folder is not None:
+        with _naming(log_dir), redacting(redactor):
+            sinks = _open_sinks(folder, routes, options, redactor, seal, audit_wait)
+            list_channels(folder, table, mode)
     elif console_level is None:
         raise ValueError("without a log folder the console is all there is: console can't be None, too")
     add = partial(
@@ -189,7 +205,7 @@ def configure(
     )
     handlers = new_handlers(add)
     interception = None if loggers is None else partial(_intercept, loggers, routes, console_level)
-    return handle.activate(Sinks(None if where is None else Path(where), sinks, handlers, interception))
+    return handle.activate(Sinks(log_dir, sinks, handlers, interception, redactor))
 
 
 def _open_sinks(  # noqa: PLR0917
@@ -316,24 +332,6 @@ def _intercept(loggers: Mapping[str, str | None], routes: tuple[Route, ...], con
     levels = [route.level for route in routes if route.channel.collects_errors or route.channel.name in taken]
     levels += [] if console_level is None else [console_level]
     return install(loggers, level=min(levels), console=console_level is not None)
-
-
-def _file_options(
-    channel: Channel,
-    rotation: RotationArgument,
-    retention: RetentionArgument,
-    compression: CompressionArgument,
-) -> dict[str, Any]:
-    """Return how the file of a channel is rotated and kept; raise ValueError where that can't be understood."""
-    options: dict[str, Any] = {
-        "rotation": rotation if channel.rotation is INHERIT else channel.rotation,
-        "retention": retention if channel.retention is INHERIT else channel.retention,
-        "compression": compression if channel.compression is INHERIT else channel.compression,
-    }
-    parse_rotation(options["rotation"])
-    parse_retention(options["retention"])
-    parse_compression(options["compression"])
-    return options
 
 
 @contextlib.contextmanager

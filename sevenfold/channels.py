@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import time, timedelta
+from decimal import Decimal
 from enum import Enum
 from pathlib import PurePath
 from typing import Final, Literal, TypeAlias
 
 from loguru import logger
 
-Rotate: TypeAlias = float | str | time | timedelta
+Rotate: TypeAlias = float | Decimal | str | time | timedelta
 RotationArgument: TypeAlias = Rotate | tuple[Rotate, ...] | list[Rotate] | None
 Retain: TypeAlias = int | str | timedelta
 RetentionArgument: TypeAlias = Retain | tuple[Retain, ...] | list[Retain] | None

@@ -17,7 +17,8 @@ from sevenfold.channels import Channel, LevelArgument
 from sevenfold.handlers.formats import LineFormat
 from sevenfold.intercept import Interception
 from sevenfold.loguru_internals import DEFAULT_ID, swap_handlers
-from sevenfold.notices import describe, notice
+from sevenfold.notices import describe, notice, redact_with
+from sevenfold.redaction.redactor import Redactor
 
 if TYPE_CHECKING:
     from sevenfold.handlers.sinks import LineSink
@@ -45,8 +46,10 @@ class Sinks:
         sinks: "Mapping[str, LineSink]",
         handlers: Mapping[int, Any],
         intercept: Callable[[], Interception] | None = None,
+        redactor: Redactor | None = None,
     ) -> None:
         self.log_dir = log_dir
+        self._redactor = redactor  # of notices
         self._sinks = sinks
         self._handlers = dict(handlers)
         self._intercept = intercept
@@ -77,10 +80,13 @@ class Sinks:
             return
         with _lock:
             self._closed = True
-            if _active is self:
+            was_in_force = _active is self
+            if was_in_force:
                 _active = None
             swap_handlers(self._handlers, {})
             self._suspend()
+            if was_in_force:
+                redact_with(None)
 
     def __enter__(self) -> Self:
         _entered.append(self)
@@ -164,8 +170,12 @@ def _put_in_force(sinks: Sinks | None, others: Mapping[int, Any], *, instead_of:
     out = {id_ for one in ended for id_ in one._handlers} | {DEFAULT_ID}  # noqa: SLF001
     taken = swap_handlers(out, {**others, **(chosen._handlers if chosen is not None else {})})  # noqa: SLF001
     _active = chosen
+    if chosen is not None:
+        redact_with(chosen._redactor)  # noqa: SLF001
     for one in dict.fromkeys(ended):
         one._suspend()  # noqa: SLF001
+    if chosen is None:
+        redact_with(None)
     if chosen is not None:
         chosen._resume_interception()  # noqa: SLF001
     return {id_: handler for id_, handler in taken.items() if id_ == DEFAULT_ID}

@@ -10,13 +10,15 @@ from functools import cache
 from typing import TextIO
 
 from sevenfold.lines.grammar import escape
+from sevenfold.lines.values import clean
 from sevenfold.redaction.redactor import Redactor
 
 PREFIX = "sevenfold: "
 MAX_LENGTH = 500  # characters; a notice may quote what somebody logged
 PATIENCE_S = 1.0  # for a stream that takes nothing, such as a full pipe or a terminal after Ctrl-S
 _PIECE_BYTES = 4096  # which a pipe that can be written takes at once (PIPE_BUF of Linux; elsewhere 512 or more)
-_redactor = cache(Redactor)  # made when there is something to say: most programs never have
+_usual = cache(Redactor)  # made when there is something to say: most programs never have
+_configured: Redactor | None = None
 _writing = threading.RLock()
 _stuck: set[int] = set()  # descriptors of streams that took nothing
 _torn: set[int] = set()  # and of those that took the beginning of a line
@@ -31,8 +33,25 @@ def notice(text: str) -> None:
     with contextlib.suppress(Exception):
         if sys.stderr is not None:
             encoding = getattr(sys.stderr, "encoding", None) or "utf-8"  # a StringIO has none
-            line = PREFIX + escape(_redactor().text(text))[:MAX_LENGTH] + "\n"
+            line = PREFIX + _escaped((_configured or _usual()).text(text))[:MAX_LENGTH] + "\n"
             write_in_time(sys.stderr, line.encode(encoding, "backslashreplace").decode(encoding))
+
+
+def redact_with(redactor: Redactor | None) -> None:
+    """Take secrets out of notices as the configuration in force does; None is as it is done by default."""
+    global _configured  # noqa: PLW0603 - there is one stderr, and one configuration in force
+    _configured = redactor
+
+
+@contextlib.contextmanager
+def redacting(redactor: Redactor) -> Iterator[None]:
+    """Redact with another while a configuration is being made, and then as before."""
+    before = _configured
+    redact_with(redactor)
+    try:
+        yield
+    finally:
+        redact_with(before)
 
 
 def describe(error: BaseException) -> str:
@@ -78,6 +97,11 @@ def takes_text(stream: TextIO) -> bool:
     """Return whether `write_in_time` would write now, or within a second if it has not been refused yet."""
     fd = _descriptor(stream)
     return fd is None or _takes(fd)
+
+
+def _escaped(text: str) -> str:
+    """Escape text for one line; backslashes stay single, for the paths and messages that it quotes."""
+    return "\\".join(map(escape, clean(text).split("\\")))
 
 
 def _descriptor(stream: TextIO) -> int | None:

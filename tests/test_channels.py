@@ -48,6 +48,51 @@ def test_what_does_not_go_together_is_refused_in_a_sentence(options: dict[str, A
     assert str(raised.value) == message
 
 
+STAMP = "2026-11-23_08-36-11_096123"
+
+
+@pytest.mark.usefixtures("own_logger")
+@pytest.mark.parametrize(
+    ("file", "taken"),
+    [
+        ("app_json.head", "the head of a sealed file"),
+        ("Other.HEAD", "the head of a sealed file"),
+        (f"errors.{STAMP}.log", "a rotated file"),
+        (f"errors.{STAMP}", "a rotated file"),
+        (f"errors.{STAMP}.log.gz", "a rotated file"),
+        ("x.log.gz", "a compressed file"),
+        (".errors.lock", "a lock"),
+        (".channels.json.7.tmp", "a file that isn't finished"),
+    ],
+)
+def test_a_file_that_would_be_taken_for_another_is_refused_before_anything_is_made(
+    tmp_path: Path, file: str, taken: str
+) -> None:
+    with pytest.raises(ValueError, match="log file") as raised:
+        configure(tmp_path / "logs", channels=(*CHANNELS, Channel("x", file)))
+    assert str(raised.value) == f"a log file can't be called {file!r}, as {taken} is; end it with .log"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("own_logger")
+def test_the_longest_name_that_is_taken_can_be_rotated_and_compressed(tmp_path: Path) -> None:
+    longest = "ü" * 108 + ".log"
+    with pytest.raises(ValueError, match=r"^a log file's name may have 220 bytes, so that it can be rotated; got 221"):
+        configure(tmp_path, channels=(*CHANNELS, Channel("x", f"x{longest}")))
+    with configure(tmp_path, channels=(*CHANNELS, Channel("x", longest)), console=None, rotation=200):
+        for _ in range(5):
+            logger.bind(channel="x").info("a line of some length, so that each second one is in another file")
+    assert len(list(read(tmp_path, channel="x"))) == 5
+    assert len(list(tmp_path.glob("ü*.log*"))) > 2
+
+
+@pytest.mark.usefixtures("own_logger")
+@pytest.mark.parametrize("name", ["audit", "head.log", "app_json.header", "lock", "x.lock", "x.tmp", ".x.log"])
+def test_a_name_that_is_nobody_elses_is_taken(tmp_path: Path, name: str) -> None:
+    with configure(tmp_path, channels=(*CHANNELS, Channel("x", name)), console=None):
+        logger.bind(channel="x").info("line")
+
+
 def test_a_table_has_exactly_one_collector_of_errors() -> None:
     assert checked(CHANNELS) == CHANNELS
     with pytest.raises(ValueError, match=r"^exactly one channel must have collects_errors=True, got none$"):

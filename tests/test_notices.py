@@ -1,10 +1,14 @@
 import io
+import re
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
+import sinks
 from sevenfold.notices import MAX_LENGTH, describe, notice
+from sevenfold.redaction.redactor import SECRETS
 
 
 class MuteError(Exception):
@@ -21,8 +25,51 @@ def test_a_notice_is_one_escaped_line_on_stderr(capsys: pytest.CaptureFixture[st
     notice("disk | full\nsevenfold: forged\x1b[31m\u2028\ud800 é")
     assert capsys.readouterr() == (
         "",
-        "sevenfold: disk \\u007c full\\nsevenfold: forged\\u001b[31m\\u2028\\\\ud800 é\n",
+        "sevenfold: disk \\u007c full\\nsevenfold: forged\\u001b[31m\\u2028\\ud800 é\n",
     )
+
+
+@pytest.mark.parametrize("text", [r"C:\logs\new", r"\\server\share", "\\", r"[Errno 13] denied: 'C:\\logs'"])
+def test_a_backslash_stays_single(capsys: pytest.CaptureFixture[str], text: str) -> None:
+    notice(text)
+    assert capsys.readouterr().err == f"sevenfold: {text}\n"
+
+
+@pytest.mark.usefixtures("own_logger")
+def test_notices_are_redacted_as_the_configuration_in_force_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    host, token = "db-17.internal", "ghp_" + "aB3dE5" * 6
+
+    def told() -> str:
+        notice(f"{host} {token}")
+        return capsys.readouterr().err.removeprefix("sevenfold: ").strip()
+
+    assert told() == f"{host} [redacted]"
+    with sinks.configure(tmp_path, console=None, redact=(*SECRETS, re.compile(r"db-\d+\.internal"))):
+        assert told() == "[redacted] [redacted]"
+        with sinks.configure(tmp_path / "inner", console=None, redact=()):
+            assert told() == f"{host} {token}"
+        assert told() == "[redacted] [redacted]"
+    assert told() == f"{host} [redacted]"
+    sinks.configure(tmp_path, console=None, redact=()).close()
+    assert told() == f"{host} [redacted]"
+
+
+@pytest.mark.usefixtures("own_logger")
+def test_what_is_told_while_a_configuration_is_made_is_redacted_by_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "customer-4711"
+    folder.mkdir()
+    (folder / "channels.json").write_text("no list")
+    rule = re.compile(r"customer-\d+")
+    with sinks.configure(folder, console=None, redact=(rule,)):
+        assert "[redacted]/channels.json: left as it is: " in capsys.readouterr().err
+    with pytest.raises(OSError, match="customer"):
+        sinks.configure(folder / "channels.json", console=None, redact=(rule,))
+    notice("customer-4711")
+    assert capsys.readouterr().err == "sevenfold: customer-4711\n"
 
 
 def test_a_long_notice_is_cut(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,7 +17,7 @@ from sevenfold.audit.recovery import last_id, last_line, last_line_of_all, read_
 from sevenfold.audit.seals import HEAD_BYTES, NO_MAC, SEAL_BYTES, Head, fits, id_in_head, new_id, parse_head, seal_line
 from sevenfold.files.forks import forget_in_children
 from sevenfold.files.locks import acquire, is_same_file, release
-from sevenfold.files.opening import CLOSED, Descriptor, open_beside
+from sevenfold.files.opening import CLOSED, LONGEST_LINE, Descriptor, make_folder, open_beside
 from sevenfold.files.rotating import LOOK_S, MEASURE_S, RotatingFile
 
 WAIT_S = 10.0  # for other writers
@@ -72,10 +72,13 @@ class Chain:
         Raises
         ------
         AuditError
-            If another process keeps the chain locked; the event isn't written.
+            If another process keeps the chain locked, or the line is longer than `verify` reads; the event isn't
+            written.
         OSError
             If it can't be written; the chain goes on with the next.
         """
+        if len(line) > LONGEST_LINE - SEAL_BYTES:
+            raise AuditError(f"{self._log_path}: an event of {len(line)} bytes is too long: {LONGEST_LINE} at most")
         while not self._in_turn(lambda: self._append(line)):
             self.close()  # somebody deleted or replaced the head file: open the new one
 
@@ -94,7 +97,7 @@ class Chain:
         try:
             fd = self._opened()
             try:
-                acquire(fd, self._wait_s)
+                acquire(fd, self._wait_s, self._path)
                 return work()
             finally:
                 release(fd)
@@ -130,8 +133,9 @@ class Chain:
 
     def _opened(self) -> Descriptor:
         if self._fd is CLOSED:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._fd = open_beside(self._path)
+            mode = self._file.names.mode
+            make_folder(self._path.parent, mode)
+            self._fd = open_beside(self._path, mode)
         return self._fd
 
     def _undisturbed(self) -> Head | None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from sevenfold.audit.findings import TORN, Finding, Line
 from sevenfold.audit.seals import NO_MAC, fits, mac_if_sealed, mac_of, opening, read_seal
+from sevenfold.audit.snapshot import AnyLine
+from sevenfold.files.opening import LONGEST_LINE
 
 _TORN_START = b'{"text": "'
 _REPORT_EVERY = 1000  # lines
@@ -60,12 +62,15 @@ class Trail:
         """Whether the lines were sealed with this key, however many were edited since."""
         return not self.n_events or bool(self.n_genuine) or fits(self.claimed_id, self._key)
 
-    def read(self, path: Path, lines: Iterable[bytes], progress: Callable[[int], object]) -> int:
+    def read(self, path: Path, lines: Iterable[AnyLine], progress: Callable[[int], object]) -> int:
         """Read the lines of the next file, and give their number."""
         self._path, self._number = path, 0
         try:
             for self._number, line in enumerate(lines, start=1):
-                self._read_line(line[:-1] if line.endswith(b"\n") else line)
+                if line is None:
+                    self._unsealed.append(self._here("inserted", note=f"a line of more than {LONGEST_LINE} bytes"))
+                else:
+                    self._read_line(line[:-1] if line.endswith(b"\n") else line)
                 if self._number % _REPORT_EVERY == 0:
                     progress(_REPORT_EVERY)
         except (OSError, EOFError, zlib.error) as error:
@@ -188,7 +193,8 @@ class Trail:
         n_spoilt = min(gap, len(self._unsealed))
         for seq, finding in enumerate(self._unsealed[:n_spoilt], start=self.last.seq + 1):
             what = "cut" if finding.what == TORN else "edited"
-            self._findings.append(replace(finding, what=what, first_event=seq, last_event=seq))
+            note = finding.note and f", {finding.note}"
+            self._findings.append(replace(finding, what=what, first_event=seq, last_event=seq, note=note))
         self._findings += self._unsealed[n_spoilt:]
         self._unsealed = []
         return n_spoilt

@@ -8,14 +8,17 @@ from pathlib import Path
 
 from sevenfold.audit.seals import Head, Seal, mac_of, read_seal
 from sevenfold.files.names import Names
-from sevenfold.files.opening import open_log
+from sevenfold.files.opening import LONGEST_LINE, open_log
 
 _MOST_FILES = 16  # rotated ones that are looked through; there may be thousands, and the last lines are in the newest
 _TAIL_BYTES = 65_536  # read from the end of a file; more where its last line is longer
 
 
 def read_tail(path: Path) -> bytes:
-    """Read the end of a file, with its last line whole; nothing from one that is gone or a broken archive."""
+    """Read the end of a file, with its last line whole unless it is too long for any of ours.
+
+    Nothing is read of a file that is gone, or a broken archive.
+    """
     try:
         with open_log(path) as file:
             size = file.seek(0, os.SEEK_END)
@@ -23,9 +26,9 @@ def read_tail(path: Path) -> bytes:
             while True:
                 file.seek(max(0, size - length))
                 tail: bytes = file.read()
-                if length >= size or b"\n" in tail.rstrip():
+                if length >= min(size, LONGEST_LINE) or b"\n" in tail.rstrip():
                     return tail
-                length *= 8
+                length = min(8 * length, LONGEST_LINE)
     except (FileNotFoundError, EOFError, gzip.BadGzipFile, zlib.error):
         return b""
 

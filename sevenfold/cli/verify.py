@@ -8,14 +8,14 @@ from tqdm import tqdm
 
 from sevenfold.audit.keys import AuditError, make_key, read_key
 from sevenfold.audit.seals import Head, parse_checkpoint
-from sevenfold.audit.verify import Verdict, verify
+from sevenfold.audit.verify import WRITERS_WAIT_S, Verdict, verify
 from sevenfold.channels import CHANNELS, Channel
 from sevenfold.cli.parser import add_log_dir, unknown
 from sevenfold.cli.streams import one_line, reader_may_leave
 from sevenfold.files.channel_list import listed_channels
 from sevenfold.files.names import Names
 
-PROVED, NOT_PROVED, UNREADABLE = 0, 1, 2
+NOTHING, PROVED, NOT_PROVED, UNREADABLE = -1, 0, 1, 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +33,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SEQ",
         help="first event that must be there (default: 1)",
     )
+    add("--copy", action="store_true", help="of a copy or mirror: prove what is there, and say how far that is")
+    add(
+        "--wait",
+        type=_seconds,
+        default=WRITERS_WAIT_S,
+        metavar="SECONDS",
+        help="how long to wait for a process that is writing (default: %(default)g)",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -46,7 +54,8 @@ def run(options: argparse.Namespace) -> int:
     Returns
     -------
     int
-        The exit status: 0 when all trails are proved, 1 when one isn't, 2 when one can't be read.
+        The exit status: 0 when all trails that have events are proved, 1 when one isn't, 2 when one can't be read or
+        none has an event.
     """
     folder = Path(options.log_dir)
     try:
@@ -56,7 +65,8 @@ def run(options: argparse.Namespace) -> int:
     except (OSError, ValueError) as error:
         return _failed(options, error)
     several = len(channels) > 1
-    return max(_verify(folder, channel, options, key, witness, named=several) for channel in channels)
+    found = {_verify(folder, channel, options, key, witness, named=several) for channel in channels}
+    return UNREADABLE if found == {NOTHING} else max(found)
 
 
 def _chosen(folder: Path, options: argparse.Namespace) -> list[Channel]:
@@ -94,12 +104,24 @@ def _verify(
 ) -> int:
     try:
         with tqdm(desc=f"verifying {channel.file}", unit="line", disable=None, leave=False) as bar:
-            verdict = verify(folder / channel.file, key=key, against=witness, start=options.start, progress=bar.update)
+            verdict = verify(
+                folder / channel.file,
+                key=key,
+                against=witness,
+                start=options.start,
+                progress=bar.update,
+                copy=options.copy,
+                wait_s=options.wait,
+            )
+    except FileNotFoundError as error:
+        return _failed(options, FileNotFoundError(f"{one_line(error)}, so there is nothing to prove"))
     except (OSError, ValueError) as error:
         return _failed(options, error)
     with reader_may_leave():
-        _show(verdict, f"{channel.name}: " if named else "")
-    return PROVED if verdict.proved else NOT_PROVED
+        _show(verdict, f"{channel.name}: " if named else "", copy=options.copy)
+    if not verdict.proved:
+        return NOT_PROVED
+    return PROVED if verdict.n_events else NOTHING
 
 
 def _failed(options: argparse.Namespace, error: Exception) -> int:
@@ -113,14 +135,34 @@ def _event(text: str) -> int:
     return int(text)
 
 
-def _show(verdict: Verdict, name: str) -> None:
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected seconds, from 0, got {text!r}")
+    return seconds
+
+
+def _show(verdict: Verdict, name: str, *, copy: bool) -> None:
     for finding in verdict.findings:
         print(finding)
-    result = "proved" if verdict.proved else "NOT proved"
     files = f"{verdict.n_files} file{'' if verdict.n_files == 1 else 's'}"
-    print(f"{name}{verdict.n_events:,} events in {files}: {result}")
-    if verdict.head is not None:
+    print(f"{name}{verdict.n_events:,} events in {files}: {_result(verdict, copy=copy)}")
+    if verdict.head is not None and verdict.n_events:
         print(verdict.head)
+
+
+def _result(verdict: Verdict, *, copy: bool) -> str:
+    if not verdict.proved:
+        return "NOT proved"
+    up_to = f" up to {0 if verdict.head is None else verdict.head.seq:,}" if copy else ""
+    result = f"proved{up_to}" if verdict.n_events else "nothing to prove"
+    if not copy:
+        return result
+    said = "the copy has no head" if verdict.said is None else f"the original said {verdict.said:,}"
+    return f"{result}; {said}"
 
 
 def add_key_arguments(parser: argparse.ArgumentParser) -> None:

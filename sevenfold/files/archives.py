@@ -15,6 +15,7 @@ from sevenfold.files.locks import is_same_file, lock
 from sevenfold.files.names import Names, Rotated
 from sevenfold.files.opening import Descriptor, open_new, open_to_lock
 from sevenfold.files.policies import Retention
+from sevenfold.files.totals import Total
 from sevenfold.files.turns import note_last
 from sevenfold.notices import describe, notice
 
@@ -40,10 +41,13 @@ class Archives:
         What to keep.
     compress : bool
         Whether to gzip.
+    total : Total, optional
+        A bound for this log file and others together.
     """
 
-    def __init__(self, names: Names, retention: Retention, *, compress: bool) -> None:
+    def __init__(self, names: Names, retention: Retention, *, compress: bool, total: Total | None = None) -> None:
         self._names = names
+        self._total = total
         self._retention = retention
         self._compress = compress
         self.after_fork()
@@ -58,11 +62,12 @@ class Archives:
         self._asked, self._hurry = SimpleQueue[None](), SimpleQueue[None]()
         self._thread: threading.Thread | None = None
         self._finishing = self._noted = False
+        self._has_room = self._total is None
         self._told: set[Rotated] = set()
 
     def tidy_soon(self) -> None:
         """Have the thread look at the rotated files."""
-        if not self._compress and self._retention == Retention():
+        if not self._compress and self._retention == Retention() and self._has_room:
             return
         self._asked.put(None)
         with self._lock:
@@ -84,9 +89,23 @@ class Archives:
             thread.join()
         self._finishing = False
 
+    def make_room(self) -> int:
+        """Delete the oldest files of all channels where together they have too much; how many were in use."""
+        if self._total is None:
+            return 0
+        in_use = 0
+        excess, rotated = self._total.rotated()
+        for one, size in rotated:
+            if excess > 0:
+                in_use += self._each(self._delete, [one])
+                excess -= 0 if one.path.exists() else size
+        self._has_room = excess <= 0
+        return in_use
+
     def tidy(self) -> int:
         """Delete and compress what can be; how many files were left since a writer still has them open."""
-        in_use = self._each(self._delete, self._surplus())
+        in_use = 0 if self._has_room else self.make_room()
+        in_use += self._each(self._delete, self._surplus())
         plain = self._names.rotated(plain=True, gently=not self._finishing) if self._compress else []
         return in_use + self._each(self._pack, plain)
 
@@ -160,7 +179,7 @@ class Archives:
                 if fd is None:
                     return False
                 # Whoever was killed over this file left its unfinished one behind: it is written over.
-                with self._held(open_new(unfinished, over=True)) as new:
+                with self._held(open_new(unfinished, over=True, mode=self._names.mode)) as new:
                     _gzip(fd, new, rotated)
                 unfinished.replace(packed)
             source.unlink()
@@ -211,7 +230,12 @@ class Archives:
             fd.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_names": self._names, "_retention": self._retention, "_compress": self._compress}
+        return {
+            "_names": self._names,
+            "_retention": self._retention,
+            "_compress": self._compress,
+            "_total": self._total,
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

@@ -15,14 +15,14 @@ from typing import Any
 from sevenfold.channels import CHANNELS, LIST_FILE, Channel
 from sevenfold.files.locks import lock
 from sevenfold.files.names import Names
-from sevenfold.files.opening import open_beside, open_new
+from sevenfold.files.opening import open_beside, open_new, permit
 from sevenfold.notices import describe, notice
 
 _LOCK_TRIES = 100
 _PAUSE_S = 0.01
 
 
-def list_channels(folder: Path, channels: tuple[Channel, ...]) -> None:
+def list_channels(folder: Path, channels: tuple[Channel, ...], mode: int | None = None) -> None:
     """Add channels to the list of a folder, in place of those that have the same files there.
 
     What can't be read or written is told on stderr, and left as it is: logging goes on without a list.
@@ -33,15 +33,18 @@ def list_channels(folder: Path, channels: tuple[Channel, ...]) -> None:
         The log folder.
     channels : tuple of Channel
         The channels that are written there from now on.
+    mode : int, optional
+        The permissions of the list; by default a new one is for its owner alone.
     """
     path = folder / LIST_FILE
     try:
         if _merged(_read(path), channels) is None:
+            permit(path, mode)
             return
-        with _one_at_a_time(path):
+        with _one_at_a_time(Names(path, mode)):
             merged = _merged(_read(path), channels)
             if merged is not None:
-                _replace(path, "[\n" + ",\n".join(map(json.dumps, merged)) + "\n]\n")
+                _replace(path, "[\n" + ",\n".join(map(json.dumps, merged)) + "\n]\n", mode)
     except (OSError, ValueError) as error:
         notice(f"{path}: left as it is: {describe(error)}")
 
@@ -109,9 +112,9 @@ def _merged(items: list[dict[str, Any]], channels: tuple[Channel, ...]) -> list[
     return None if after == before else list(after.values())
 
 
-def _replace(path: Path, text: str) -> None:
+def _replace(path: Path, text: str, mode: int | None) -> None:
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    fd = open_new(unfinished, over=True)
+    fd = open_new(unfinished, over=True, mode=mode)
     try:
         with os.fdopen(fd, "w", encoding="utf-8", closefd=False) as file:
             file.write(text)
@@ -123,9 +126,9 @@ def _replace(path: Path, text: str) -> None:
 
 
 @contextlib.contextmanager
-def _one_at_a_time(path: Path) -> Iterator[None]:
+def _one_at_a_time(names: Names) -> Iterator[None]:
     """Keep other processes from adding at the same time, unless one of them takes more than a second over it."""
-    fd = open_beside(Names(path).lock)
+    fd = open_beside(names.lock, names.mode)
     try:
         for _ in range(_LOCK_TRIES):
             if lock(fd, exclusive=True):

@@ -16,6 +16,7 @@ except ImportError:
 
 LOCKS = fcntl is not None
 _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP}  # Lustre, some NFS servers
+TELL_S = 1.0  # of waiting, after which it is told
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 2e-5, 2e-3
 _told = set[int | None]()  # errors, so that each is told once
 
@@ -55,8 +56,8 @@ def lock(fd: int, *, exclusive: bool) -> bool:
     return True
 
 
-def acquire(fd: int, wait_s: float) -> None:
-    """Get the exclusive lock on an open file, and wait for it if need be.
+def acquire(fd: int, wait_s: float, path: Path) -> None:
+    """Get the exclusive lock on an open file, and wait for it if need be; a wait of more than a second is told.
 
     Parameters
     ----------
@@ -64,6 +65,8 @@ def acquire(fd: int, wait_s: float) -> None:
         Its descriptor.
     wait_s : float
         Seconds to wait at most.
+    path : Path
+        Where it was opened, for messages.
 
     Raises
     ------
@@ -73,10 +76,14 @@ def acquire(fd: int, wait_s: float) -> None:
     if lock(fd, exclusive=True):
         return
     # Asked for again and again: a call that waits in the system can't be bounded without a signal or a thread.
-    until, pause_s = time.monotonic() + wait_s, _FIRST_PAUSE_S
+    begun, pause_s, told = time.monotonic(), _FIRST_PAUSE_S, False
     while not lock(fd, exclusive=True):
-        if time.monotonic() >= until:
-            raise TimeoutError(errno.ETIMEDOUT, f"another process has held the lock for {wait_s:g} s")
+        waited = time.monotonic() - begun
+        if waited >= wait_s:
+            raise TimeoutError(errno.ETIMEDOUT, f"another process has held the lock for {wait_s:g} s", str(path))
+        if waited >= TELL_S and not told:
+            told = True
+            notice(f"{path}: locked by another process: waiting for it, up to {wait_s:g} s; fuser names it")
         time.sleep(pause_s)
         pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 

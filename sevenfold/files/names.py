@@ -16,6 +16,8 @@ AHEAD = timedelta(days=1)  # how far before the clock a name is believed: somebo
 _STAMP = "%Y-%m-%d_%H-%M-%S_%f"  # sorts by time, and has no colon, which Windows refuses
 _STAMP_PATTERN = r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_\d{6}"
 _ROTATED = re.compile(rf"(.+)\.({_STAMP_PATTERN})(\.[^.]+)?", re.DOTALL)
+# Of a log file's name: file systems take 255, and `.<name>.<stamp>.gz.tmp` is the longest that becomes of it.
+MOST_BYTES = 255 - len("..2026-11-23_08-36-11_096123.gz.tmp")
 _PACE, _PAUSE_S = 32, 1e-4  # names between two pauses, in which the program goes on
 
 
@@ -68,9 +70,17 @@ class Names:
     ``predictions.log`` has ``predictions.2026-11-23_08-36-11_096123.log``, by the time of rotation in UTC, the same
     with ``.gz``, and ``.predictions.lock``. A neighbour such as ``predictions.errors.log`` isn't taken for one, nor is
     a name whose numbers are no time.
+
+    Attributes
+    ----------
+    path : Path
+        The log file.
+    mode : int or None
+        The permissions that whoever writes them gives all these files; None for a new one is its owner's alone.
     """
 
     path: Path
+    mode: int | None = None
 
     @property
     def lock(self) -> Path:
@@ -145,6 +155,40 @@ class Names:
                 yield found[1], found[2], name
 
 
+def check_name(name: str) -> None:
+    """Refuse a log file's name that would be taken for another file of the folder, or has no room for a stamp.
+
+    Raises
+    ------
+    ValueError
+        If a rotated or compressed file, a lock, a head or an unfinished file is called so, or what becomes of the file
+        couldn't be called as it must.
+
+    Examples
+    --------
+    >>> check_name("api.log")
+    >>> check_name("app_json.head")
+    Traceback (most recent call last):
+    ValueError: a log file can't be called 'app_json.head', as the head of a sealed file is; end it with .log
+    """
+    folded = name.casefold()
+    reserved = {
+        "a rotated file": log_of(folded) is not None,
+        "a compressed file": folded.endswith(".gz"),
+        "the head of a sealed file": folded.endswith(".head"),
+        "a lock": folded.startswith(".") and folded.endswith(".lock"),
+        "a file that isn't finished": folded.startswith(".") and folded.endswith(".tmp"),
+    }
+    taken = next((what for what, so in reserved.items() if so), None)
+    if taken is not None:
+        raise ValueError(f"a log file can't be called {name!r}, as {taken} is; end it with .log")
+    n_bytes = len(os.fsencode(name))
+    if n_bytes > MOST_BYTES:
+        raise ValueError(
+            f"a log file's name may have {MOST_BYTES} bytes, so that it can be rotated; got {n_bytes}: {name[:40]!r}..."
+        )
+
+
 def log_of(name: str) -> str | None:
     """Return the name of the log file that a rotated file's name belongs to; None if it is no rotated file's.
 
@@ -174,6 +218,11 @@ def parse_stamp(stamp: str) -> datetime:
     if not re.fullmatch(_STAMP_PATTERN, stamp, re.ASCII):
         raise ValueError(f"expected a time such as 2026-11-23_08-36-11_096123, got {stamp!r}")
     return datetime.fromisoformat(f"{stamp[:10]}T{stamp[11:19].replace('-', ':')}.{stamp[20:]}+00:00")
+
+
+def stamp_of(moment: datetime) -> str:
+    """Write a time in UTC as `parse_stamp` reads it."""
+    return moment.strftime(_STAMP)
 
 
 def is_ahead(moment: datetime, now: datetime | None = None) -> bool:

@@ -7,6 +7,7 @@ import contextlib
 import errno
 import gzip
 import os
+import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,8 +20,11 @@ try:
 except ImportError:  # pragma: no cover - Windows
     resource = None  # type: ignore[assignment]
 
-MODE = 0o600
+MODE = 0o600  # of a new file: for its owner alone
+LONGEST_LINE = 64 * 10**6  # bytes, with its end; readers hold no more of one in memory
+_MOST = 0o664  # that a mode may allow
 OPEN_TRIES = 1000
+_PERMIT_TRIES = 50  # looks at a file that its maker may be about to give its permissions
 _FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _HIGHEST_FLOOR = 1 << 15  # the system keeps a table up to the highest number, and copies it at each fork
 
@@ -67,8 +71,49 @@ class Descriptor(int):
 CLOSED = Descriptor(-1)  # any use of it raises the error of a descriptor that somebody closed
 
 
-def open_to_append(path: Path) -> Descriptor:
+def check_mode(mode: int | None) -> int | None:
+    """Return the permissions that files are to have, if they may have them.
+
+    Raises
+    ------
+    ValueError
+        If their owner couldn't read and write them, others could write them, or anybody could execute them.
+    """
+    if mode is None or (type(mode) is int and mode & MODE == MODE and not mode & ~_MOST):
+        return mode
+    got = f"{mode:#o}" if type(mode) is int else repr(mode)
+    hint = f", which is {mode} in decimal; write 0o{mode}" if str(mode) in {"600", "640", "644", "660", "664"} else ""
+    raise ValueError(f"mode must be None or one of 0o600 to 0o664, such as 0o640; got {got}{hint}")
+
+
+def make_folder(folder: Path, mode: int | None = None) -> None:
+    """Make a log folder if need be: one that lets in those that may read its files, and gives these its group.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder; its parents are made, too, as is usual.
+    mode : int, optional
+        The permissions of its files. By default it is made as is usual, and so is one that is there left.
+    """
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        folder.mkdir(exist_ok=True)  # raises where it is a file
+    else:
+        if mode is not None:
+            folder.chmod(mode | (mode & 0o444) >> 2 | (stat.S_ISGID if mode & stat.S_IRWXG else 0))
+
+
+def open_to_append(path: Path, mode: int | None = None) -> Descriptor:
     """Open a log file as one of its writers: locked, for as long as it is open, together with the others.
+
+    Parameters
+    ----------
+    path : Path
+        Where; it is made if need be.
+    mode : int, optional
+        The permissions of a file of ours; by default one that is made is for its owner alone.
 
     Raises
     ------
@@ -76,7 +121,7 @@ def open_to_append(path: Path) -> Descriptor:
         If it can't be opened, or another program locks it.
     """
     for _ in range(OPEN_TRIES):
-        fd = _opened(path, os.O_CREAT | os.O_RDWR | os.O_APPEND)
+        fd = _opened(path, os.O_CREAT | os.O_RDWR | os.O_APPEND, mode)
         # Between the two calls the file may have been rotated, and even be in the hands of who compresses it.
         if lock(fd, exclusive=False) and is_same_file(fd, path):
             return fd
@@ -85,9 +130,9 @@ def open_to_append(path: Path) -> Descriptor:
     raise OSError(errno.EAGAIN, "the file is locked by another program", str(path))
 
 
-def open_beside(path: Path) -> Descriptor:
-    """Open what lies beside a log file and is written in place, its head or its lock; it is made if need be."""
-    return _opened(path, os.O_CREAT | os.O_RDWR)
+def open_beside(path: Path, mode: int | None = None) -> Descriptor:
+    """Open what lies beside a log file and is written in place, its head or its lock, as `open_to_append` does."""
+    return _opened(path, os.O_CREAT | os.O_RDWR, mode)
 
 
 def open_in_place(path: Path) -> Descriptor:
@@ -95,7 +140,7 @@ def open_in_place(path: Path) -> Descriptor:
     return _opened(path, os.O_WRONLY)
 
 
-def open_new(path: Path, *, over: bool) -> Descriptor:
+def open_new(path: Path, *, over: bool, mode: int | None = None) -> Descriptor:
     """Open a new file.
 
     Parameters
@@ -104,13 +149,15 @@ def open_new(path: Path, *, over: bool) -> Descriptor:
         Where.
     over : bool
         Whether one that is there is written over; if not, it is an error.
+    mode : int, optional
+        As `open_to_append` takes it.
 
     Raises
     ------
     FileExistsError
         If it is there and isn't to be written over.
     """
-    return _opened(path, os.O_CREAT | os.O_WRONLY | (os.O_TRUNC if over else os.O_EXCL))
+    return _opened(path, os.O_CREAT | os.O_WRONLY | (os.O_TRUNC if over else os.O_EXCL), mode)
 
 
 def open_to_lock(path: Path) -> Descriptor:
@@ -118,13 +165,18 @@ def open_to_lock(path: Path) -> Descriptor:
     return _opened(path, os.O_RDONLY)
 
 
+def permit(path: Path, mode: int | None) -> None:
+    """Give a file that is there and ours its permissions."""
+    _opened(path, os.O_RDONLY, mode).close()
+
+
 def open_log(path: Path) -> IO[bytes]:
     """Open a log file, its rotated or compressed sibling or its head for reading; unbuffered if it isn't compressed."""
     return cast("IO[bytes]", gzip.open(path)) if path.suffix == ".gz" else path.open("rb", buffering=0)
 
 
-def _opened(path: Path, flags: int) -> Descriptor:
-    fd = _owned(os.open, path, flags | _FLAGS, MODE)
+def _opened(path: Path, flags: int, mode: int | None = None) -> Descriptor:
+    fd = _permitted(path, flags, mode)
     fd.identity = _identity(fd)
     if fcntl is None or resource is None:
         return fd
@@ -136,6 +188,23 @@ def _opened(path: Path, flags: int) -> Descriptor:
         high.identity = fd.identity
         fd.close()
         return high
+    return fd
+
+
+def _permitted(path: Path, flags: int, mode: int | None) -> Descriptor:
+    if mode is None or os.name != "posix":
+        return _owned(os.open, path, flags | _FLAGS, MODE)
+    for left in range(_PERMIT_TRIES, -1, -1):
+        try:
+            fd = _owned(os.open, path, flags | _FLAGS, mode)
+            break
+        except PermissionError:  # another user has made it just now, and its umask took what it gives in a moment
+            if not left:
+                raise
+            time.sleep(0.001)
+    found = os.fstat(fd)
+    if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) != mode:
+        os.fchmod(fd, mode)
     return fd
 
 

@@ -20,6 +20,7 @@ import errno
 import os
 import re
 import time
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,9 @@ from sevenfold.files.archives import Archives
 from sevenfold.files.forks import forget_in_children
 from sevenfold.files.locks import LOCKS, is_same_file
 from sevenfold.files.names import Names
-from sevenfold.files.opening import CLOSED, Descriptor, open_in_place, open_to_append
-from sevenfold.files.policies import Schedule, parse_compression, parse_retention, parse_rotation
+from sevenfold.files.opening import CLOSED, Descriptor, check_mode, make_folder, open_in_place, open_to_append
+from sevenfold.files.policies import Every, Schedule, parse_compression, parse_retention, parse_rotation
+from sevenfold.files.totals import Total
 from sevenfold.files.turns import Turn, last_rotation, turn
 from sevenfold.notices import describe, notice
 
@@ -51,6 +53,11 @@ class RotatingFile:
     rotation, retention, compression
         As `sevenfold.files.policies` reads them; None switches each off. Rotated files are compressed and deleted by a
         thread in the background.
+    mode : int, optional
+        The permissions of the file and of all that becomes of it, such as 0o640; by default a new one is for its owner
+        alone.
+    total : Total, optional
+        A bound for this file and others together; it holds at each moment, whoever writes them.
 
     Raises
     ------
@@ -69,11 +76,16 @@ class RotatingFile:
         rotation: RotationArgument = None,
         retention: RetentionArgument = None,
         compression: CompressionArgument = None,
+        mode: int | None = None,
+        total: Total | None = None,
     ) -> None:
         self.path = Path(path)
-        self.names = Names(self.path)
+        self.names = Names(self.path, check_mode(mode))
         self._rotation = parse_rotation(rotation)
-        self._archives = Archives(self.names, parse_retention(retention), compress=parse_compression(compression))
+        if total is not None:
+            self._rotation = replace(self._rotation, max_bytes=total.limits[self.path])
+        compress = parse_compression(compression)
+        self._archives = Archives(self.names, parse_retention(retention), compress=compress, total=total)
         self._forget()
         self._begin()
         forget_in_children(self._after_fork)
@@ -267,8 +279,8 @@ class RotatingFile:
         old.close()
 
     def _begin(self) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        fd = open_to_append(self.path)
+        make_folder(self.path.parent, self.names.mode)
+        fd = open_to_append(self.path, self.names.mode)
         self._fd, self._inode = fd, fd.inode
         self._look_at = time.monotonic() + LOOK_S
         self._due = float("inf")
@@ -309,7 +321,8 @@ class RotatingFile:
         """Return when the file is to be rotated, in seconds since the epoch."""
         if self._due == float("inf"):  # only now, since an empty file is begun by whoever writes first
             # Events may tell a time long before theirs: the last rotation counts, too.
-            self._due = schedule.after(max(_begun(self._fd), last_rotation(self.names)))
+            last, origin = last_rotation(self.names)
+            self._due = schedule.after(max(_begun(self._fd), last), origin)
         return self._due
 
     def _end_of_what_fits(self, lines: bytes) -> int:
@@ -328,10 +341,11 @@ class RotatingFile:
                 if self._is_current():
                     self._rename(mine)
         self._reopen()
+        self._archives.make_room()
         self._archives.tidy_soon()
 
     def _rename(self, mine: Turn) -> None:
-        target = mine.name()
+        target = mine.name(_begun(self._fd) if isinstance(self._rotation.schedule, Every) else None)
         if not LOCKS:
             self._close()  # Windows renames no open file
         self.path.rename(target)

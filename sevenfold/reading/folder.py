@@ -15,10 +15,11 @@ from heapq import merge
 from operator import attrgetter
 from pathlib import Path
 
-from sevenfold.channels import Channel
+from sevenfold.channels import LIST_FILE, Channel
 from sevenfold.files.channel_list import listed_channels
 from sevenfold.files.names import Names
 from sevenfold.lines.parsing import Event
+from sevenfold.notices import notice
 from sevenfold.reading.duplicates import Index, Once
 from sevenfold.reading.scanner import OnBad
 from sevenfold.reading.series import Family, Keep, log_files
@@ -43,7 +44,8 @@ def read(
         what a process wrote to a file that another had just rotated comes by its time among the lines of the next.
         Or a folder: all its log files, merged by time. ``channels.json`` in it says which file is which channel's;
         where it is missing, the files are called as those of `CHANNELS`. An error that stands in its channel's file
-        and in the one that collects errors comes once, with its traceback.
+        and in the one that collects errors comes once, with its traceback. What another file, such as
+        ``app_json.old.log``, says in the name of a sealed channel is passed over, and told on stderr.
     channel : str, optional
         Only the events of this channel; of the one that collects errors, in a folder, all that its file holds.
     since : datetime, optional
@@ -113,7 +115,27 @@ class _Folder:
     def _family(self, path: Path) -> Family:
         collects = any(one.collects_errors and one.name == self.channel for one in self.channels)
         channel = None if collects and path in self._error_paths else self.channel
-        return Family(path, _keep(channel, self.since), self.since, self.on_bad)
+        keep = _keep(channel, self.since)
+        return Family(path, self._but_sealed(path, keep), self.since, self.on_bad)
+
+    def _but_sealed(self, path: Path, keep: Keep | None) -> Keep | None:
+        """Pass over what a file says in the name of a sealed channel, unless it is that's own or collects errors."""
+        listed = (self.path / LIST_FILE).exists()  # else what the files are called is a guess
+        sealed = [one for one in self.channels if one.sealed and (listed or (self.path / one.file).exists())]
+        taken = {one.name for one in sealed} - {one.name for one in sealed if self.path / one.file == path}
+        if not taken or path in self._error_paths:
+            return keep
+        told = set[str | None]()
+
+        def test(event: Event) -> bool:
+            if event.channel not in taken:
+                return keep is None or keep(event)
+            if event.channel not in told:
+                told.add(event.channel)
+                notice(f"{path}: isn't the file of channel {event.channel!r}, whose events are passed over there")
+            return False
+
+        return test
 
     def _paths(self) -> list[Path]:
         wanted = [one for one in self.channels if self.channel in {None, one.name}]

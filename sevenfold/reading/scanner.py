@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, TypeAlias
 
+from sevenfold.files.opening import LONGEST_LINE
 from sevenfold.lines.flat_json import is_flat_json, parse_flat_json
 from sevenfold.lines.grammar import INDENT, LineError
 from sevenfold.lines.loguru_json import parse_json
@@ -50,7 +51,9 @@ class Scanner:
         self._on_bad = on_bad
         self._n_lines = self._n_bad = 0
         self._broken = False
+        self._n_pending = 0  # bytes
         self._pending: list[bytes] = []  # the beginning of an event
+        self._too_long = False  # whether that event is, and only the last block of it is kept
 
     def read(self, end: int = NEVER) -> Iterator[list[Event]]:
         """Read the events that begin before an offset, and close the file.
@@ -61,7 +64,7 @@ class Scanner:
             yield from self.until(end)
             while self._pending and (block := self._block_of_last()):
                 at = _boundary(block, first=True, after=self._pending)
-                self._pending.append(block if at < 0 else block[:at])
+                self._keep(block if at < 0 else block[:at])
                 if at >= 0:
                     break
             yield from self._flush()
@@ -114,15 +117,38 @@ class Scanner:
     def _feed(self, block: bytes) -> Iterator[list[Event]]:
         at = _boundary(block, first=False, after=self._pending)
         if at < 0:
-            self._pending.append(block)
+            self._keep(block)
             return
-        data = b"".join([*self._pending, block[:at]])
-        self._pending = [block[at:]]
+        if self._too_long:
+            first = _boundary(block, first=True, after=self._pending)
+            self._keep(block[:first])
+            block, at = block[first:], at - first
+        data = b"".join([*self._taken(), block[:at]])
+        self._keep(block[at:])
         yield from self._events(data)
 
+    def _keep(self, block: bytes) -> None:
+        """Keep more of the event that is being read; of one that is too long only where it ends."""
+        self._pending.append(block)
+        self._n_pending += len(block)
+        if self._n_pending > LONGEST_LINE and not self._too_long:
+            self._too_long = True
+            self._report(self._n_lines + 1, f"expected a line's end within {LONGEST_LINE} bytes")
+        if self._too_long:
+            self._n_lines += sum(one.count(b"\n") for one in self._pending[:-1])
+            self._pending = self._pending[-1:]
+
+    def _taken(self) -> list[bytes]:
+        """Give what is kept of an event and forget it; nothing of one that is too long."""
+        pending, too_long = self._pending, self._too_long
+        self._pending, self._n_pending, self._too_long = [], 0, False
+        if not too_long:
+            return pending
+        self._n_lines += sum(one.count(b"\n") for one in pending)
+        return []
+
     def _flush(self) -> Iterator[list[Event]]:
-        data = b"".join(self._pending)
-        self._pending = []
+        data = b"".join(self._taken())
         whole = data.rfind(b"\n") + 1
         yield from self._events(data[:whole])
         if data[whole:]:

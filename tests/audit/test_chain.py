@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from loguru import logger
@@ -24,7 +25,7 @@ from sevenfold.audit.findings import TORN
 from sevenfold.audit.keys import KEY_BYTES, AuditError, make_key, read_key
 from sevenfold.audit.seals import HEAD_BYTES
 from sevenfold.audit.verify import verify
-from sevenfold.files.locks import LOCKS
+from sevenfold.files.locks import LOCKS, lock
 from sevenfold.files.rotating import LOOK_S, MEASURE_S, RotatingFile
 from tests.support.audit_files import ENVIRONMENT, KEY, OTHER_KEY, Trail, event, make_trail, processes, run
 from tests.support.log_files import read_json
@@ -273,6 +274,32 @@ def test_an_event_waits_for_a_lock_that_another_keeps_but_not_for_ever(tmp_path:
         log("second")
     assert [line["record"]["message"] for line in read_json(tmp_path / "app_json.log")] == ["first", "second"]
     assert verify(tmp_path / "app_json.log").proved
+
+
+@unix
+@pytest.mark.usefixtures("own_logger")
+def test_a_lock_that_another_keeps_is_told_after_a_second(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    head = tmp_path / "app_json.head"
+    with sinks.configure(tmp_path, console=None, audit_wait=60):
+        with head.open("rb") as foreign:
+            assert lock(foreign.fileno(), exclusive=True)
+            thread = threading.Thread(target=logger.bind(channel="audit").info, args=["event"])
+            thread.start()
+            time.sleep(0.5)
+            assert capfd.readouterr().err == ""
+            thread.join(1.5)
+            assert thread.is_alive()
+        thread.join(30)
+    told = f"sevenfold: {head}: locked by another process: waiting for it, up to 60 s; fuser names it\n"
+    assert capfd.readouterr().err == told
+    assert verify(tmp_path / "app_json.log").n_events == 1
+
+
+@pytest.mark.parametrize("wait", [-1, float("nan"), "10", True, None])
+def test_a_wait_that_is_none_is_refused_before_anything_is_made(tmp_path: Path, wait: Any) -> None:
+    with pytest.raises(ValueError, match="audit_wait must be seconds, from 0 on, got "):
+        sinks.configure(tmp_path / "logs", audit_wait=wait)
+    assert list(tmp_path.iterdir()) == []
 
 
 # Crashes

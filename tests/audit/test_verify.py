@@ -10,8 +10,10 @@ import pytest
 
 from sevenfold.audit.chain import Chain
 from sevenfold.audit.findings import TORN
+from sevenfold.audit.keys import AuditError
 from sevenfold.audit.seals import Head, new_id, seal_line
-from sevenfold.audit.verify import _File, verify
+from sevenfold.audit.snapshot import File
+from sevenfold.audit.verify import verify
 from sevenfold.files.locks import LOCKS
 from sevenfold.files.names import Names
 from sevenfold.files.rotating import RotatingFile
@@ -522,7 +524,7 @@ def test_of_the_live_file_no_more_is_read_than_the_snapshot_holds(tmp_path: Path
     path.write_bytes(b"one\ntwo\nthree\n")
     for size, lines in {0: [], 4: [b"one\n"], 6: [b"one\n", b"tw"], 99: [b"one\n", b"two\n", b"three\n"]}.items():
         with path.open("rb") as stream:
-            assert list(_File(path, stream, size).lines()) == lines
+            assert list(File(path, stream, size).lines()) == lines
 
 
 def test_a_file_that_hides_from_one_listing_is_found_by_the_next(trail: Trail, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -573,3 +575,30 @@ def test_while_four_writers_are_at_work_there_is_no_finding(tmp_path: Path) -> N
     verdict = verify(path)
     assert (verdict.findings, verdict.n_events) == ((), sum(int(out) for out, _ in told))
     assert verdict.n_files > 10
+
+
+# Lines without an end
+
+
+def test_a_line_that_is_too_long_is_told_and_passed_over(trail: Trail, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sevenfold.audit.snapshot.LONGEST_LINE", 2_000)
+    path, last = trail.files[1], trail.files[-1]
+    lines = trail.lines(path)
+    trail.put(path, [*lines[:2], b"x" * 5_000 + b"\n", *lines[2:]])
+    trail.put(last, [*trail.lines(last), b"y" * 5_000])
+    assert trail.findings() == [
+        "file2:3: inserted: a line of more than 64000000 bytes",
+        "live:4: inserted: a line of more than 64000000 bytes",
+    ]
+    trail.put(path, [*lines[:2], b"x" * 5_000 + b"\n", *lines[3:]])
+    assert trail.findings()[0] == "file2:3: edited: event 8, a line of more than 64000000 bytes"
+
+
+def test_an_event_that_could_not_be_verified_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sevenfold.audit.chain.LONGEST_LINE", 1_000)
+    trail = Trail(tmp_path / "app_json.log")
+    trail.log([1])
+    with pytest.raises(AuditError, match=r"app_json\.log: an event of \d+ bytes is too long: 1000 at most$"):
+        trail.log([2], note="x" * 1_000)
+    trail.log([3])
+    assert (trail.verify().proved, trail.head().seq) == (True, 2)

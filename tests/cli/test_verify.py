@@ -1,7 +1,9 @@
 """The commands that prove an audit trail, as a user calls them."""
 
+import re
 import stat
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from loguru import logger
 import main
 import sinks
 from sevenfold.channels import CHANNELS, Channel
+from sevenfold.files.locks import LOCKS, lock
 
 
 @pytest.fixture
@@ -95,13 +98,66 @@ def test_what_cannot_be_done_is_one_line(
     assert call(capsys, *arguments) == (2, [], f"main.py verify: {message}\n")
 
 
-def test_a_folder_without_a_trail_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_where_there_is_nothing_to_prove_that_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "logs").mkdir()
-    assert call(capsys) == (2, [], f"main.py verify: {Path('logs', 'app_json.log')}: no audit file\n")
+    message = f"main.py verify: {Path('logs', 'app_json.log')}: no audit file, so there is nothing to prove\n"
+    assert call(capsys) == (2, [], message)
     with sinks.configure("other", console=None, channels=(Channel("errors", "errors.log", collects_errors=True),)):
         logger.error("failed")
     message = "main.py verify: other has no sealed channel, so there is nothing to prove\n"
     assert call(capsys, "--log-dir", "other") == (2, [], message)
+    log_events(0)
+    assert call(capsys) == (2, ["0 events in 1 file: nothing to prove"], "")
+    assert call(capsys, "--copy") == (2, ["0 events in 1 file: nothing to prove; the original said 0"], "")
+
+
+def test_a_sealed_file_without_an_event_spoils_no_other(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert folder
+    with sinks.configure("logs", console=None, channels=(*CHANNELS, PAYMENTS)):
+        logger.bind(channel="audit").info("event")
+    status, out, _ = call(capsys)
+    assert (status, out[0], out[2:]) == (
+        0,
+        "audit: 1 events in 1 file: proved",
+        ["payments: 0 events in 1 file: nothing to prove"],
+    )
+
+
+def test_a_copy_is_proved_as_far_as_it_goes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log_events(40)
+    rotated = sorted((folder / "logs").glob("app_json.2*"))
+    rotated[1].unlink()
+    assert call(capsys)[0] == 1
+    status, out, err = call(capsys, "--copy")
+    found = re.fullmatch(r".*:1: not copied: events (\d+) to \d+", out[0])
+    assert found
+    assert (status, err) == (0, "")
+    assert out[1].endswith(f": proved up to {int(found[1]) - 1}; the original said 40")
+    assert out[2].split(":")[1] == str(int(found[1]) - 1)
+    (folder / "logs" / "app_json.head").unlink()
+    assert call(capsys, "--copy")[1][1].endswith("; the copy has no head")
+    rotated[0].write_bytes(b"")
+    assert call(capsys, "--copy")[:2] != (0, [])
+
+
+@pytest.mark.skipif(not LOCKS, reason="the system has no file locks")
+def test_a_foreign_lock_on_the_head_is_told_and_waited_for_as_long_as_is_said(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    log_events(1)
+    head = Path("logs", "app_json.head")
+    with (folder / head).open("rb") as file:
+        assert lock(file.fileno(), exclusive=True)
+        begun = time.monotonic()
+        assert main.main(["verify", "--wait", "1.2"]) == 2
+        assert 1.2 <= time.monotonic() - begun < 10
+    assert capfd.readouterr().err.splitlines() == [
+        f"sevenfold: {head}: locked by another process: waiting for it, up to 1.2 s; fuser names it",
+        f"main.py verify: {head}: another process has held the lock for 1.2 s",
+    ]
+    for text in ("-1", "soon", "inf"):
+        with pytest.raises(SystemExit):
+            main.main(["verify", "--wait", text])
 
 
 PAYMENTS = Channel("payments", "payments.json", serialize=True, sealed=True)

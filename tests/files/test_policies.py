@@ -1,25 +1,47 @@
+import re
 import time as clock
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta, timezone
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from loguru import _string_parsers as taught
 
-from sevenfold.files.policies import At, Every, Retention, Rotation, parse_compression, parse_retention, parse_rotation
+from sevenfold.files.policies import (
+    At,
+    Begin,
+    Every,
+    Retention,
+    Rotation,
+    parse_compression,
+    parse_retention,
+    parse_rotation,
+)
 
 DAY_S = 86_400
 SIZES = {
     1: 1,
     2_500.9: 2_500,
     "1 B": 1,
-    "500b": 500,
+    Decimal(8): 8,
+    np.int64(9): 9,
+    "500B": 500,
+    "64b": 8,
+    "8e-6MB": 8,
+    "0.008 kiB": 8,
+    ".5 KB": 500,
     "10 MB": 10_000_000,
-    "10 mb": 10_000_000,
+    "10 mB": 10_000_000,
+    "10 mb": 1_250_000,
     " 1.5 kB ": 1_500,
     "1 KiB": 1_024,
     "2 MiB": 2_097_152,
     "1 GB": 10**9,
     "1 TiB": 2**40,
+    "1 EB": 10**18,
 }
 SPANS = {
     "1 day": DAY_S,
@@ -31,15 +53,33 @@ SPANS = {
     "1 week": 7 * DAY_S,
     "1 month": 2_628_000,
     "1 year": 365 * DAY_S,
+    "500 ms": 0.5,
+    "250 microseconds": 0.00025,
+    "3 w, 2D": 23 * DAY_S,
+    "1e3 s": 1000,
 }
-TIMES = {
+TIMES: dict[str, At | Begin] = {
     "00:00": At(time(0)),
     "23:59:30": At(time(23, 59, 30)),
+    "hourly": Begin("hour"),
     "daily": At(time(0)),
-    "weekly": At(time(0), 0),
+    "Weekly": At(time(0), 0),
+    " monthly ": Begin("month"),
+    "yearly": Begin("year"),
     "Monday": At(time(0), 0),
     "sunday at 12:30": At(time(12, 30), 6),
+    "w0": At(time(0), 0),
+    "W6": At(time(0), 6),
+    "w0 at 12:00": At(time(12), 0),
+    "w2  at  11:00:00 AM": At(time(11), 2),
+    "MoNdAy at 11:00:30.123": At(time(11, 0, 30, 123_000), 0),
     "10": At(time(10)),
+    "7:30": At(time(7, 30)),
+    "1:30 PM": At(time(13, 30)),
+    "1 pm": At(time(13)),
+    "12 AM": At(time(0)),
+    "1:0:0.0 pm": At(time(13)),
+    "6:00z": At(time(6, tzinfo=UTC)),
     "06:00+02:00": At(time(6, tzinfo=timezone(timedelta(hours=2)))),
 }
 
@@ -57,6 +97,20 @@ def test_a_rotation_by_interval_is_in_seconds(value: str) -> None:
 @pytest.mark.parametrize("value", TIMES)
 def test_a_rotation_by_time_of_day_or_week(value: str) -> None:
     assert parse_rotation(value) == Rotation(schedule=TIMES[value])
+
+
+@pytest.mark.parametrize("value", [value for value in SIZES if isinstance(value, str)])
+def test_a_size_is_as_large_as_loguru_has_it(value: str) -> None:
+    size = taught.parse_size(value)  # type: ignore[no-untyped-call]
+    assert size is not None
+    assert SIZES[value] == int(size)
+
+
+@pytest.mark.parametrize("value", SPANS)
+def test_an_interval_is_as_long_as_loguru_has_it(value: str) -> None:
+    span = taught.parse_duration(value)  # type: ignore[no-untyped-call]
+    assert span is not None
+    assert SPANS[value] == span.total_seconds()
 
 
 def test_a_rotation_as_python_values_or_as_several() -> None:
@@ -82,7 +136,8 @@ def test_a_rotation_as_python_values_or_as_several() -> None:
             datetime(2026, 1, 1, tzinfo=UTC),
             {},
         ),
-        *("", "soon", "0 MB", "0 days", "1 day 2 moons", "25:00", "mooday at 12:00", "monday at noon"),
+        *("", "soon", "0 MB", "0 days", "1 day 2 moons", "25:00", "mooday at 12:00", "monday at noon", "1e999 s"),
+        *("13:00 pm", "0 am", "monday at", "at 12:00", "T10:00", "1000+0200", "-1 day", Decimal("nan")),
     ],
 )
 def test_what_is_no_rotation_is_said_with_what_is_one(value: Any) -> None:
@@ -90,6 +145,55 @@ def test_what_is_no_rotation_is_said_with_what_is_one(value: Any) -> None:
     with pytest.raises(ValueError, match="rotation") as caught:
         parse_rotation(value)
     assert str(caught.value) == f"rotation must be {expected}, or None; got {value!r}"
+
+
+@pytest.mark.parametrize(
+    ("value", "hint"),
+    [
+        ("1000", "for the time of day write '10:00', for a size '1000 B'"),
+        ("2017", "for the time of day write '20:17', for a size '2017 B'"),
+        ("700", "for the time of day write '7:00', for a size '700 B'"),
+        ("100000", "for a size write '100000 B'"),
+        ("9999", "for a size write '9999 B'"),
+        ("10 M", "for minutes write '10 min', for months '10 months', for a size '10 MB'"),
+        ("10G", "for a size write '10 GB'"),
+        ("w7 at 12:00", "the days of the week are 'w0' (Monday) to 'w6' (Sunday)"),
+    ],
+)
+def test_a_word_that_could_mean_two_things_is_refused_with_both(value: str, hint: str) -> None:
+    with pytest.raises(ValueError, match="rotation") as caught:
+        parse_rotation(value)
+    assert str(caught.value).endswith(f", or None; got {value!r}: {hint}")
+
+
+def documented(heading: str) -> list[Any]:
+    """Give what a table of docs/production.md says is taken, or refused."""
+    page = (Path(__file__).parents[2] / "docs" / "production.md").read_text(encoding="utf-8")
+    table = page.split(f"| {heading} |", 1)[1].split("\n\n", 1)[0]
+    cells = [row.split("|")[1] for row in table.splitlines()[2:]]
+    names = {"time": time, "timedelta": timedelta}
+    return [eval(word, names) for cell in cells for word in re.findall("`([^`]+)`", cell)]  # noqa: S307 - our own page
+
+
+def test_each_word_that_the_page_has_is_taken_or_refused_as_it_says() -> None:
+    taken, refused = documented("taken"), documented("refused")
+    assert (len(taken) > 30, len(refused) > 10) == (True, True)
+    for value in taken:
+        rotation = parse_rotation(value)
+        assert (rotation == Rotation()) == (value is None)
+    for value in refused:
+        with pytest.raises(ValueError, match=r"^rotation "):
+            parse_rotation(value)
+
+
+def test_functions_are_refused_in_a_sentence() -> None:
+    function: Any = lambda message, file: True  # noqa: ARG005, E731
+    with pytest.raises(ValueError, match=r"^rotation can't be a function: a file is rotated by whichever process"):
+        parse_rotation(("1 MB", function))
+    with pytest.raises(ValueError, match=r"^retention can't be a function: files are deleted by whichever process"):
+        parse_retention(function)
+    with pytest.raises(ValueError, match=r"^compression must be 'gz' or None, got <function"):
+        parse_compression(function)
 
 
 @pytest.mark.parametrize("value", [("1 MB", 5), ("1 day", "00:00")])
@@ -116,26 +220,43 @@ def test_what_is_no_retention_is_said_with_what_is_one(value: Any) -> None:
     assert str(caught.value) == f"retention must be {expected}, or None; got {got!r}"
 
 
+def test_what_is_deleted_hangs_on_no_small_letter_and_on_no_time_of_rotation() -> None:
+    with pytest.raises(ValueError, match=r"got '1 gb': loguru reads a small b as bits: write '1 gB'$"):
+        parse_retention("1 gb")
+    with pytest.raises(ValueError, match=r"that says when to rotate; how long to keep is such as '1 month'$"):
+        parse_retention("monthly")
+
+
 def test_a_compression_is_gz_or_none() -> None:
     assert [parse_compression(value) for value in (None, "gz", ".gz", " gz ")] == [False, True, True, True]
     wrong: tuple[Any, ...] = ("zip", "", 5, True)
     for value in wrong:
         with pytest.raises(ValueError, match="compression") as caught:
             parse_compression(value)
-        assert str(caught.value) == f"compression must be 'gz' or None, got {value!r}"
+        why = "rotated files are read again, and gzip is what read, logs and verify know"
+        assert str(caught.value) == f"compression must be 'gz' or None, got {value!r}: {why}"
 
 
 def at(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
-def after(schedule: At, moment: str) -> str:
+def after(schedule: At | Begin, moment: str) -> str:
     found = schedule.after(at(moment))
     return datetime.fromtimestamp(found, tz=datetime.fromisoformat(moment).tzinfo).isoformat()
 
 
 def test_an_interval_begins_with_the_file() -> None:
     assert Every(90).after(1_000.5) == 1_090.5
+
+
+def test_the_grid_of_an_interval_begins_with_the_first_file() -> None:
+    two = Every(2)
+    assert [two.after(moment, 10) for moment in (10, 11.9, 12, 13, 27.5)] == [12, 12, 14, 14, 28]
+    assert two.after(5, 10) == 6
+    for seconds in (0.1, 1 / 3, 7e-3):
+        places = [Every(seconds).after(1.7e9 + number * seconds, 1.7e9) for number in range(1000)]
+        assert all(place > 1.7e9 + number * seconds for number, place in enumerate(places))
 
 
 def test_a_time_of_day_is_the_next_one_and_never_the_same_moment() -> None:
@@ -174,6 +295,27 @@ def test_a_time_without_a_zone_is_local_across_the_change_of_clocks() -> None:
     assert midnight.after(at("2026-03-28T12:00:00+01:00")) == at("2026-03-29T00:00:00+01:00")
     assert midnight.after(at("2026-03-29T12:00:00+02:00")) == at("2026-03-30T00:00:00+02:00")
     assert midnight.after(at("2026-10-25T12:00:00+01:00")) == at("2026-10-26T00:00:00+01:00")
+
+
+@pytest.mark.usefixtures("central_europe")
+def test_an_hour_a_month_and_a_year_begin_by_the_local_clock() -> None:
+    hour, month, year = Begin("hour"), Begin("month"), Begin("year")
+    assert after(hour, "2026-11-23T16:59:59+01:00") == "2026-11-23T17:00:00+01:00"
+    assert after(hour, "2026-11-23T17:00:00+01:00") == "2026-11-23T18:00:00+01:00"
+    assert after(month, "2026-11-23T16:00:00+01:00") == "2026-12-01T00:00:00+01:00"
+    assert after(month, "2026-12-01T00:00:00+01:00") == "2027-01-01T00:00:00+01:00"
+    assert month.after(at("2026-03-31T23:00:00+02:00")) == at("2026-04-01T00:00:00+02:00")
+    assert after(year, "2026-11-23T16:00:00+01:00") == "2027-01-01T00:00:00+01:00"
+    assert after(year, "2027-01-01T00:00:00+01:00") == "2028-01-01T00:00:00+01:00"
+
+
+@pytest.mark.usefixtures("central_europe")
+def test_the_hour_that_comes_twice_is_two_hours() -> None:
+    first = at("2026-10-25T01:00:00+02:00")
+    found = [first]
+    while len(found) < 5:
+        found.append(Begin("hour").after(found[-1]))
+    assert [round(moment - first) for moment in found] == [3600 * number for number in range(5)]
 
 
 @pytest.mark.usefixtures("central_europe")

@@ -161,6 +161,43 @@ def test_a_file_is_rotated_by_whichever_of_size_and_time_comes_first(
     assert contents(path) == [b"aaaaaa\n", b"bbbbbb\nc\n", b"d\ne\n"]
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+def test_an_interval_keeps_to_its_grid_however_late_a_file_was_rotated(
+    path: Path, opened: Callable[..., RotatingFile], monkeypatch: pytest.MonkeyPatch, restarted: bool
+) -> None:
+    now = datetime.now(UTC)
+    path.parent.mkdir()
+    path.write_bytes(line(now - timedelta(hours=3)))
+    file = opened(path, rotation=("2 h", "1 MB"))
+    file.append(line(now))  # an hour late
+    assert len(contents(path)) == 2
+    for minutes, n_files in ((59, 2), (61, 3)):
+        if restarted:
+            file.stop()
+            file = opened(path, rotation=("2 h", "1 MB"))
+        with monkeypatch.context() as patch:
+            patch.setattr(time, "time", lambda: now.timestamp() + 60 * minutes)  # noqa: B023 - used up at once
+            file.append(line(now + timedelta(minutes=minutes)))
+        assert len(contents(path)) == n_files
+
+
+def test_the_grid_of_an_interval_begins_anew_where_the_lock_file_is_gone_and_stays_where_another_rotates(
+    path: Path, opened: Callable[..., RotatingFile]
+) -> None:
+    now = datetime.now(UTC)
+    begun = (now - timedelta(hours=3)).timestamp()
+    path.parent.mkdir()
+    path.write_bytes(line(now - timedelta(hours=3)))
+    opened(path, rotation="2 h").append(line(now))
+    last, origin = turns.last_rotation(Names(path))
+    assert abs(last - now.timestamp()) < 60
+    assert origin == pytest.approx(begun, abs=1e-5)
+    opened(path, rotation=10).append(line(now))  # by its size, in a process that knows of no interval
+    assert turns.last_rotation(Names(path))[1] == origin
+    Names(path).lock.unlink()
+    assert turns.last_rotation(Names(path))[1] is None
+
+
 @on_posix
 def test_who_does_not_get_the_lock_writes_on_without_waiting(path: Path, opened: Callable[..., RotatingFile]) -> None:
     file = opened(path, rotation=10)
@@ -394,6 +431,66 @@ def test_all_files_are_for_their_owner_alone(path: Path) -> None:
     assert len(modes) == 4
     assert {name.rsplit(".")[-1] for name in modes} == {"log", "gz", "lock"}
     assert set(modes.values()) == {0o600}
+
+
+@on_posix
+@pytest.mark.usefixtures("own_logger")
+@pytest.mark.parametrize("umask", [0, 0o077])
+def test_all_files_have_the_mode_that_is_asked_for_and_the_folder_lets_the_group_in(tmp_path: Path, umask: int) -> None:
+    logs, before = tmp_path / "logs", os.umask(umask)
+    try:
+        for mode in (None, 0o640):
+            with sinks.configure(logs, console=None, rotation=600, mode=mode):
+                for n in range(12):
+                    logger.bind(channel="audit", n=n).info("event")
+                    logger.bind(channel="api", n=n).info("line")
+            if mode is None:
+                assert {stat.S_IMODE(found.stat().st_mode) for found in logs.iterdir()} == {0o600}
+                for found in logs.glob("*.2*"):
+                    found.unlink()
+                logs.chmod(0o700)
+    finally:
+        os.umask(before)
+    modes = {found.name: stat.S_IMODE(found.stat().st_mode) for found in logs.iterdir()}
+    assert {"channels.json", "app_json.head", ".api.lock", "api_requests.log"} <= set(modes) | {".api.lock"}
+    assert any(name.endswith(".gz") for name in modes)
+    assert any(name.endswith(".lock") for name in modes)
+    assert {name for name, mode in modes.items() if mode != 0o640} <= {".channels.lock"}
+    assert stat.S_IMODE(logs.stat().st_mode) == 0o700  # it was there
+
+
+@on_posix
+@pytest.mark.parametrize(
+    ("mode", "folder"), [(None, 0o755), (0o600, 0o700), (0o640, 0o2750), (0o660, 0o2770), (0o664, 0o2775)]
+)
+def test_a_folder_that_is_made_lets_in_who_may_read_its_files_and_gives_them_its_group(
+    path: Path, mode: int | None, folder: int
+) -> None:
+    umask = os.umask(0o022)
+    try:
+        RotatingFile(path, mode=mode).stop()
+    finally:
+        os.umask(umask)
+    assert stat.S_IMODE(path.parent.stat().st_mode) == folder
+    assert stat.S_IMODE(path.stat().st_mode) == (0o600 if mode is None else mode)
+
+
+@pytest.mark.parametrize(
+    ("mode", "got"),
+    [
+        (640, "0o1200, which is 640 in decimal; write 0o640"),
+        (0o440, "0o440"),
+        (0o750, "0o750"),
+        (0o666, "0o666"),
+        (True, "True"),
+        ("0o640", "'0o640'"),
+    ],
+)
+def test_a_mode_that_no_log_can_have_is_refused_before_anything_is_made(path: Path, mode: Any, got: str) -> None:
+    with pytest.raises(ValueError, match="mode") as caught:
+        sinks.configure(path.parent, mode=mode)
+    assert str(caught.value) == f"mode must be None or one of 0o600 to 0o664, such as 0o640; got {got}"
+    assert not path.parent.exists()
 
 
 @on_posix
@@ -652,7 +749,13 @@ def test_a_file_pickles_and_is_opened_at_the_first_line(path: Path, opened: Call
 
 
 def test_options_are_checked_before_anything_is_made(path: Path) -> None:
-    for options in ({"rotation": "soon"}, {"retention": "soon"}, {"compression": "zip"}):
+    wrong: tuple[dict[str, Any], ...] = (
+        {"rotation": "soon"},
+        {"retention": "soon"},
+        {"compression": "zip"},
+        {"mode": 640},
+    )
+    for options in wrong:
         with pytest.raises(ValueError, match=next(iter(options))):
             RotatingFile(path, **options)
     assert not path.parent.exists()

@@ -96,6 +96,38 @@ def test_the_errors_file_may_have_another_name(tmp_path: Path) -> None:
     assert numbers(read(tmp_path, channel="other")) == [3]
 
 
+@pytest.mark.parametrize("listed", [True, False])
+def test_what_another_file_says_in_the_name_of_a_sealed_channel_is_passed_over(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], listed: bool
+) -> None:
+    with sinks.configure(tmp_path, console=None):
+        for n in range(3):
+            logger.bind(channel="audit", n=n).info("event")
+            logger.bind(channel="audit", n=n).error("failed")
+            logger.bind(channel="api", n=n).info("line")
+    if not listed:
+        (tmp_path / "channels.json").unlink()
+    expected = list(read(tmp_path))
+    assert len(expected) == 9
+    planted, listed_file = tmp_path / "app_json.old.log", tmp_path / "predictions.log"
+    rotated(planted, 5).write_text((tmp_path / "app_json.log").read_text().replace("event", "forged"))
+    listed_file.write_text(line(6, channel="audit") + line(7, channel="predictions"))
+    capfd.readouterr()
+    assert [event for event in read(tmp_path) if event.channel != "predictions"] == expected
+    assert sorted(capfd.readouterr().err.splitlines()) == [
+        f"sevenfold: {path}: isn't the file of channel 'audit', whose events are passed over there"
+        for path in (planted, listed_file)
+    ]
+    assert [event.message for event in read(tmp_path, channel="audit")] == ["event", "failed"] * 3
+    assert {event.message for event in read(rotated(planted, 5))} == {"forged", "failed"}
+    assert numbers(read(listed_file)) == [6, 7]
+
+
+def test_a_copy_alone_in_a_folder_without_a_list_is_read(tmp_path: Path) -> None:
+    (tmp_path / "copy.log").write_text(line(1, channel="audit") + line(2))
+    assert numbers(read(tmp_path)) == [1, 2]
+
+
 def test_each_error_comes_once_where_a_later_table_collects_errors_in_another_file(tmp_path: Path) -> None:
     other = (*CHANNELS[:-1], Channel("failures", "failures.log", collects_errors=True))
     for table in (CHANNELS, other, CHANNELS):

@@ -195,3 +195,18 @@ def test_a_traceback_in_the_writing_is_waited_for(tmp_path: Path) -> None:
         assert more("Error\n") == []
         assert more() == [(2, "Traceback\nValueError")]
         assert more() == []
+
+
+@pytest.mark.parametrize("block", [1, 7, 100])
+@pytest.mark.parametrize("long", ["x" * 2_000 + "\n", "x\n" + "    File x\n" * 90])
+def test_an_event_that_is_too_long_is_told_and_passed_over(
+    api: Path, monkeypatch: pytest.MonkeyPatch, block: int, long: str
+) -> None:
+    monkeypatch.setattr("sevenfold.reading.scanner.BLOCK_BYTES", block)
+    monkeypatch.setattr("sevenfold.reading.scanner.LONGEST_LINE", 300)
+    second = 4 + long.count("\n")
+    for tail, at in (("", [3, second]), ("y" * 1_000, [3, second, second + 1 + long.count("\n")])):
+        api.write_text("".join([line(0), line(1), long, line(2), long, line(3), tail]))
+        events, bad = bad_of(api)
+        assert numbers(iter(events)) == [0, 1, 2, 3]
+        assert bad == [(api.name, number, "expected a line's end within 300 bytes") for number in at]

@@ -53,14 +53,16 @@ class Trail:
         rotated = {one.stamp: one.path for one in reversed(Names(self.path).rotated())}
         return [*(rotated[stamp] for stamp in sorted(rotated)), *([self.path] if self.path.exists() else [])]
 
-    def log(self, numbers: Sequence[int], *, per_file: int | None = None) -> None:
+    def log(self, numbers: Sequence[int], *, per_file: int | None = None, note: str = "") -> None:
         """Append events, so many to a file."""
         for number in numbers:
             file = RotatingFile(self.path)
             chain = Chain(file, self.key)
-            chain.append(event(number).encode())
-            chain.close()
-            file.stop()
+            try:
+                chain.append(event(number, note).encode())
+            finally:
+                chain.close()
+                file.stop()
             if per_file and number % per_file == 0:
                 self.path.rename(self.path.with_name(f"app_json.2026-11-23_08-36-11_{number:06}.log"))
 

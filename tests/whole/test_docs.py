@@ -30,6 +30,8 @@ NOT_RUN = {
     "main       -> sinks": "architecture: test_architecture has these arrows as a table",
     "2026-11-25T20:10:03.857945Z | INFO     | api": "api-log: test_frameworks has FastAPI write it",
     "python main.py serve --workers 4": "http: test_serve starts several workers",
+    "rsync -ac ": "production: test_copies does it with a folder that is being written",
+    "1,240 events in": "audit: what a copy of another day would give; test_verify has one of its own",
     "uvicorn main:create_app": "http: test_serve starts this, too",
     "$ python main.py serve": "http: a session with a server, in a test of its own",
     "$ tail -n 1": "http: the end of that session",

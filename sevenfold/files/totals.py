@@ -1,0 +1,92 @@
+"""A bound for the files of several channels together: of what is too much, the oldest rotated file goes first.
+
+Live files can't be deleted, so each of them is rotated while it is small: all of them together have an eighth of the
+bound, and what is being compressed, which is there twice for a moment, has another. So what is kept of the rotated
+files leaves room for whatever may be written before the next look, which each rotation takes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sevenfold.files.names import Names, Rotated
+from sevenfold.files.policies import Rotation, hint_for, size_of
+
+LEAST_BYTES = 10**6
+_PART = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """The bound, and what each of the files may have of it.
+
+    Attributes
+    ----------
+    max_bytes : int
+        What all files may have together.
+    limits : mapping of Path to int
+        The size at which each log file is rotated, in bytes.
+    """
+
+    max_bytes: int
+    limits: Mapping[Path, int]
+
+    def rotated(self) -> tuple[int, list[tuple[Rotated, int]]]:
+        """Measure the rotated files.
+
+        Returns
+        -------
+        int
+            How many bytes of them are too many; negative if there is room.
+        list of (Rotated, int)
+            What could be deleted, oldest first, and the size of each in bytes.
+        """
+        live = sum(max(limit, _size(path)) for path, limit in self.limits.items())
+        found = [one for path in self.limits for one in Names(path).rotated()]
+        sizes = [(one, _size(one.path)) for one in sorted(found, key=lambda one: one.order)]
+        return live + sum(self.limits.values()) + sum(size for _, size in sizes) - self.max_bytes, sizes
+
+
+def parse_total(value: float | str | None) -> int | None:
+    """Understand a bound for all files together.
+
+    Parameters
+    ----------
+    value : int, float, str or None
+        Bytes, or a size such as "10 GB"; a megabyte at least.
+
+    Raises
+    ------
+    ValueError
+        If it isn't one.
+
+    Examples
+    --------
+    >>> parse_total("10 GB")
+    10000000000
+    """
+    size = size_of(value)
+    if value is not None and (size is None or size < LEAST_BYTES):
+        expected = "a size from '1 MB' on, such as '10 GB', or None"
+        raise ValueError(f"max_total must be {expected}; got {value!r}{hint_for(value)}")
+    return size
+
+
+def shared(max_bytes: int, rotations: Mapping[Path, Rotation]) -> Total:
+    """Share a bound out to log files, none of which gets more than its own rotation allows.
+
+    Examples
+    --------
+    >>> total = shared(10**7, {Path("a.log"): Rotation(10**5), Path("b.log"): Rotation()})
+    >>> list(total.limits.values())
+    [100000, 625000]
+    """
+    part = max_bytes // (_PART * len(rotations))
+    return Total(max_bytes, {path: min(one.max_bytes or part, part) for path, one in rotations.items()})
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
