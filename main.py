@@ -16,8 +16,10 @@ import numpy as np
 
 import sinks
 from pipeline.arguments import add_run_arguments, add_serve_arguments
+from pipeline.data.columns import Options
 from pipeline.data.loading import LoadReport, load_dataset, load_score_table
-from pipeline.data.table import DataError, Dataset, Table, make_synthetic
+from pipeline.data.messages import DataError
+from pipeline.data.table import Dataset, Table, make_synthetic
 from pipeline.run import RunReport, Settings, run
 from sevenfold import Redactor, cli
 from sevenfold.cli.parser import WRONG_INPUT, Parser, unknown
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 OK, FAILED, INTERRUPTED = 0, 1, 130
 STARTUP_FAILED = 3  # uvicorn's: a worker that ends so isn't started again
+_OF_A_TABLE = ("target", "positive", "drop", "sep", "decimal", "na", "categories", "dates", "ignore_index", "score")
 _REDACTOR = Redactor()
 
 
@@ -139,8 +142,10 @@ class _Source:
 def _read(options: argparse.Namespace) -> _Source:
     if options.data is None:
         return _Source(make_synthetic(options.rows, options.features, np.random.default_rng(options.seed)))
-    dataset, loaded = load_dataset(options.data, options.target, options.positive, options.drop)
-    return _Source(dataset, loaded, options.score and load_score_table(options.score, dataset.table))
+    told = Options(options.sep, options.decimal, options.na, options.categories, options.dates, options.ignore_index)
+    dataset, loaded = load_dataset(options.data, options.target, options.positive, options.drop, told)
+    score = options.score and load_score_table(options.score, dataset.table, loaded.meanings, told)
+    return _Source(dataset, loaded, score)
 
 
 def _run(options: argparse.Namespace, source: _Source, handle: sinks.Sinks) -> int:
@@ -193,9 +198,9 @@ def _size(path: Path) -> str:
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = _parser()
     options = parser.parse_args(argv)
-    needs_data = [name for name in ("target", "positive", "drop", "score") if getattr(options, name)]
+    needs_data = [name for name in _OF_A_TABLE if getattr(options, name)]
     if options.data is None and needs_data:
-        parser.error(f"--{needs_data[0]} goes with --data FILE.csv")
+        parser.error(f"--{needs_data[0].replace('_', '-')} goes with --data FILE.csv")
     if options.data is not None and options.target is None:
         parser.error("--data needs --target COLUMN, the column to predict")
     return options

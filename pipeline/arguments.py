@@ -26,10 +26,17 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     add("--rows", **_number(100), default=10_000, help="rows to make, at least 100 (default: %(default)s)")
     add("--features", **_number(1), default=8, help="columns to make (default: %(default)s)")
     add = parser.add_argument_group("a table of your own, instead").add_argument
-    add("--data", type=Path, metavar="FILE.csv", help="table with a header, to learn from")
+    add("--data", type=Path, metavar="FILE.csv", help="table with a header, to learn from; also FILE.csv.gz")
     add("--target", metavar="COLUMN", help="the column to predict")
-    add("--positive", metavar="VALUE", help="the value of the target that is to be approved")
+    positive = "the value of the target that is to be approved, or a bound such as '>250000'"
+    add("--positive", metavar="VALUE", help=positive)
     add("--drop", type=_names, default=(), metavar="COL,...", help="columns to leave out")
+    add("--sep", type=_separator, metavar="CHAR", help="what separates the columns, if it isn't found: , ; | tab")
+    add("--decimal", choices=[".", ","], help="what stands before the fraction of a number, if it isn't found")
+    add("--na", type=_names, default=(), metavar="WORD,...", help="spellings of a missing value, in every column")
+    add("--categories", type=_names, default=(), metavar="COL,...", help="columns that are text, such as codes")
+    add("--dates", type=_names, default=(), metavar="COL,...", help="columns of dates, such as 20241231")
+    add("--ignore-index", action="store_true", help="leave out a first column without a name")
     second = "a second table, to score and to compare with the first for drift"
     add("--score", type=Path, metavar="FILE.csv", help=second)
 
@@ -75,6 +82,13 @@ def _between(least: int, most: float) -> Callable[[str], int]:
         return value
 
     return number
+
+
+def _separator(text: str) -> str:
+    character = {"tab": "\t", "\\t": "\t"}.get(text, text)
+    if len(character) != 1 or character in '"\r\n':
+        raise argparse.ArgumentTypeError(f"expected one character, or tab, got {text!r}")
+    return character
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SHOWN = sorted(path for path in (ROOT / "sevenfold").rglob("*.py") if ">>> " in path.read_text(encoding="utf-8"))
+MODULES = [path for top in ("sevenfold", "pipeline") for path in (ROOT / top).rglob("*.py")]
+SHOWN = sorted(path for path in MODULES if ">>> " in path.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("path", SHOWN, ids=lambda path: path.relative_to(ROOT).as_posix())

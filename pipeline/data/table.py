@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipeline.data.messages import DataError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -19,10 +21,6 @@ if TYPE_CHECKING:
 
 MIN_SYNTHETIC_ROWS = 100
 SIGNAL = 2.5  # the sd of the synthetic logits: the best AUC that anybody can reach is then .895
-
-
-class DataError(ValueError):
-    """What is wrong with the user's table: one line that says where, what was expected, what came, and the way out."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,7 +17,7 @@ from pipeline.data.table import mean_and_std
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pipeline.data.table import Table
+    from pipeline.data.table import Index, Table
 
 FENCE = 5.0  # how many widths of its middle part a column may reach beyond that part
 MAX_LEVELS = 50
@@ -56,6 +56,60 @@ class Levels:
         other = len(self.levels) if self.other else -1
         position[None] = len(self.levels) + self.other if self.missing else -1
         return np.array([position.get(value, other) for value in values], dtype=np.intp)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inputs:
+    """A table encoded as an (n, k) matrix, whose one-hot columns are kept as the positions of their ones.
+
+    Attributes
+    ----------
+    dense : np.ndarray
+        (n, d), the first d columns: standardised numbers and indicators of gaps.
+    codes : tuple of np.ndarray
+        (n,) each, for each categorical column in turn the position of the row's 1 among its outputs, -1 for none.
+    widths : tuple of int
+        How many outputs each categorical column has.
+    """
+
+    dense: NDArray[np.float64]
+    codes: tuple[NDArray[np.intp], ...]
+    widths: tuple[int, ...]
+
+    @property
+    def n_rows(self) -> int:
+        """The number of rows, n."""
+        return len(self.dense)
+
+    @property
+    def width(self) -> int:
+        """The number of columns, k."""
+        return int(self.dense.shape[1]) + sum(self.widths)
+
+    def dot(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the matrix times (k,) weights: (n,)."""
+        start = self.dense.shape[1]
+        total: NDArray[np.float64] = self.dense @ weights[:start]
+        for codes, width in zip(self.codes, self.widths, strict=True):
+            total += np.append(weights[start : start + width], 0.0)[codes]  # the last for the code -1
+            start += width
+        return total
+
+    def transposed_dot(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the transposed matrix times (n,) values: (k,)."""
+        pairs = zip(self.codes, self.widths, strict=True)
+        sums = [np.bincount(codes + 1, values, width + 1)[1:] for codes, width in pairs]
+        return np.concatenate([self.dense.T @ values, *sums])
+
+    def squared(self) -> Inputs:
+        """Return the matrix with each element squared."""
+        return Inputs(self.dense**2, self.codes, self.widths)
+
+    def matrix(self, index: Index = slice(None)) -> NDArray[np.float64]:
+        """Return some of the rows as a plain matrix."""
+        # The last row and column of the identity are for the code -1; the column goes.
+        pairs = zip(self.codes, self.widths, strict=True)
+        return np.hstack([self.dense[index], *[np.eye(width + 1)[codes[index], :width] for codes, width in pairs]])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,6 +174,16 @@ class FeatureEncoder:
 
         Raises
         ------
+        ValueError, FloatingPointError
+            As `inputs` does.
+        """
+        return self.inputs(table).matrix()
+
+    def inputs(self, table: Table) -> Inputs:
+        """Encode a table as `transform` does, in less memory where there are many levels.
+
+        Raises
+        ------
         ValueError
             If a column is absent or a value infinite.
         FloatingPointError
@@ -131,8 +195,9 @@ class FeatureEncoder:
         numbers = np.empty((table.n_rows, len(self.mean)))
         for j, name in enumerate(self.numeric):
             numbers[:, j] = columns[name]
-        blocks = [_one_hot(levels, columns[name]) for name, levels in zip(self.categorical, self.levels, strict=True)]
-        return np.hstack([*self._standardised(numbers), *blocks])
+        codes = [levels.codes(columns[name]) for name, levels in zip(self.categorical, self.levels, strict=True)]
+        widths = tuple(len(levels.names) for levels in self.levels)
+        return Inputs(np.hstack(self._standardised(numbers)), tuple(codes), widths)
 
     def _standardised(self, numbers: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         _require_finite(self.numeric, numbers)
@@ -201,9 +266,3 @@ def _levels(column: NDArray[np.object_]) -> Levels:
     ranked = sorted(counts, key=lambda level: (-counts[level], level))
     kept = [level for level in ranked[:MAX_LEVELS] if counts[level] >= least]
     return Levels(tuple(sorted(kept)), other=len(kept) < len(counts), missing=missing)
-
-
-def _one_hot(levels: Levels, column: NDArray[np.object_]) -> NDArray[np.float64]:
-    k = len(levels.names)
-    # The last row and column of the identity are for the code -1; the column goes.
-    return np.eye(k + 1)[levels.codes(column), :k]

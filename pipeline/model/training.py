@@ -1,9 +1,7 @@
-"""Logistic regression in NumPy: mini-batches, L2, Adam, early stopping.
+"""Logistic regression in NumPy: L2, Newton steps until the gradient is gone, each logged as an epoch.
 
 References
 ----------
-D. P. Kingma, J. Ba. Adam: a method for stochastic optimization. ICLR 2015; the step decays as in its section 4.
-L. Prechelt. Early stopping - but when? In: Neural Networks: Tricks of the Trade, 1998.
 J. A. Hanley, B. J. McNeil. The meaning and use of the area under a ROC curve. Radiology 143, 1982.
 """
 
@@ -12,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from loguru import logger
@@ -21,23 +19,28 @@ from tqdm import tqdm
 from pipeline.data.table import summarise
 from pipeline.model.features import FeatureEncoder
 from pipeline.model.logistic import THRESHOLD, LogisticModel, sigmoid
+from pipeline.model.newton import Loss, descend
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from numpy.typing import ArrayLike, NDArray
 
-    from pipeline.data.table import Dataset, Index
+    from pipeline.data.table import Dataset
+    from pipeline.model.features import Inputs
+    from pipeline.model.newton import Step
 
 log = logger.bind(channel="training")
 
-BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # Adam's, as its authors suggest
-MIN_STEPS = 20  # in an epoch, as far as the rows allow: in fewer, a small table would learn too little
+CONVERGED = 1e-6  # the length of the gradient, as a part of what it was before the first step
 
 
 @dataclass(frozen=True, slots=True)
 class EpochReport:
-    """One pass over the training rows. Losses are mean log losses in nats, without the penalty."""
+    """One step over all training rows. Losses are mean log losses in nats, without the penalty.
+
+    `gradient_norm` is relative to its value before the first step; `step_size` is the part of Newton's step, in (0, 1].
+    """
 
     epoch: int
     epochs: int
@@ -45,22 +48,26 @@ class EpochReport:
     val_loss: float
     val_accuracy: float
     val_auc: float
-    learning_rate: float
+    val_average_precision: float
+    gradient_norm: float
+    step_size: float
     epoch_duration_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingReport:
-    """How training ended: the validation figures are those of the best epoch, whose weights the model has.
+    """How training ended, and the validation figures of the model.
 
-    `baseline_accuracy` is that of always predicting the training rows' more frequent class.
+    `stop_reason` is "converged" or "max_epochs"; `baseline_accuracy` is that of always predicting the training rows'
+    more frequent class.
     """
 
-    best_epoch: int
+    n_epochs: int
     stop_reason: str
     val_loss: float
     val_accuracy: float
     val_auc: float
+    val_average_precision: float
     baseline_accuracy: float
 
 
@@ -69,32 +76,23 @@ def train(
     val: Dataset,
     *,
     epochs: int = 40,
-    batch_size: int = 128,
-    learning_rate: float = 0.02,
     l2: float = 1.0,
-    patience: int = 5,
     rng: np.random.Generator,
     seed: int | None = None,
 ) -> tuple[LogisticModel, TrainingReport]:
-    """Fit a model to `train`, and keep the weights of the epoch that does best on `val`.
+    """Fit a model to `train`, and tell after each epoch how it does on `val`.
 
     Parameters
     ----------
     train, val : Dataset
         At least one row each, with the same columns.
     epochs : int
-        At most so many passes.
-    batch_size : int
-        Rows a step; fewer where the table is small.
-    learning_rate : float
-        Adam's step in the first epoch; in epoch t it is divided by the root of t.
+        At most so many steps; fewer, once the gradient's length is a millionth of what it was at first.
     l2 : float
         Added to the summed log loss is `l2` / 2 times the squared length of the weights (not the bias): at 1, each has
         a standard normal prior.
-    patience : int
-        Stop after so many epochs in a row without a lower validation loss.
     rng : np.random.Generator
-        Shuffles the rows.
+        Chooses the rows by which long tables are prepared; the optimum doesn't depend on it.
     seed : int, optional
         What `rng` was made from: only logged.
 
@@ -103,17 +101,25 @@ def train(
     ValueError
         If an argument is out of range, or a value of a table infinite (NaN means missing, and is fine).
     """
-    _check(epochs, batch_size, patience, learning_rate, l2)
+    _check(epochs, l2)
     encoder = FeatureEncoder.fit(train.table)
-    rows, val_rows = _Rows.encoded(encoder, train), _Rows.encoded(encoder, val)
+    rows, val_rows = encoder.inputs(train.table), encoder.inputs(val.table)
     baseline = _baseline_accuracy(train, val)
     summary = asdict(summarise(train))
     log.info("data", n_train=train.n_rows, n_val=val.n_rows, **summary, baseline_accuracy=baseline, seed=seed)
-    passes = _passes(rows, val_rows, rng, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, l2=l2)
-    (best, parameters), stop_reason = _best(passes, epochs, patience)
-    report = TrainingReport(best.epoch, stop_reason, best.val_loss, best.val_accuracy, best.val_auc, baseline)
+    steps = descend(Loss(rows, train.target.astype(np.float64), l2), rng)
+    step, last = _until_converged(steps, train.target, val_rows, val.target, epochs)
+    report = TrainingReport(
+        last.epoch,
+        "converged" if step.gradient_norm <= CONVERGED else "max_epochs",
+        last.val_loss,
+        last.val_accuracy,
+        last.val_auc,
+        last.val_average_precision,
+        baseline,
+    )
     log.info("training finished", **asdict(report))
-    return LogisticModel(encoder, parameters[:-1], float(parameters[-1])), report
+    return LogisticModel(encoder, step.weights, step.bias), report
 
 
 def log_loss(target: NDArray[Any], logits: NDArray[np.float64]) -> float:
@@ -143,95 +149,66 @@ def roc_auc(target: ArrayLike, score: ArrayLike) -> float:
     return float(rank[positive].sum() - n_positive * (n_positive + 1) / 2) / n_pairs
 
 
-class _Rows(NamedTuple):
-    """Encoded rows: `x` is (n, k + 1), its last column all ones for the bias; `y` is (n,)."""
+def average_precision(target: ArrayLike, score: ArrayLike) -> float:
+    """Return the mean precision over the positives, each at its own score as the threshold.
 
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
+    The share of positives, if scores say nothing; NaN without a positive.
 
-    @classmethod
-    def encoded(cls, encoder: FeatureEncoder, dataset: Dataset) -> _Rows:
-        inputs = encoder.transform(dataset.table)
-        return cls(np.hstack([inputs, np.ones((dataset.n_rows, 1))]), dataset.target.astype(np.float64))
-
-    def take(self, index: Index) -> _Rows:
-        return _Rows(self.x[index], self.y[index])
-
-
-@dataclass(slots=True, eq=False)
-class _Adam:
-    parameters: NDArray[np.float64]  # (k + 1,), the bias last
-    mean: NDArray[np.float64]
-    square: NDArray[np.float64]
-    n_steps: int = 0
-
-    def step(self, gradient: NDArray[np.float64], learning_rate: float) -> None:
-        self.n_steps += 1
-        self.mean += (1 - BETA_1) * (gradient - self.mean)
-        self.square += (1 - BETA_2) * (gradient**2 - self.square)
-        mean = self.mean / (1 - BETA_1**self.n_steps)
-        square = self.square / (1 - BETA_2**self.n_steps)
-        self.parameters -= learning_rate * mean / (np.sqrt(square) + EPSILON)
+    Examples
+    --------
+    >>> average_precision([0, 1, 0, 1], [0.1, 0.4, 0.35, 0.8])
+    1.0
+    """
+    positive, scores = np.asarray(target) == 1, np.asarray(score, dtype=np.float64)
+    if not positive.any():
+        return math.nan
+    _, position, count = np.unique(-scores, return_inverse=True, return_counts=True)
+    hits = np.bincount(position, positive)
+    return float(hits @ (np.cumsum(hits) / np.cumsum(count)) / hits.sum())
 
 
-def _passes(
-    rows: _Rows, val: _Rows, rng: np.random.Generator, *, epochs: int, batch_size: int, learning_rate: float, l2: float
-) -> Iterator[tuple[EpochReport, NDArray[np.float64]]]:
-    """Yield each epoch's report, and the parameters that it is about."""
-    n, width = rows.x.shape
-    batch_size = min(batch_size, max(1, n // MIN_STEPS))
-    penalty = np.append(np.full(width - 1, l2 / n), 0.0)
-    adam = _Adam(np.zeros(width), np.zeros(width), np.zeros(width))
-    for epoch in range(1, epochs + 1):
-        started = time.perf_counter()
-        rate = learning_rate / math.sqrt(epoch)
-        _descend(adam, rows.take(rng.permutation(n)), batch_size, rate, penalty)
-        scores = _scores(adam.parameters, rows, val)
-        duration = time.perf_counter() - started
-        report = EpochReport(epoch, epochs, **scores, learning_rate=rate, epoch_duration_s=duration)
-        yield report, adam.parameters.copy()
+def _until_converged(
+    steps: Iterable[Step],
+    target: NDArray[np.int8],
+    val: Inputs,
+    val_target: NDArray[np.int8],
+    epochs: int,
+) -> tuple[Step, EpochReport]:
+    """Return the last step, which is the first at the optimum or the last one allowed, and its report."""
+    started = time.perf_counter()
+    with tqdm(total=epochs, desc="training", unit="epoch", leave=False, disable=None) as bar:
+        for epoch, step in enumerate(steps, start=1):
+            scores = {"train_loss": log_loss(target, step.logits), **_scores(val_target, val, step)}
+            ended = time.perf_counter()
+            report = EpochReport(
+                epoch,
+                epochs,
+                **scores,
+                gradient_norm=step.gradient_norm,
+                step_size=step.step_size,
+                epoch_duration_s=ended - started,
+            )
+            bar.update()  # before the line: what is logged redraws the bar
+            log.info("epoch", **asdict(report))
+            if step.gradient_norm <= CONVERGED or epoch == epochs:
+                return step, report
+            started = time.perf_counter()
+    raise AssertionError("the steps have no end")
 
 
-def _descend(adam: _Adam, rows: _Rows, batch_size: int, learning_rate: float, penalty: NDArray[np.float64]) -> None:
-    for start in range(0, len(rows.y), batch_size):
-        x, y = rows.take(slice(start, start + batch_size))
-        with np.errstate(over="raise", invalid="raise"):
-            error = sigmoid(x @ adam.parameters) - y
-            adam.step(x.T @ error / len(y) + penalty * adam.parameters, learning_rate)
-
-
-def _scores(parameters: NDArray[np.float64], rows: _Rows, val: _Rows) -> dict[str, float]:
-    logits = val.x @ parameters
+def _scores(target: NDArray[np.int8], val: Inputs, step: Step) -> dict[str, float]:
+    logits = val.dot(step.weights) + step.bias
     return {
-        "train_loss": log_loss(rows.y, rows.x @ parameters),
-        "val_loss": log_loss(val.y, logits),
-        "val_accuracy": float(np.mean((sigmoid(logits) >= THRESHOLD) == val.y)),
-        "val_auc": roc_auc(val.y, logits),
+        "val_loss": log_loss(target, logits),
+        "val_accuracy": float(np.mean((sigmoid(logits) >= THRESHOLD) == target)),
+        "val_auc": roc_auc(target, logits),
+        "val_average_precision": average_precision(target, logits),
     }
 
 
-def _best(
-    passes: Iterable[tuple[EpochReport, NDArray[np.float64]]], epochs: int, patience: int
-) -> tuple[tuple[EpochReport, NDArray[np.float64]], str]:
-    """Return the pass of least validation loss, and why there was none after the last."""
-    history = []
-    with tqdm(total=epochs, desc="training", unit="epoch", leave=False, disable=None) as bar:
-        for report, parameters in passes:
-            bar.update()  # before the line: what is logged redraws the bar
-            log.info("epoch", **asdict(report))
-            history.append((report, parameters))
-            best = min(history, key=lambda one: one[0].val_loss)
-            if report.epoch - best[0].epoch >= patience:
-                return best, "early_stopping"
-    return best, "max_epochs"
-
-
-def _check(epochs: int, batch_size: int, patience: int, learning_rate: float, l2: float) -> None:
-    for name, value in (("epochs", epochs), ("batch_size", batch_size), ("patience", patience)):
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value}")
-    if not learning_rate > 0:
-        raise ValueError(f"learning_rate must be positive, got {learning_rate}")
+def _check(epochs: int, l2: float) -> None:
+    if epochs < 1:
+        raise ValueError(f"epochs must be at least 1, got {epochs}")
     if not l2 >= 0:
         raise ValueError(f"l2 must be at least 0, got {l2}")
 

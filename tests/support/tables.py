@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.data.table import DataError, Dataset, Table, make_synthetic, split
+from pipeline.data.messages import DataError
+from pipeline.data.table import Dataset, Table, make_synthetic, split
 from pipeline.model.logistic import LogisticModel
 from pipeline.model.training import train
 

@@ -36,6 +36,7 @@ THIRD_PARTY = {
     "sevenfold/capture.py": {"pytest"},
     "sevenfold/handlers/console.py": {"colorama"},
     "pipeline": {"loguru", "numpy", "tqdm"},
+    "pipeline/data": {"loguru", "numpy", "orjson", "tqdm"},
     "pipeline/service": {"loguru", "numpy", "starlette", "uvicorn"},
     "sinks.py": {"loguru"},
     "main.py": {"numpy"},

@@ -1,0 +1,297 @@
+"""What the cells of a column mean: numbers, dates, booleans or text, decided on their distinct values."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.data.cells import Distinct
+from pipeline.data.dates import day_comes_first, has_order, read_dates
+from pipeline.data.messages import DataError, shown
+from pipeline.data.numerals import is_code, is_missing, read_number
+from pipeline.data.quick import quick_numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from pipeline.data.cells import Cells
+    from pipeline.data.text import Text
+
+LARGEST = 1e150  # the square of anything larger overflows, and with it a variance
+SAMPLE = 1000  # distinct cells that show whether a column of text may be one of numbers but for a few
+BOOLEANS = ({"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"}, {"on", "off"})
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user says about a file; what isn't said is found out.
+
+    Attributes
+    ----------
+    separator : str, optional
+        The character between the columns.
+    decimal : {".", ","}, optional
+        What stands before the fraction of a number.
+    na : tuple of str
+        Spellings of a missing value, in any column.
+    categories, dates : tuple of str
+        Columns that are text, or dates, whatever they look like.
+    ignore_index : bool
+        Whether a first column without a name is left out, whatever is in it.
+    """
+
+    separator: str | None = None
+    decimal: str | None = None
+    na: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    dates: tuple[str, ...] = ()
+    ignore_index: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """How the cells of a column are read, which holds for a second file, too.
+
+    Attributes
+    ----------
+    kind : {"number", "date", "boolean", "text"}
+        What they are. Dates become numbers: days since 1970-01-01. Booleans become text in one spelling.
+    decimal : {".", ","}
+        What stands before the fraction of a number.
+    day_first : bool
+        Whether 3/4/2024 is the third of April.
+    spelling : dict[str, str]
+        How a boolean is spelled in the table, by its lower-case spelling.
+    """
+
+    kind: str
+    decimal: str = "."
+    day_first: bool = False
+    spelling: dict[str, str] | None = None
+
+
+NUMBER, TEXT = Meaning("number"), Meaning("text")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Column:
+    """A column as read.
+
+    Attributes
+    ----------
+    values : np.ndarray
+        (n,), float64 with NaN, or object with None, where a value is missing.
+    meaning : Meaning
+        How it was read.
+    said : str
+        What of that a user should know; empty for plain numbers and text.
+    mixed : str
+        The first cell that keeps it from being numbers or dates, and its line, where most cells are; empty elsewhere.
+    """
+
+    values: NDArray[Any]
+    meaning: Meaning
+    said: str = ""
+    mixed: str = ""
+
+
+def read_columns(text: Text, names: Sequence[str], options: Options) -> dict[str, Column]:
+    """Read columns, each by what its cells mean.
+
+    Raises
+    ------
+    DataError
+        If a number is beyond 1e150, or a column that is said to be dates isn't.
+    """
+    columns = {name: _read(text, name, options) for name in names}
+    german = any(column is not None and column.meaning.decimal == "," for column in columns.values())
+    if options.decimal is None:
+        for name, column in columns.items():
+            if column is None or (german and column.meaning == NUMBER and _may_be_grouped(text.columns[name])):
+                columns[name] = _read(text, name, options, "," if german or text.separator == ";" else ".")
+    return {name: column for name, column in columns.items() if column is not None}
+
+
+def read_as(text: Text, name: str, meaning: Meaning, options: Options) -> NDArray[Any]:
+    """Read a column as another was.
+
+    Raises
+    ------
+    DataError
+        If a cell can't be read so.
+    """
+    if meaning.kind == "number" and meaning.decimal == ".":
+        plain = quick_numbers(text.columns[name])
+        if plain is not None:
+            return _bounded(text, name, plain[0])
+    cells = Distinct.of(text.columns[name])
+    if meaning.kind in {"text", "boolean"}:
+        return cells.words(options.na, meaning.spelling)
+    read = _reader(meaning, options)
+    values = np.array([read(value) for value in cells.values], dtype=np.float64)  # None becomes NaN
+    wrong = {value for value, number in zip(cells.values, values, strict=True) if np.isnan(number)}
+    wrong = {value for value in wrong if not _is_gap(value, options)}
+    if wrong:
+        raise DataError(bad_cell(text, name, cells.first(wrong.__contains__), f"a {meaning.kind}"))
+    return _bounded(text, name, values[cells.codes])
+
+
+def bad_cell(text: Text, name: str, row: int, expected: str) -> str:
+    """Return what is wrong with a cell: where it stands, what was expected and what came, and the way out."""
+    where = f"{text.path}, line {text.lines[row]}, column {name!r}"
+    got = shown(text.columns[name].cell(row).strip())
+    return f"{where}: expected {expected}, got {got}; correct it or leave it empty"
+
+
+def _read(text: Text, name: str, options: Options, prefer: str | None = None) -> Column | None:
+    """Read a column; None if its numbers could have decimal commas or thousands, and nothing is preferred."""
+    cells = text.columns[name]
+    if name in options.categories:
+        return Column(Distinct.of(cells).words(options.na), TEXT, "a category, as told")
+    if name in options.dates:
+        return _told_dates(text, name, options)
+    if options.decimal != "," and prefer != "," and not options.na:
+        plain = quick_numbers(cells)
+        if plain is not None:
+            return Column(_bounded(text, name, plain[0]), NUMBER, _said_missing(plain[1]))
+    return _Decision(text, name, Distinct.of(cells), options).column(prefer)
+
+
+class _Decision:
+    """What the distinct cells of a column say about it."""
+
+    def __init__(self, text: Text, name: str, cells: Distinct, options: Options) -> None:
+        self.text, self.name, self.cells, self.options = text, name, cells, options
+        self.present = [value for value in cells.values if value and value not in options.na]
+        self.counts = dict(zip(cells.values, cells.counts(), strict=True))
+        self.told = [value for value in self.present if not is_missing(value)]
+
+    def column(self, prefer: str | None) -> Column | None:
+        """Return the column; None if it can't be said without a preference how its numbers are spelled."""
+        prefer = prefer or self.options.decimal
+        fits = {decimal: _numbers(self.told, decimal) for decimal in ".,"} if self.told else {}
+        fitting = {decimal: values for decimal, values in fits.items() if values is not None}
+        if not fitting:
+            return self._dates() or self._words()
+        if all(map(is_code, self.told)) or (any(map(is_code, self.told)) and all(map(str.isdecimal, self.told))):
+            return Column(self._as_words(), TEXT, "a category, since codes begin with 0")
+        if len(fitting) > 1 and fitting["."] != fitting[","] and prefer is None:
+            return None
+        decimal = prefer if prefer in fitting else next(iter(fitting))
+        said = [*self._said_numbers(decimal, fitting), self._said_missing()]
+        values = self._spread(fitting[decimal])
+        return Column(_bounded(self.text, self.name, values), Meaning("number", decimal), "; ".join(filter(None, said)))
+
+    def _said_numbers(self, decimal: str, fitting: dict[str, list[float]]) -> list[str]:
+        marks = [("%", "percentages, as fractions"), (decimal, "decimal commas" if decimal == "," else "")]
+        grouped = [mark for mark in ".,' " if mark != decimal and any(mark in value[1:] for value in self.told)]
+        said = [words for mark, words in marks if any(mark in value for value in self.told)]
+        said += ["thousands separators"] if grouped else []
+        if len(fitting) > 1 and fitting["."] != fitting[","]:
+            other = "." if decimal == "," else ","
+            said.append(f"--decimal {other} reads {shown(self.told[0])} the other way")
+        return said
+
+    def _dates(self) -> Column | None:
+        if not self.told:
+            return None
+        day_first = day_comes_first(self.told)
+        guessed = self.text.separator == ";" if day_first is None else day_first
+        days = read_dates(self.told, day_first=guessed)
+        if days is None:
+            return None
+        order = "the day first" if guessed else "the month first"
+        doubt = f", {order}" if has_order(self.told) else ""
+        said = [f"dates, as days{doubt}", self._said_missing()]
+        values = self._spread(days.tolist())
+        return Column(values, Meaning("date", day_first=guessed), "; ".join(filter(None, said)))
+
+    def _words(self) -> Column:
+        folded = {value.lower() for value in self.present}
+        if folded and any(folded <= pair for pair in BOOLEANS):
+            return self._booleans()
+        return Column(self._as_words(), TEXT, mixed=self._mixed())
+
+    def _booleans(self) -> Column:
+        spelling: dict[str, str] = {}
+        for value in sorted(self.present, key=lambda value: -self.counts[value]):
+            spelling.setdefault(value.lower(), value)
+        said = "booleans" + (", in one spelling" if len(spelling) < len(self.present) else "")
+        return Column(self.cells.words(self.options.na, spelling), Meaning("boolean", spelling=spelling), said)
+
+    def _mixed(self) -> str:
+        """Return the first cell that is neither number nor date, and its line, if most cells are."""
+        readers = [_reader(Meaning("number", decimal), self.options) for decimal in ".,"]
+        readers.append(_reader(Meaning("date"), self.options))
+        total = sum(self.counts[value] for value in self.told)
+        some = self.told[:SAMPLE]
+        for read in [read for read in readers if 2 * sum(read(value) is None for value in some) <= len(some)]:
+            bad = {value for value in self.told if read(value) is None}
+            if 2 * sum(self.counts[value] for value in bad) < total:
+                row = self.cells.first(bad.__contains__)
+                return f"line {self.text.lines[row]}: {shown(self.cells.values[self.cells.codes[row]])}"
+        return ""
+
+    def _as_words(self) -> NDArray[np.object_]:
+        return self.cells.words(self.options.na)
+
+    def _spread(self, values: Sequence[float]) -> NDArray[np.float64]:
+        """Return the column's numbers: those of the distinct cells that are there, NaN for the others."""
+        number = dict(zip(self.told, values, strict=True))
+        return np.array([number.get(value, np.nan) for value in self.cells.values])[self.cells.codes]
+
+    def _said_missing(self) -> str:
+        return _said_missing(Counter({value: self.counts[value] for value in self.present if is_missing(value)}))
+
+
+def _told_dates(text: Text, name: str, options: Options) -> Column:
+    cells = Distinct.of(text.columns[name])
+    order = day_comes_first(cells.values)
+    meaning = Meaning("date", day_first=text.separator == ";" if order is None else order)
+    return Column(read_as(text, name, meaning, options), meaning, "dates, as told, as days")
+
+
+def _reader(meaning: Meaning, options: Options) -> Callable[[str], float | None]:
+    def number(value: str) -> float | None:
+        return None if _is_gap(value, options) else read_number(value, meaning.decimal)
+
+    def date(value: str) -> float | None:
+        days = read_dates([value], day_first=meaning.day_first, compact=True)
+        return None if days is None or _is_gap(value, options) else float(days[0])
+
+    return number if meaning.kind == "number" else date
+
+
+def _is_gap(value: str, options: Options) -> bool:
+    return not value or value in options.na or is_missing(value)
+
+
+def _numbers(texts: list[str], decimal: str) -> list[float] | None:
+    """Return the numbers; None if a text is none."""
+    values = []
+    for text in texts:
+        value = read_number(text, decimal)
+        if value is None:
+            return None
+        values.append(value)
+    return values
+
+
+def _may_be_grouped(cells: Cells) -> bool:
+    return any("." in cell for block in cells.blocks() for cell in block)
+
+
+def _bounded(text: Text, name: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    for row in np.flatnonzero(np.abs(values) > LARGEST)[:1]:
+        raise DataError(bad_cell(text, name, int(row), f"a number between -{LARGEST:g} and {LARGEST:g}"))
+    return values
+
+
+def _said_missing(words: Counter[str]) -> str:
+    found = ", ".join(f"{shown(word)} ({count:,})" for word, count in words.most_common(3))
+    return f"missing where it says {found}" if found else ""
