@@ -77,11 +77,13 @@ def acquire(fd: int, wait_s: float, path: Path) -> None:
         return
     # Asked for again and again: a call that waits in the system can't be bounded without a signal or a thread.
     begun, pause_s, told = time.monotonic(), _FIRST_PAUSE_S, False
+    # A writer that begins a lost head anew, which is empty then, keeps it for a second on purpose.
+    tell_s = TELL_S if os.fstat(fd).st_size else 2 * TELL_S
     while not lock(fd, exclusive=True):
         waited = time.monotonic() - begun
         if waited >= wait_s:
             raise TimeoutError(errno.ETIMEDOUT, f"another process has held the lock for {wait_s:g} s", str(path))
-        if waited >= TELL_S and not told:
+        if waited >= tell_s and not told:
             told = True
             notice(f"{path}: locked by another process: waiting for it, up to {wait_s:g} s; fuser names it")
         time.sleep(pause_s)
