@@ -154,7 +154,7 @@ def _tell_what_is_unknown(folder: Path, options: argparse.Namespace, conditions:
             events = islice(select(folder, Selection(**of_these)), _MANY)
             names = Counter(name for event in events for name in _names(event.fields))
             said = unknown("field", condition.key, [name for name, _ in names.most_common(_MOST_NAMES)])
-            sys.stderr.write(f"{options.prog}: {said}\n")
+            sys.stderr.write(f"{options.prog}: {said}\n" if names else "")
         elif condition.is_known:
             sys.stderr.write(
                 f"{options.prog}: no value of {condition.key!r} can be compared as {condition.text!r} asks\n"

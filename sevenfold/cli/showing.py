@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any, Final
 
-from sevenfold.handlers.console import DIM, RESET, colour_of
+from sevenfold.lines.colours import DIM, RESET, colour_of
 from sevenfold.lines.grammar import indent, timestamp, value_text
 from sevenfold.lines.parsing import Event
 from sevenfold.lines.record import Contents, render

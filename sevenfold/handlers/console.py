@@ -10,6 +10,7 @@ from typing import Any, TextIO
 from sevenfold.channels import FormatArgument
 from sevenfold.handlers.formats import RENDERED
 from sevenfold.handlers.sinks import Unrendered, traceback_of
+from sevenfold.lines.colours import BOLD, DIM, RESET, colour_of
 from sevenfold.lines.flat_json import to_flat_json
 from sevenfold.lines.grammar import channel_text, escape, indent, value_text
 from sevenfold.lines.record import Record, has_exception
@@ -18,8 +19,6 @@ from sevenfold.redaction.redactor import Redactor
 
 WIDTH = 60  # characters of a value on a terminal; the file has it whole
 DIGITS = 5  # significant ones of a number there
-RESET, DIM, _BOLD = "\x1b[0m", "\x1b[2m", "\x1b[1m"
-_LEVEL_COLOURS = ((50, "\x1b[1;31m"), (40, "\x1b[31m"), (30, "\x1b[33m"), (25, "\x1b[32m"), (20, ""), (0, DIM))
 
 
 class Console:
@@ -139,7 +138,7 @@ class Console:
         time = f"{record['time'].astimezone(UTC):%H:%M:%SZ}"
         level = f"{escape(record['level'].name):8}"
         colour = colour_of(record["level"].no)
-        parts = [(DIM, time), (colour, level), ("", f"{channel_text(channel):11}"), (_BOLD, escape(message))]
+        parts = [(DIM, time), (colour, level), ("", f"{channel_text(channel):11}"), (BOLD, escape(message))]
         parts += [(DIM, f"{escape(key)}={_short(value, width)}") for key, value in fields.items()]
         if "NO_COLOR" in os.environ:
             return " ".join(text for _, text in parts)
@@ -150,11 +149,6 @@ def _is_for_people(stream: TextIO) -> bool:
     """Return whether a stream is a terminal, a notebook's cell, or is said to be one."""
     in_notebook = type(stream).__module__.partition(".")[0] == "ipykernel"
     return stream.isatty() or in_notebook or bool(os.environ.get("FORCE_COLOR"))
-
-
-def colour_of(level_no: int) -> str:
-    """Return the code of a level's colour, empty for INFO."""
-    return next(code for least, code in _LEVEL_COLOURS if level_no >= least)
 
 
 def _short(value: Any, width: int | None) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, TypeAlias
 
+import numpy as np
+
 from sevenfold.files.opening import LONGEST_LINE
 from sevenfold.lines.flat_json import is_flat_json, parse_flat_json
 from sevenfold.lines.grammar import INDENT, LineError
@@ -22,6 +24,7 @@ BLOCK_BYTES = 1 << 17
 BATCH_LINES = 64
 PATIENCE = 5  # looks at a last line that has no end: somebody may be writing it
 PAUSE_S = 0.01
+_NEWLINE = ord("\n")
 _INDENT = INDENT.encode()
 _BOM = b"\xef\xbb\xbf"
 _EVERYTHING = Selection()
@@ -168,7 +171,7 @@ class Scanner:
             data = data.removeprefix(_BOM)
         first = self._n_lines + 1
         if self._wanted.needles and self._wanted.leaves_out(data):
-            self._n_lines += data.count(b"\n")
+            self._n_lines += int(np.count_nonzero(np.frombuffer(data, np.uint8) == _NEWLINE))  # count() takes longer
             return
         numbers: Sequence[int]
         lines, bad = self._decode(data.replace(b"\r\n", b"\n") if b"\r" in data else data, first)
