@@ -1,25 +1,19 @@
-"""From a line of JSON, which loguru's ``serialize=True`` or ``logs --json`` wrote, to an `Event`."""
+"""From a line that loguru's ``serialize=True`` wrote to an `Event`."""
 
 from datetime import UTC, datetime
-from typing import Any, Final
 
 from sevenfold.lines.grammar import STRICT_JSON, LineError
 from sevenfold.lines.parsing import Event
 from sevenfold.lines.values import to_json
 
-_PARTS: Final = ("time", "level", "channel", "message", "fields", "exception")
-
 
 def parse_json(line: str) -> Event:
     """Read a line that loguru's ``serialize=True`` wrote, from its "record"; its "text" is for people.
 
-    Or a line that ``logs --json`` printed, which has the parts of an `Event`. Of loguru's text only what follows its
-    first line is taken, where an exception was logged: the traceback.
+    Of the text only what follows its first line is taken, where an exception was logged: the traceback.
     """
     try:
         said = STRICT_JSON.decode(line)
-        if "record" not in said:
-            return _shown(said)
         record = said["record"]
         fields = dict(record["extra"])
         channel = fields.pop("channel", None)
@@ -35,12 +29,3 @@ def parse_json(line: str) -> Event:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise LineError(f"expected a line of loguru's JSON, got {line[:40]!r} ({type(error).__name__})") from None
-
-
-def _shown(said: dict[str, Any]) -> Event:
-    """Read the parts of an event that ``logs --json`` printed."""
-    time, level, channel, message, fields, exception = (said[name] for name in _PARTS)
-    texts = (level, message, *(text for text in (channel, exception) if text is not None))
-    if not all(isinstance(text, str) for text in texts) or not isinstance(fields, dict):
-        raise TypeError
-    return Event(datetime.fromisoformat(time).astimezone(UTC), level, channel, message, fields, exception)
