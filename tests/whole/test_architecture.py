@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FLOORS = ("lines", "redaction", "notices rendering", "files", "audit", "handlers reading", "handle", "cli channel_log")
+FLOORS = (
+    *("lines", "redaction", "notices", "rendering", "files", "audit", "handlers reading", "handle"),
+    "cli channel_log",
+)
 ANYBODYS = {"channels", "loguru_internals"}  # they need loguru alone
 WINGS = {"asgi", "drift"}
 BELOW = {

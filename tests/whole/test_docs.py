@@ -27,6 +27,8 @@ NOT_RUN = {
     "line   = time": "line-format: the grammar; a test of its own compares it with the code's",
     "# service.py": "production: a pool of processes, in a test of its own",
     "SELECT ": "reading: DuckDB runs them in a test of its own",
+    "# with ": "reading: they need pandas, polars, pyarrow and DuckDB, in a test of its own",
+    "lnav -i docs": "reading: test_lnav installs it",
     "main       -> sinks": "architecture: test_architecture has these arrows as a table",
     "2026-11-25T20:10:03.857945Z | INFO     | api": "api-log: test_frameworks has FastAPI write it",
     "python main.py serve --workers 4": "http: test_serve starts several workers",
@@ -189,6 +191,30 @@ def test_the_queries_give_what_was_logged(reader_of_logs: Reader) -> None:
         for decision in ("approve", "deny")
         for found in [[one["confidence"] for one in logged if one["decision"] == decision]]
     ]
+
+
+@pytest.mark.whole("pandas", "polars", "pyarrow", "duckdb")
+@posix_only
+def test_pandas_polars_parquet_and_duckdb_take_a_table(
+    reader_of_logs: Reader, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs = reader_of_logs.folder / "logs"
+    logged = [event.fields for event in read(logs / "predictions.log")]
+    means = {
+        decision: sum(found) / len(found)
+        for decision in ("approve", "deny")
+        for found in [[one["confidence"] for one in logged if one["decision"] == decision]]
+    }
+    names = {}
+    for block in (one for one in blocks(ROOT / "docs" / "reading.md", "python") if one.text.startswith("# with ")):
+        reader_of_logs.namespace = {}
+        exec(block.text, reader_of_logs.namespace)  # noqa: S102 - the page's own
+        printed = capsys.readouterr().out
+        names[block.text.splitlines()[0]] = printed
+        if "Parquet" not in block.text:
+            assert all(f"{mean:.4f}"[:-1] in printed for mean in means.values())
+    assert list(names) == ["# with pandas", "# with polars", "# with pyarrow, to Parquet", "# with DuckDB"]
+    assert str(len(logged)) in names["# with DuckDB"]
 
 
 @contextlib.contextmanager
