@@ -3,6 +3,7 @@
 import contextlib
 import os
 import time
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -24,6 +25,7 @@ _TRIES = 100
 _LATE_S = 2 * LOOK_S  # for how long after a rotation a writer may still write to the old file
 _MAX_LATE = 8  # files that are looked at for so long
 _MOST_LATE = 10_000  # events
+_TELLING_BYTES = 256  # of a file's first line, whose time no other has
 _SINCE_MARGIN = timedelta(minutes=1)
 
 
@@ -234,9 +236,18 @@ def _is_at(file: IO[bytes], path: Path) -> bool:
 
 
 def _rotated_from(file: IO[bytes], new: list[Rotated]) -> Rotated | None:
-    """Say which of the files that were rotated since is the open one."""
+    """Say which of the files that were rotated since is the open one, which may be compressed by now."""
     for one in new:
         if _is_at(file, one.path):
             return one
-    gone = os.fstat(file.fileno()).st_nlink == 0  # compressed by now, unless somebody deleted it
-    return new[0] if gone and new else None
+    place = file.tell()
+    file.seek(0)
+    start = file.read(_TELLING_BYTES)
+    file.seek(place)
+    return new[0] if new and start and _start(new[0].path) == start else None
+
+
+def _start(path: Path) -> bytes:
+    with contextlib.suppress(OSError, EOFError, zlib.error), open_log(path) as file:
+        return file.read(_TELLING_BYTES)
+    return b""

@@ -51,7 +51,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
         logger.bind(channel="drift").warning("batch", drift_detected=True)
         logger.bind(channel="audit").info("model_trained", event="model_trained")
     old = logs / f"api_requests.{NOW - timedelta(hours=3):%Y-%m-%d_%H-%M-%S_%f}.log"
-    old.write_text(f"{timestamp(NOW - timedelta(hours=3))} | INFO     | api | old | n=0\n")
+    old.write_text(f"{timestamp(NOW - timedelta(hours=3))} | INFO     | api | old | n=0\n", encoding="utf-8")
     return logs
 
 
@@ -79,7 +79,7 @@ def messages(out: str) -> list[str]:
 def start(*arguments: str, cwd: Path, **variables: str) -> "subprocess.Popen[str]":
     command = [sys.executable, str(ROOT / "main.py"), "logs", *arguments]
     env = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"} | variables
-    return subprocess.Popen(command, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
 
 
 def test_the_events_of_all_files_are_shown_as_they_stand_there_by_time(shown: Any, folder: Path) -> None:
@@ -140,7 +140,7 @@ def test_a_channel_is_what_its_file_holds(shown: Any, folder: Path) -> None:
 
 def test_levels_messages_and_times_narrow_it_down(shown: Any, folder: Path) -> None:
     (folder / "custom.log").write_text(
-        f"{timestamp(NOW)} | NOTICE   | x | custom\n{timestamp(NOW)} | Level 25 | x | number\n"
+        f"{timestamp(NOW)} | NOTICE   | x | custom\n{timestamp(NOW)} | Level 25 | x | number\n", encoding="utf-8"
     )
     assert messages(shown("--level", "warning")) == ["custom", r"request \u007c failed", "batch"]
     assert messages(shown("--level", "25")) == ["custom", "number", r"request \u007c failed", "batch"]
@@ -359,19 +359,20 @@ def test_an_unknown_command_is_told_and_help_lists_the_commands(capsys: pytest.C
 
 
 def test_a_bad_line_is_told_on_stderr_and_the_rest_shown(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with (folder / "data_drift.log").open("a") as file:
+    with (folder / "data_drift.log").open("a", encoding="utf-8") as file:
         file.write("torn")
     assert main.main(["logs"]) == main.OK
     captured = capsys.readouterr()
     assert len(messages(captured.out)) == 7
-    assert captured.err == "sevenfold: logs/data_drift.log, line 2: torn: expected a line's end after b'torn'\n"
+    path = Path("logs", "data_drift.log")
+    assert captured.err == f"sevenfold: {path}, line 2: torn: expected a line's end after b'torn'\n"
 
 
 def test_a_file_that_cannot_be_read_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "predictions.log").unlink()
     (folder / "predictions.log").mkdir()
     assert main.main(["logs"]) == main.FAILED
-    assert capsys.readouterr().err == "main.py logs: logs/predictions.log: Is a directory\n"
+    assert capsys.readouterr().err == f"main.py logs: {Path('logs', 'predictions.log')}: Is a directory\n"
 
 
 @pytest.mark.whole

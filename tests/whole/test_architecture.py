@@ -136,11 +136,11 @@ print(*sorted(name for name in sys.modules if name.startswith("sevenfold") or na
 def test_a_wing_and_the_door_load_nothing_else_of_the_library(module: str, wing: str) -> None:
     program = LOADED.format(module=module)
     command = [sys.executable, "-c", program]
-    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, encoding="utf-8", timeout=60)
     assert [name for name in done.stdout.split() if name != "sevenfold" and not name.startswith(wing)] == []
 
 
 def test_the_plugin_loads_nothing_but_pytest_before_a_test_needs_it() -> None:
     command = [sys.executable, "-c", LOADED.format(module="sevenfold.capture")]
-    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, encoding="utf-8", timeout=60)
     assert done.stdout.split() == ["pytest", "sevenfold", "sevenfold.capture"]

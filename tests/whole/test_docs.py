@@ -59,7 +59,7 @@ class Reader:
         tools = folder / "bin"
         tools.mkdir()
         for name, arguments in (("python", ""), ("sevenfold", "-m sevenfold ")):
-            (tools / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments}"$@"\n')
+            (tools / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments}"$@"\n', encoding="utf-8")
             (tools / name).chmod(0o755)
         self.environment = os.environ | {"PYTHONPATH": str(ROOT), "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
 
@@ -103,7 +103,13 @@ class Reader:
 
     def run(self, *command: str) -> None:
         done = subprocess.run(
-            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=60, check=False
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=60,
+            check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         self.printed = done.stdout
@@ -114,7 +120,7 @@ def main_job(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """Run the main job once; give the folder that it filled, and what it printed."""
     folder = tmp_path_factory.mktemp("main_job")
     command = [sys.executable, str(ROOT / "main.py")]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=100, check=True)
+    done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", timeout=100, check=True)
     return folder, done.stdout
 
 
@@ -134,7 +140,7 @@ def reader_of_logs(reader: Reader, main_job: tuple[Path, str]) -> Reader:
     (reader.folder / "main.py").symlink_to(ROOT / "main.py")
     draw = random.Random(1)
     rows = [f"{x:.3f},{'yes' if draw.gauss(x, 1) > 0 else 'no'}" for x in (draw.gauss(0, 1) for _ in range(300))]
-    (reader.folder / "applicants.csv").write_text("\n".join(["income,card", *rows]))
+    (reader.folder / "applicants.csv").write_text("\n".join(["income,card", *rows]), encoding="utf-8")
     return reader
 
 
@@ -221,8 +227,8 @@ def test_pandas_polars_parquet_and_duckdb_take_a_table(
 def served(reader: Reader) -> Iterator[tuple[str, str]]:
     """Serve what the main job has trained, until Ctrl-C; yield the port, and the line that says so."""
     command = [sys.executable, "main.py", "serve", "--port", "0"]
-    with (reader.folder / "stderr").open("w") as stderr:
-        process = subprocess.Popen(command, cwd=reader.folder, stdout=subprocess.PIPE, stderr=stderr, text=True)
+    with (reader.folder / "stderr").open("w", encoding="utf-8") as stderr:
+        process = subprocess.Popen(command, cwd=reader.folder, stdout=subprocess.PIPE, stderr=stderr, encoding="utf-8")
     with process, contextlib.ExitStack() as at_end:
         at_end.callback(process.kill)
         assert process.stdout is not None

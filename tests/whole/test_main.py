@@ -222,7 +222,7 @@ def test_what_is_wrong_with_a_table_is_one_line_and_nothing_is_logged(
     capsys: pytest.CaptureFixture[str], content: str | None, arguments: list[str], message: str
 ) -> None:
     if content is not None:
-        Path("t.csv").write_text(content)
+        Path("t.csv").write_text(content, encoding="utf-8")
     assert main.main(["--data", "t.csv", *arguments]) == WRONG_INPUT
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("main.py: ")
@@ -255,18 +255,18 @@ def test_what_is_wrong_with_an_option_is_one_line(
 
 @in_own_folder
 def test_a_log_folder_that_cannot_be_written_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    Path("logs").write_text("a file")
+    Path("logs").write_text("a file", encoding="utf-8")
     assert main.main([]) == WRONG_INPUT
     captured = capsys.readouterr()
     said = "main.py: logs: the log folder can't be written: it is a file; without files: configure(None, "
     assert captured.err.startswith(said)
     assert len(captured.err.splitlines()) == 1
-    assert Path("logs").read_text() == "a file"
+    assert Path("logs").read_text(encoding="utf-8") == "a file"
 
 
 @in_own_folder
 def test_a_pipeline_that_fails_is_audited_with_its_traceback_in_errors_log(capsys: pytest.CaptureFixture[str]) -> None:
-    Path("artifacts").write_text("a file where the model's folder should be")
+    Path("artifacts").write_text("a file where the model's folder should be", encoding="utf-8")
     assert main.main(SMALL) == main.FAILED
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith("main.py: the pipeline failed: ")
@@ -305,7 +305,7 @@ def test_ctrl_c_ends_the_run_cleanly_and_audited(tmp_path: Path) -> None:
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
     )
     try:
         assert process.stdout is not None
@@ -333,59 +333,12 @@ def test_a_run_does_not_depend_on_who_reads_what_it_prints(tmp_path: Path, redir
         ["/bin/bash", "-o", "pipefail", "-c", command],
         cwd=tmp_path,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
         timeout=60,
     )
     assert (done.returncode, "Traceback" in done.stderr) == (0, False)
     assert read_json(tmp_path / "logs" / "app_json.log")[-1]["record"]["extra"]["event"] == "ml_pipeline_completed"
-
-
-AS_ON_WINDOWS = """
-import contextlib, functools, os, sys
-sys.modules["fcntl"] = None
-for name in ("fork", "O_NOFOLLOW", "geteuid", "register_at_fork"):
-    if hasattr(os, name):
-        delattr(os, name)
-
-def open_files():
-    for fd in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(FileNotFoundError):  # another thread has closed it
-            yield os.readlink(f"/proc/self/fd/{fd}")
-
-def refuse_if_open(function):
-    def refusing(source, *arguments, **options):
-        if os.path.realpath(source) in open_files():
-            raise PermissionError(13, "the file is used by another process", str(source))
-        return function(source, *arguments, **options)
-    return refusing
-
-for name in ("rename", "replace", "remove", "unlink"):
-    setattr(os, name, refuse_if_open(getattr(os, name)))
-
-import main, sinks
-sinks.configure = functools.partial(sinks.configure, rotation="50 kB")
-sys.exit(main.main(sys.argv[1:]))
-"""
-
-
-@pytest.mark.whole
-@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="looks for open files in /proc")
-def test_the_main_job_runs_without_fcntl_and_where_an_open_file_cannot_be_renamed(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", AS_ON_WINDOWS, "--requests", "50"],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=100,
-    )
-    assert done.returncode == main.OK, done.stderr
-    assert all(" | " in line for line in done.stderr.splitlines())
-    rotated = [path for path in (tmp_path / "logs").iterdir() if path.name not in FILES]
-    assert rotated
-    assert sorted({path.name for path in (tmp_path / "logs").iterdir()} & set(FILES)) == sorted(FILES)
 
 
 def test_the_model_of_a_run_is_a_plain_file_whose_hash_is_audited(default_run: Run) -> None:

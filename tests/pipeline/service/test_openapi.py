@@ -47,7 +47,7 @@ def test_schemathesis_has_nothing_to_find(tmp_path: Path) -> None:
         place = f"http://127.0.0.1:{server.port}/openapi.json"
         command = ["-m", "schemathesis.cli", "run", place, "--checks", "all", "--mode", "all", "--max-examples", "200"]
         done = subprocess.run(
-            [sys.executable, *command], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=280
+            [sys.executable, *command], cwd=tmp_path, capture_output=True, encoding="utf-8", check=False, timeout=280
         )
         assert (done.returncode, server.events("errors")) == (0, []), done.stdout[-5000:]
         assert "No issues found" in done.stdout
