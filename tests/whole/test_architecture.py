@@ -126,7 +126,7 @@ print(*sorted(name for name in sys.modules if name.startswith("sevenfold") or na
     [
         ("sevenfold", "sevenfold"),
         ("sevenfold.asgi", "sevenfold.asgi"),
-        ("sevenfold.drift.detector", "sevenfold.drift"),
+        ("sevenfold.drift", "sevenfold.drift"),
     ],
 )
 def test_a_wing_and_the_door_load_nothing_else_of_the_library(module: str, wing: str) -> None:

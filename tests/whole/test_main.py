@@ -112,8 +112,12 @@ def test_each_file_says_what_it_is_there_for(default_run: Run) -> None:
     assert all(len(row["features"]) == 8 and 0.5 <= row["confidence"] <= 1 for row in predictions)
 
     verdicts = [event for event in default_run.events("data_drift.log") if event.message == "batch"]
-    assert [event.level for event in verdicts] == ["INFO"] * 4 + ["WARNING"] * 2
+    assert [event.level for event in verdicts] == ["INFO"] * 6
     assert [event.fields["drift_detected"] for event in verdicts] == [False] * 4 + [True] * 2
+    monitored = [event for event in default_run.events("data_drift.log") if event.message == "monitor"]
+    assert [(event.level, event.fields["alarm"]) for event in monitored] == [("INFO", False)] * 4 + [
+        ("WARNING", True)
+    ] * 2
 
     windows = [event.fields for event in default_run.events("monitoring.log")]
     assert sum(window["request_count"] for window in windows) == 200
@@ -280,7 +284,7 @@ def test_a_pipeline_that_fails_is_audited_with_its_traceback_in_errors_log(capsy
     (error,) = read_events(Path("logs", "errors.log"))
     assert error.channel == "audit"
     assert error.exception is not None
-    assert "save(model, settings.model_path, reference)" in error.exception
+    assert "save(model, settings.model_path, detector)" in error.exception
 
 
 WAITING = """
