@@ -1,4 +1,4 @@
-"""The whole pipeline, stage by stage: train, check for drift, score, serve, fail on purpose; audited throughout."""
+"""The whole pipeline, stage by stage: train, check for drift, score, serve, learn what came; audited throughout."""
 
 import hashlib
 import json
@@ -6,10 +6,12 @@ import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
 from loguru import logger
+from numpy.typing import NDArray
 
 from pipeline import faults
 from pipeline.audit_events import actor, audit, audit_drift
@@ -18,6 +20,7 @@ from pipeline.data.table import Dataset, Table, fingerprint, shift, split
 from pipeline.model import training
 from pipeline.model.inference import score
 from pipeline.model.logistic import LogisticModel, save
+from pipeline.model.outcomes import Outcomes, calibrate
 from pipeline.model.watching import make_detector, with_scores
 from sevenfold.drift import DriftDetector, DriftMonitor, DriftReport, MonitorVerdict, log_report
 
@@ -136,9 +139,12 @@ def _run_stages(run_id: str, dataset: Dataset, settings: Settings, score_table: 
     train, val, held_out = split(dataset, rng)
     model, detector, trained, model_hash = _train(train, val, settings, rng)
     table = held_out.table if score_table is None else score_table
+    calibration = calibrate(model, val)
     batches = _batches(table, settings, rng)
     n_drifted = _check_and_score(run_id, model, detector, batches, settings.model_path.with_suffix(".monitor.npz"))
     n_requests = _serve(settings, table)
+    if score_table is None and calibration is not None:
+        _learn_outcomes(run_id, Outcomes(model, calibration), batches, held_out.target)
     faults.provoke(settings.model_path.parent)
     return RunReport(
         run_id=run_id,
@@ -188,6 +194,13 @@ def _check_and_score(
         score(model, batch, prefix=f"{run_id}-{report.batch_id}")
     monitor.save(state)
     return n_drifted
+
+
+def _learn_outcomes(run_id: str, outcomes: Outcomes, batches: list[Table], target: NDArray[Any]) -> None:
+    for number, (batch, came) in enumerate(zip(batches, np.array_split(target, len(batches)), strict=True), start=1):
+        batch_id = f"batch-{number:03d}"
+        outcomes.learn(batch, came, batch_id=batch_id, prefix=f"{run_id}-{batch_id}")
+    outcomes.sum_up()
 
 
 def _monitor(detector: DriftDetector, state: Path) -> DriftMonitor:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sevenfold.cli import logs, verify
+from sevenfold.cli import logs, performance, verify
 from sevenfold.cli.parser import Parser, unknown
 from sevenfold.cli.streams import need_streams
 
@@ -41,6 +41,13 @@ COMMANDS: Final = {
         "Print the events of all log files, merged by time: as they stand there, each error with its traceback.",
         logs.add_arguments,
         logs.run,
+    ),
+    "performance": Command(
+        "how right the model was: what labels say, and what the scores promise",
+        "Join predictions with the outcomes that came later: accuracy, AUC and Brier score, with 95 % limits, beside"
+        " what the scores alone promise; and an alarm for days that were worse than the validation rows allow.",
+        performance.add_arguments,
+        performance.run,
     ),
     "verify": Command(
         "prove the audit trail",

@@ -5,7 +5,6 @@ import contextlib
 import io
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeAlias
@@ -13,9 +12,9 @@ from typing import Any, TypeAlias
 from loguru import logger
 
 from sevenfold.cli.parser import WRONG_INPUT, add_log_dir, unknown
+from sevenfold.cli.parser import moment as _moment
 from sevenfold.cli.streams import one_line, reader_may_leave
 from sevenfold.files.channel_list import listed_channels
-from sevenfold.files.policies import parse_retention
 from sevenfold.lines.grammar import indent, timestamp, value_text
 from sevenfold.lines.parsing import Event
 from sevenfold.lines.record import Contents, render
@@ -153,22 +152,6 @@ def _level(text: str) -> int:
     except ValueError:
         known = "TRACE, DEBUG, INFO, SUCCESS, WARNING, ERROR, CRITICAL"
         raise argparse.ArgumentTypeError(f"expected one of {known}, or a number, got {text!r}") from None
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text.strip())
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-    except ValueError:
-        pass
-    try:
-        span = parse_retention(text.strip().removesuffix("ago").strip())
-        if span.max_age_s is not None:
-            return datetime.now(UTC) - timedelta(seconds=span.max_age_s)
-    except (ValueError, OverflowError):
-        pass
-    expected = "a time such as 2026-11-23T08:36, or how long ago, such as '10 min', '2 h' or '1 day'"
-    raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")
 
 
 def _field(text: str) -> tuple[str, str]:

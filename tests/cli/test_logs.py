@@ -18,8 +18,8 @@ from loguru import logger
 
 import main
 import sinks
-from sevenfold.cli.logs import _moment, as_text
-from sevenfold.cli.parser import WRONG_INPUT
+from sevenfold.cli.logs import as_text
+from sevenfold.cli.parser import WRONG_INPUT, moment
 from sevenfold.lines.grammar import timestamp
 from sevenfold.lines.parsing import parse
 from sevenfold.loguru_internals import borrowed_logger
@@ -152,20 +152,20 @@ def test_levels_messages_and_times_narrow_it_down(shown: Any, folder: Path) -> N
     ],
 )
 def test_a_time_is_in_utc_unless_it_says_otherwise(text: str, expected: datetime) -> None:
-    assert _moment(text) == expected
+    assert moment(text) == expected
 
 
 @pytest.mark.parametrize(
     ("text", "seconds"), [("10 min", 600), ("2 h", 7200), ("1 day", 86_400), ("1 h 30 min ago", 5400), ("90s", 90)]
 )
 def test_how_long_ago_is_said_as_a_retention_is(text: str, seconds: float) -> None:
-    assert abs((datetime.now(UTC) - _moment(text)).total_seconds() - seconds) < 5
+    assert abs((datetime.now(UTC) - moment(text)).total_seconds() - seconds) < 5
 
 
 @pytest.mark.parametrize("text", ["", "soon", "10", "10 MB", "-1 h", "2026-13-01", "99999999999 years", "ago"])
 def test_other_times_are_refused(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="expected a time such as"):
-        _moment(text)
+        moment(text)
 
 
 def test_json_has_one_object_a_line(shown: Any) -> None:
