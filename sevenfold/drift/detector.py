@@ -99,30 +99,32 @@ class DriftDetector:
         joint: bool = True,
     ) -> None:
         _require(alpha, psi_floor, min_rows)
-        features, scores = read_reference(reference, outputs, set(ignore))
-        n_rows = next(iter((features or scores).values())).n_rows
-        numbered = None if groups is None else number_groups(groups, n_rows)
-        profiles = {name: profile_of(column, numbered) for name, column in features.items()}
-        # Outputs of rows of their own have no groups.
-        known = {
-            name: profile_of(column, numbered if column.n_rows == n_rows else None) for name, column in scores.items()
-        }
         self.alpha, self.psi_floor, self.min_rows = alpha, psi_floor, min_rows
+        features, scores = read_reference(reference, outputs, set(ignore))
+        profiles: dict[str, Profile] = {}
+        sampled: dict[str, Column] = {}
+        n_rows, numbered, step = 0, None, 1
+        for name, column in features:
+            if not profiles:
+                n_rows = column.n_rows
+                numbered = None if groups is None else number_groups(groups, n_rows)
+                step = max(1, -(-n_rows // JOINT_ROWS))
+            profiles[name], sampled[name] = profile_of(column, numbered), column.every(step)
+        # Outputs of rows of their own have no groups.
+        known = {name: profile_of(column, numbered if column.n_rows == n_rows else None) for name, column in scores}
+        n_rows = n_rows or next(iter(known.values())).counts.n_rows
         self._hold(profiles | known, tuple(known), n_rows)
-        self._joint = self._make_joint(features, numbered) if joint else None
+        self._joint = self._make_joint(sampled, None if numbered is None else numbered[::step]) if joint else None
 
     def _hold(self, profiles: dict[str, Profile], outputs: tuple[str, ...], reference_size: int) -> None:
         self._profiles, self.outputs, self.reference_size = profiles, outputs, reference_size
         self._scored = [name for name, one in profiles.items() if one.scored and name not in outputs]
 
-    def _make_joint(self, features: dict[str, Column], groups: NDArray[np.intp] | None) -> Joint | None:
-        if len(self._scored) < 2:  # noqa: PLR2004 - a joint test needs a pair
-            return None
-        step = max(1, -(-self.reference_size // JOINT_ROWS))
-        return Joint.of(self._scores_of(features, step), None if groups is None else groups[::step])
+    def _make_joint(self, sampled: dict[str, Column], groups: NDArray[np.intp] | None) -> Joint | None:
+        return Joint.of(self._scores_of(sampled), groups) if len(self._scored) > 1 else None
 
-    def _scores_of(self, columns: dict[str, Column], step: int) -> Floats:
-        return np.column_stack([self._profiles[name].scores(columns[name].every(step)) for name in self._scored])
+    def _scores_of(self, columns: dict[str, Column]) -> Floats:
+        return np.column_stack([self._profiles[name].scores(columns[name]) for name in self._scored])
 
     def check(self, batch: Any, *, batch_id: str) -> DriftReport:
         """Compare a batch with the reference; columns that the reference lacks are ignored.
@@ -134,14 +136,15 @@ class DriftDetector:
         ValueError
             If a column is missing, of another kind than in the reference, not one-dimensional or of another length.
         """
-        columns = read_columns(batch, self._profiles)
+        columns = dict(read_columns(batch, self._profiles))
         for name, column in columns.items():
             _require_kind(name, self._profiles[name], column)
         n_rows = next(iter(columns.values())).n_rows
         counts = {name: self._profiles[name].count(column) for name, column in columns.items()}
         sums = None
         if self._joint is not None:
-            sums = self._joint.sums(self._scores_of(columns, max(1, -(-n_rows // JOINT_BATCH_ROWS))))
+            step = max(1, -(-n_rows // JOINT_BATCH_ROWS))
+            sums = self._joint.sums(self._scores_of({name: columns[name].every(step) for name in self._scored}))
         return self.judge(Tally(counts, sums, n_rows, float(n_rows) ** 2), batch_id=batch_id)
 
     def judge(self, tally: Tally, *, batch_id: str, alpha: float | None = None) -> DriftReport:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from numpy.typing import NDArray
 
     from sevenfold.drift.distributions import Floats
@@ -30,8 +28,7 @@ class Column(NamedTuple):
     kind
         numbers, text, times (microseconds since 1970), durations (microseconds), or nothing: no value at all.
     values
-        Shape (n,): float64 with NaN where a value is missing, integers where float64 can't hold them, or text with
-        None where a value is missing.
+        Shape (n,): numbers of any type, NaN where one is missing, or text with None where a value is missing.
     missing
         Shape (n,), of integers of which some are missing; else None.
     """
@@ -47,12 +44,14 @@ class Column(NamedTuple):
 
     def every(self, step: int) -> Column:
         """Return the first row and each `step`-th after it."""
-        missing = None if self.missing is None else self.missing[::step]
-        return self if step == 1 else Column(self.kind, self.values[::step], missing)
+        if step == 1:
+            return self
+        missing = None if self.missing is None else self.missing[::step].copy()
+        return Column(self.kind, self.values[::step].copy(), missing)  # a view would keep all rows
 
 
-def read_columns(table: Any, names: Iterable[str] | None = None) -> dict[str, Column]:
-    """Return the named columns of a table, or all.
+def read_columns(table: Any, names: Iterable[str] | None = None) -> Iterator[tuple[str, Column]]:
+    """Yield the named columns of a table, or all, with their names, one after the other: read, each takes memory.
 
     Raises
     ------
@@ -63,19 +62,21 @@ def read_columns(table: Any, names: Iterable[str] | None = None) -> dict[str, Co
         first.
     """
     keys = _keys(table)
-    columns: dict[str, Column] = {}
+    n_rows = None
     for name in keys if names is None else names:
         if name not in keys:
             raise ValueError(f"column {name!r}: expected in every batch, as the reference has it, got none")
-        columns[name] = read_column(name, table[keys[name]])
-        n_rows = next(iter(columns.values())).n_rows
-        if columns[name].n_rows != n_rows:
-            got = columns[name].n_rows
-            raise ValueError(f"column {name!r}: expected {n_rows} rows, as the first column has, got {got}")
-    return columns
+        column = read_column(name, table[keys[name]])
+        n_rows = column.n_rows if n_rows is None else n_rows
+        if column.n_rows != n_rows:
+            raise ValueError(f"column {name!r}: expected {n_rows} rows, as the first column has, got {column.n_rows}")
+        yield name, column
 
 
-def read_reference(reference: Any, outputs: Any, ignore: set[str]) -> tuple[dict[str, Column], dict[str, Column]]:
+Columns = Iterable[tuple[str, Column]]
+
+
+def read_reference(reference: Any, outputs: Any, ignore: set[str]) -> tuple[Columns, Columns]:
     """Return the features and the outputs of a reference; `outputs` names some of its columns, or is a table itself.
 
     Raises
@@ -93,11 +94,11 @@ def read_reference(reference: Any, outputs: Any, ignore: set[str]) -> tuple[dict
             raise ValueError(f"output {absent[0]!r}: expected a column of the reference, got none")
         scores = read_columns(reference, chosen)
     else:
-        scores = read_columns(outputs)
-    features = read_columns(reference, [name for name in names if name not in ignore and name not in scores])
-    if not features and not scores:
+        chosen, scores = list(_keys(outputs)), read_columns(outputs)
+    features = [name for name in names if name not in ignore and name not in chosen]
+    if not features and not chosen:
         raise ValueError("the reference must have at least 1 column, got 0")
-    return features, scores
+    return read_columns(reference, features), scores
 
 
 def number_groups(groups: Any, n_rows: int) -> NDArray[np.intp]:
@@ -186,19 +187,13 @@ def _times(array: NDArray[Any], missing: NDArray[np.bool_] | None) -> Column:
 def _numbers(kind: str, array: NDArray[Any], missing: NDArray[np.bool_] | None) -> Column:
     if missing is not None and not missing.any():
         missing = None
-    if array.dtype.kind in "iu":
-        if missing is not None:
-            array = np.where(missing, 0, array)
-        if array.size and (int(array.max()) > EXACT_INTEGER or int(array.min()) < -EXACT_INTEGER):
-            return Column(kind, array, missing)
-    values = array.astype(np.float64, copy=False)
-    if missing is not None:
-        values = np.where(missing, np.nan, values)
-    return Column("nothing" if _first_is_nan(values) and np.isnan(values).all() else kind, values)
-
-
-def _first_is_nan(values: Floats) -> bool:
-    return not values.size or bool(np.isnan(values[0]))  # spares the look at the rest, nearly always
+    if not array.size or (missing is not None and missing.all()):
+        return Column("nothing", np.full(array.size, np.nan))
+    if array.dtype.kind == "f":
+        values = array if missing is None else np.where(missing, np.nan, array)
+        # The first value spares the look at the rest, nearly always.
+        return Column("nothing" if np.isnan(values[0]) and np.isnan(values).all() else kind, values)
+    return Column(kind, array if missing is None else np.where(missing, np.zeros(1, array.dtype), array), missing)
 
 
 def _objects(name: str, array: NDArray[Any]) -> Column:
@@ -262,9 +257,10 @@ def _microseconds(value: dt.date | None) -> Any:
 
 def centre_of(column: Column) -> int:
     """Return the median of integers that float64 can't hold, else 0: what `centred` takes off."""
-    if column.values.dtype.kind not in "iu":
+    values = column.values
+    if values.dtype.kind not in "iu" or max(int(values.max()), -int(values.min())) <= EXACT_INTEGER:
         return 0
-    values = column.values if column.missing is None else column.values[~column.missing]
+    values = values if column.missing is None else values[~column.missing]
     return int(np.partition(values, values.size // 2)[values.size // 2])
 
 
@@ -274,9 +270,13 @@ def centred(column: Column, offset: int) -> Floats:
     So the difference of any two 64-bit integers is exact but for one rounding.
     """
     values = column.values
-    if values.dtype.kind not in "iu":
-        return values - offset if offset else values
-    high = (values >> 32).astype(np.float64) - (offset >> 32)
-    low = (values & LOW_BITS).astype(np.float64) - (offset & LOW_BITS)
-    numbers: Floats = high * 2.0**32 + low
+    if not offset or values.dtype.kind not in "iu":
+        numbers = values.astype(np.float64, copy=False)
+        numbers = numbers - offset if offset else numbers
+    else:
+        numbers = np.empty(values.size)
+        for start in range(0, values.size, CHUNK_ROWS):  # in parts: the halves take twice the memory
+            part = values[start : start + CHUNK_ROWS]
+            high, low = (part >> 32).astype(np.float64), (part & LOW_BITS).astype(np.float64)
+            numbers[start : start + CHUNK_ROWS] = (high - (offset >> 32)) * 2.0**32 + (low - (offset & LOW_BITS))
     return numbers if column.missing is None else np.where(column.missing, np.nan, numbers)

@@ -86,14 +86,14 @@ def test_a_column_is_numbers_times_durations_or_text_and_all_kinds_of_missing_ar
 )
 def test_a_table_that_cannot_be_read_says_which_column_and_why(table: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}$"):
-        read_columns(table, ["x", "y"])
+        dict(read_columns(table, ["x", "y"]))
 
 
 def test_a_ragged_list_is_named_and_what_is_no_table_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^column 'x': expected one value a row, got list: "):
-        read_columns({"x": [[1], [2, 3]]})
+        dict(read_columns({"x": [[1], [2, 3]]}))
     with pytest.raises(TypeError, match=r"^expected a mapping of columns or a data frame, got ndarray$"):
-        read_columns(np.zeros((2, 2)))
+        dict(read_columns(np.zeros((2, 2))))
 
 
 def test_integers_that_float64_cannot_hold_are_told_apart_once_their_middle_is_off() -> None:
@@ -134,7 +134,7 @@ READ = {
 
 
 def as_read(frame: Any) -> dict[str, tuple[str, list[Any]]]:
-    return {name: read(frame[name]) for name in read_columns(frame)}
+    return {name: read(frame[name]) for name, _ in read_columns(frame)}
 
 
 @pytest.mark.whole("pandas")
