@@ -45,6 +45,12 @@ COMMANDS: Final = {
         "Print the events of all log files, merged by time: as they stand there, each error with its traceback.",
         "logs",
     ),
+    "performance": Command(
+        "how right the model was: what labels say, and what the scores promise",
+        "Join predictions with the outcomes that came later: accuracy, AUC and Brier score, with 95 % limits, beside"
+        " what the scores alone promise; and an alarm for days that were worse than the validation rows allow.",
+        "performance",
+    ),
     "verify": Command(
         "prove the audit trail",
         "Prove that no audit event was edited, cut, removed, added or moved; the last line is a checkpoint.",

@@ -2,20 +2,17 @@
 
 import argparse
 import contextlib
-import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sevenfold.cli.parser import WRONG_INPUT, add_log_dir, unknown
+from sevenfold.cli.parser import WRONG_INPUT, add_log_dir, moment, unknown
 from sevenfold.cli.showing import as_json, as_text, in_colours, show, show_counts, wants_colours
 from sevenfold.cli.streams import one_line, reader_may_leave
 from sevenfold.files.channel_list import listed_channels
-from sevenfold.files.policies import parse_retention
 from sevenfold.lines.parsing import Event
 from sevenfold.reading.conditions import ABSENT, LINE, PARTS, Condition, level_no_of, longest_run, value_of
 from sevenfold.reading.folder import select
@@ -24,7 +21,6 @@ from sevenfold.reading.selection import Selection
 OK, FAILED, INTERRUPTED = 0, 1, 130
 _MANY = 20_000  # events that are asked for the names of their fields
 _MOST_NAMES = 50  # that are told
-_MINUTES = re.compile(r"(?<=\d)\s*m\b")  # which a retention takes for neither minutes nor months
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,8 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--level", type=_level, metavar="LEVEL", help="only events of this level or above, such as WARNING")
     when = "a time (UTC), or how long ago, such as 30m, 1h, '2 days'"
-    add("--since", type=_moment, metavar="WHEN", help=f"only events from then on: {when}")
-    add("--until", type=_moment, metavar="WHEN", help="only events before then, said the same way")
+    add("--since", type=moment, metavar="WHEN", help=f"only events from then on: {when}")
+    add("--until", type=moment, metavar="WHEN", help="only events before then, said the same way")
     add(
         "--where", **several, metavar="CONDITION",
         help="only events that meet KEY OPERATOR VALUE with = != > >= < <= or ~ (a regular expression), such as "
@@ -181,19 +177,3 @@ def _count(text: str) -> int:
     if not text.isascii() or not text.isdecimal():
         raise argparse.ArgumentTypeError(f"expected how many, such as 10, got {text!r}")
     return int(text)
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text.strip())
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-    except ValueError:
-        pass
-    try:
-        span = parse_retention(_MINUTES.sub(" min", text.strip().removesuffix("ago").strip()))
-        if span.max_age_s is not None:
-            return datetime.now(UTC) - timedelta(seconds=span.max_age_s)
-    except (ValueError, OverflowError):
-        pass
-    expected = "a time such as 2026-11-23T08:36, or how long ago, such as '10 min', '2 h' or '1 day'"
-    raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")

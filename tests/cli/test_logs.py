@@ -19,8 +19,7 @@ from loguru import logger
 
 import main
 import sinks
-from sevenfold.cli.logs import _moment
-from sevenfold.cli.parser import WRONG_INPUT
+from sevenfold.cli.parser import WRONG_INPUT, moment
 from sevenfold.cli.showing import as_text
 from sevenfold.lines.grammar import timestamp
 from sevenfold.lines.parsing import parse
@@ -162,7 +161,7 @@ def test_levels_messages_and_times_narrow_it_down(shown: Any, folder: Path) -> N
     ],
 )
 def test_a_time_is_in_utc_unless_it_says_otherwise(text: str, expected: datetime) -> None:
-    assert _moment(text) == expected
+    assert moment(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -179,13 +178,13 @@ def test_a_time_is_in_utc_unless_it_says_otherwise(text: str, expected: datetime
     ],
 )
 def test_how_long_ago_is_said_as_a_retention_is(text: str, seconds: float) -> None:
-    assert abs((datetime.now(UTC) - _moment(text)).total_seconds() - seconds) < 5
+    assert abs((datetime.now(UTC) - moment(text)).total_seconds() - seconds) < 5
 
 
 @pytest.mark.parametrize("text", ["", "soon", "10", "10 MB", "-1 h", "2026-13-01", "99999999999 years", "ago"])
 def test_other_times_are_refused(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="expected a time such as"):
-        _moment(text)
+        moment(text)
 
 
 @pytest.mark.parametrize(

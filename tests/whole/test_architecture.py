@@ -13,7 +13,7 @@ FLOORS = (
     "cli channel_log",
 )
 ANYBODYS = {"channels", "loguru_internals"}  # they need loguru alone
-WINGS = {"asgi", "drift"}
+WINGS = {"asgi", "drift", "performance"}
 BELOW = {
     room: ANYBODYS | {below for lower in FLOORS[:number] for below in lower.split()}
     for number, floor in enumerate(FLOORS)
@@ -36,6 +36,7 @@ THIRD_PARTY = {
     "sevenfold": {"loguru", "numpy", "orjson", "tqdm"},
     "sevenfold/asgi": {"loguru", "numpy"},
     "sevenfold/drift": {"loguru", "numpy"},
+    "sevenfold/performance": {"loguru", "numpy"},
     "sevenfold/capture.py": {"pytest"},
     "sevenfold/handlers/console.py": {"colorama"},
     "pipeline": {"loguru", "numpy", "tqdm"},
@@ -130,7 +131,8 @@ print(*sorted(name for name in sys.modules if name.startswith("sevenfold") or na
     [
         ("sevenfold", "sevenfold"),
         ("sevenfold.asgi", "sevenfold.asgi"),
-        ("sevenfold.drift.detector", "sevenfold.drift"),
+        ("sevenfold.drift", "sevenfold.drift"),
+        ("sevenfold.performance", "sevenfold.performance"),
     ],
 )
 def test_a_wing_and_the_door_load_nothing_else_of_the_library(module: str, wing: str) -> None:

@@ -10,6 +10,7 @@ import random
 import signal
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,15 +108,31 @@ def test_each_file_says_what_it_is_there_for(default_run: Run) -> None:
     assert {"epoch", "train_loss", "val_loss", "val_accuracy", "val_auc"} <= set(epoch)
     assert training[-1].fields["val_accuracy"] > data["baseline_accuracy"] + 0.2
 
-    predictions = [event.fields for event in default_run.events("predictions.log")]
+    predictions = [e.fields for e in default_run.events("predictions.log") if e.message == "prediction"]
     assert {row["decision"] for row in predictions} == {"approve", "deny"}
     assert all(len(row["features"]) == 8 and 0.5 <= row["confidence"] <= 1 for row in predictions)
 
     verdicts = [event for event in default_run.events("data_drift.log") if event.message == "batch"]
-    assert [event.level for event in verdicts] == ["INFO"] * 4 + ["WARNING"] * 2
+    assert [event.level for event in verdicts] == ["INFO"] * 6
     assert [event.fields["drift_detected"] for event in verdicts] == [False] * 4 + [True] * 2
+    monitored = [event for event in default_run.events("data_drift.log") if event.message == "monitor"]
+    assert [(event.level, event.fields["alarm"]) for event in monitored] == [("INFO", False)] * 4 + [
+        ("WARNING", True)
+    ] * 2
 
-    windows = [event.fields for event in default_run.events("monitoring.log")]
+    outcomes = {e.fields["prediction_id"] for e in default_run.events("predictions.log") if e.message == "outcome"}
+    assert len(outcomes) == 2000
+    assert outcomes == {row["prediction_id"] for row in predictions if "batch" in row["prediction_id"]}
+
+    monitoring = default_run.events("monitoring.log")
+    assert Counter(event.message for event in monitoring) == {
+        "calibration": 1,
+        "window": 4,
+        "performance_alarm": 6,
+        "labels": 1,
+        "performance": 18,
+    }
+    windows = [event.fields for event in monitoring if event.message == "window"]
     assert sum(window["request_count"] for window in windows) == 200
     assert sum(window["error_count"] for window in windows) == 0
     assert all(0 < w["latency_ms_p50"] <= w["latency_ms_p95"] <= w["latency_ms_max"] for w in windows)
@@ -189,7 +206,8 @@ def test_a_table_of_ones_own_with_text_and_gaps(capsys: pytest.CaptureFixture[st
     features = read_events(Path("logs", "predictions.log"))[0].fields["features"]
     assert set(features) == {"income", "age", "owner", "city"}
     assert main.main([*table, "--drop", "city,age", "--epochs", "1"]) == main.OK
-    features = read_events(Path("logs", "predictions.log"))[-1].fields["features"]
+    predictions = [e for e in read_events(Path("logs", "predictions.log")) if e.message == "prediction"]
+    features = predictions[-1].fields["features"]
     assert set(features) == {"income", "owner"}
     assert "sevenfold:" not in capsys.readouterr().err
 
@@ -203,7 +221,7 @@ def test_a_second_table_is_scored_and_compared_with_the_first() -> None:
     assert main.main([*table, "--requests", "0"]) == main.OK
     (verdict,) = [e.fields for e in read_events(Path("logs", "data_drift.log")) if e.message == "batch"]
     assert (verdict["batch_size"], sorted(verdict["drifted_features"])) == (200, ["city", "owner"])
-    assert len(read_events(Path("logs", "predictions.log"))) == 200
+    assert [e.message for e in read_events(Path("logs", "predictions.log"))] == ["prediction"] * 200
 
 
 @in_own_folder
@@ -280,7 +298,7 @@ def test_a_pipeline_that_fails_is_audited_with_its_traceback_in_errors_log(capsy
     (error,) = read_events(Path("logs", "errors.log"))
     assert error.channel == "audit"
     assert error.exception is not None
-    assert "save(model, settings.model_path, reference)" in error.exception
+    assert "save(model, settings.model_path, detector)" in error.exception
 
 
 WAITING = """

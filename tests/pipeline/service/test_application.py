@@ -139,8 +139,9 @@ def test_settings_come_from_the_environment_or_from_options() -> None:
         "SEVENFOLD_WINDOW_REQUESTS": "50",
         "SEVENFOLD_WINDOW_SECONDS": "2.5",
         "SEVENFOLD_TRUSTED_PROXIES": "10.0.0.0/8",
+        "SEVENFOLD_WORKERS": "4",
     }
-    expected = Settings("/var/log/scoring", "artifacts/model.npz", 50, 2.5, trusted_proxies="10.0.0.0/8")
+    expected = Settings("/var/log/scoring", "artifacts/model.npz", 50, 2.5, trusted_proxies="10.0.0.0/8", workers=4)
     assert Settings.read(told) == expected
     assert Settings.read({}) == Settings()
     given = {"log_dir": Path("a"), "model": Path("b"), "window_requests": 1, "window_seconds": 2, "drift_rows": 3}
