@@ -149,12 +149,12 @@ def write(tool: str, options: tuple[Path, int, str | None], writer: int, n_event
         log(**prediction(writer, number))
     close()
     report = begin, time.monotonic(), time.process_time() - cpu_s, on_disk
-    (folder / f"{writer}.json").write_text(json.dumps(report))
+    (folder / f"{writer}.json").write_text(json.dumps(report), encoding="utf-8")
 
 
 def summarize(tool: str, folder: Path, scale: argparse.Namespace) -> Run:
     said = (folder / "stderr").read_bytes()
-    reports = [json.loads(path.read_text()) for path in folder.glob("[0-9]*.json")]
+    reports = [json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("[0-9]*.json")]
     if len(reports) < scale.processes:
         raise RuntimeError(f"{tool}: a process ended early: {said.decode(errors='replace')}")
     begins, ends, cpu_s, on_disk = zip(*reports, strict=True)
@@ -252,7 +252,7 @@ def wait_for_gzip(folder: Path) -> None:
 def rss_mb() -> float:
     gc.collect()
     try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1])
     except FileNotFoundError:
         return float("nan")
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6

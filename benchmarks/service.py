@@ -154,8 +154,10 @@ def count(folder: Path, stem: str, words: bytes) -> int:
 def cpu_s(pid: int) -> float:
     """Return the CPU time of a process and its children so far; NaN where the system doesn't say."""
     try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        stats = [Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split() for one in [pid, *children]]
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
+        stats = [
+            Path(f"/proc/{one}/stat").read_text(encoding="utf-8").rpartition(")")[2].split() for one in [pid, *children]
+        ]
     except OSError:
         return float("nan")
     return sum(int(one[11]) + int(one[12]) for one in stats) / os.sysconf("SC_CLK_TCK")

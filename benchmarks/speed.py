@@ -242,7 +242,9 @@ def share(tool: str, n_events: int, channels: Channels) -> tuple[float, int]:
             worker.start()
         for worker in workers:
             worker.join()
-        begins, ends = zip(*(json.loads(path.read_text()) for path in Path(root).glob("*.json")), strict=True)
+        begins, ends = zip(
+            *(json.loads(path.read_text(encoding="utf-8")) for path in Path(root).glob("*.json")), strict=True
+        )
         n_calls = N_PROCESSES * n_events
         return 1e6 * (max(ends) - min(begins)) / n_calls, n_calls - count_lines(folder)
 
@@ -257,7 +259,7 @@ def write_shared(tool: str, folder: Path, report: Path, work: tuple[int, Channel
         for channel, message, fields in events:
             emit(channel, message, **fields)
         close()
-        report.write_text(json.dumps((begin, time.monotonic())))
+        report.write_text(json.dumps((begin, time.monotonic())), encoding="utf-8")
 
 
 def many_processes(names: Sequence[str], channels: Channels, scale: argparse.Namespace) -> None:

@@ -35,8 +35,9 @@ sys.path.insert(0, sys.argv[1])
 from pipeline import run
 from pipeline.model import training
 from pipeline.data.table import fingerprint, make_synthetic, split
-from sevenfold.drift.detector import DriftDetector
-from pipeline.model.logistic import sample, save
+from pipeline.model.logistic import save
+from pipeline.model.watching import make_detector, with_scores
+from sevenfold.drift import DriftMonitor
 
 settings = run.Settings(model_path=Path("artifacts/model.npz"), shift_some=True)
 dataset = make_synthetic(int(sys.argv[2]), 8, np.random.default_rng(settings.seed))
@@ -44,10 +45,11 @@ fingerprint(dataset)
 rng = np.random.default_rng(settings.seed)
 train, val, held_out = split(dataset, rng)
 model, report = training.train(train, val, epochs=settings.epochs, rng=rng, seed=settings.seed)
-model, _ = save(model, settings.model_path, sample(train.table, rng.spawn(1)[0]))
-detector = DriftDetector(train.table.columns)
+detector = make_detector(model, train.table, val.table)
+model, _ = save(model, settings.model_path, detector)
+monitor = DriftMonitor(detector)
 for number, batch in enumerate(run._batches(held_out.table, settings, rng)):
-    detector.check(batch.columns, batch_id=f"batch-{number:03d}")
+    monitor.update(detector.check(with_scores(model, batch), batch_id=f"batch-{number:03d}"))
     probability = model.predict_probability(batch)
     approved = probability >= model.threshold
     confidence = np.where(approved, probability, 1 - probability)

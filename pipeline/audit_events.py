@@ -1,9 +1,14 @@
 """Audit events of the pipeline and the service: what happened, how it ended, who did it."""
 
+from __future__ import annotations
+
 import getpass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from loguru import logger
+
+if TYPE_CHECKING:
+    from sevenfold.drift import MonitorVerdict
 
 log = logger.bind(channel="audit")
 
@@ -21,6 +26,12 @@ def audit(event: str, outcome: str, error: BaseException | None = None, /, **fie
         log.info(event, **told)
     else:
         log.opt(exception=error).error(event, **told)
+
+
+def audit_drift(verdict: MonitorVerdict) -> None:
+    """Log that the monitor of drift alarms."""
+    told = {"window_batches": verdict.window_batches, "drifted_features": verdict.features, "pair": verdict.pair}
+    audit("drift_detected", "detected", resource=verdict.batch_id, **told)
 
 
 def actor() -> str:

@@ -1,26 +1,31 @@
-"""The whole pipeline, stage by stage: train, check for drift, score, serve, fail on purpose; audited throughout."""
+"""The whole pipeline, stage by stage: train, check for drift, score, serve, learn what came; audited throughout."""
 
 import hashlib
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
 from loguru import logger
+from numpy.typing import NDArray
 
 from pipeline import faults
-from pipeline.audit_events import actor, audit
+from pipeline.audit_events import actor, audit, audit_drift
 from pipeline.data.loading import LoadReport, log_load
 from pipeline.data.table import Dataset, Table, fingerprint, shift, split
 from pipeline.model import training
 from pipeline.model.inference import score
-from pipeline.model.logistic import LogisticModel, sample, save
-from sevenfold.drift.detector import DriftDetector, log_report
+from pipeline.model.logistic import LogisticModel, save
+from pipeline.model.outcomes import Outcomes, calibrate
+from pipeline.model.watching import make_detector, with_scores
+from sevenfold.drift import DriftDetector, DriftMonitor, DriftReport, MonitorVerdict, log_report
 
 LOOPBACK = "127.0.0.1"
+log = logger.bind(channel="drift")
 MIN_BATCH_ROWS = 30  # with fewer, the drift detector says nothing
 
 
@@ -40,7 +45,7 @@ class Settings:
     requests : int
         Requests sent to the model's service over HTTP, at least 0.
     model_path : Path
-        Where the model is saved.
+        Where the model is saved; what watches it for drift keeps its state in a file beside.
     shift_some : bool
         Whether to shift a third of the batches, so that there is drift to be found: for synthetic data.
     """
@@ -132,11 +137,14 @@ def run(
 def _run_stages(run_id: str, dataset: Dataset, settings: Settings, score_table: Table | None) -> RunReport:
     rng = np.random.default_rng(settings.seed)
     train, val, held_out = split(dataset, rng)
-    model, trained, model_hash = _train(train, val, settings, rng)
+    model, detector, trained, model_hash = _train(train, val, settings, rng)
     table = held_out.table if score_table is None else score_table
+    calibration = calibrate(model, val)
     batches = _batches(table, settings, rng)
-    n_drifted = _check_and_score(model, train.table, batches)
+    n_drifted = _check_and_score(run_id, model, detector, batches, settings.model_path.with_suffix(".monitor.npz"))
     n_requests = _serve(settings, table)
+    if score_table is None and calibration is not None:
+        _learn_outcomes(run_id, Outcomes(model, calibration), batches, held_out.target)
     faults.provoke(settings.model_path.parent)
     return RunReport(
         run_id=run_id,
@@ -153,12 +161,12 @@ def _run_stages(run_id: str, dataset: Dataset, settings: Settings, score_table: 
 
 def _train(
     train: Dataset, val: Dataset, settings: Settings, rng: np.random.Generator
-) -> tuple[LogisticModel, training.TrainingReport, str]:
+) -> tuple[LogisticModel, DriftDetector, training.TrainingReport, str]:
     model, report = training.train(train, val, epochs=settings.epochs, rng=rng, seed=settings.seed)
-    reference = sample(train.table, rng.spawn(1)[0])  # spawned: what the run draws later doesn't depend on the sample
-    model, model_hash = save(model, settings.model_path, reference)
+    detector = make_detector(model, train.table, val.table)
+    model, model_hash = save(model, settings.model_path, detector)
     audit("model_trained", "success", resource=str(settings.model_path), model_hash=model_hash, val_auc=report.val_auc)
-    return model, report, model_hash
+    return model, detector, report, model_hash
 
 
 def _batches(table: Table, settings: Settings, rng: np.random.Generator) -> list[Table]:
@@ -170,17 +178,46 @@ def _batches(table: Table, settings: Settings, rng: np.random.Generator) -> list
     return batches
 
 
-def _check_and_score(model: LogisticModel, reference: Table, batches: list[Table]) -> int:
-    detector = DriftDetector(reference.columns)
+def _check_and_score(
+    run_id: str, model: LogisticModel, detector: DriftDetector, batches: list[Table], state: Path
+) -> int:
+    """Compare each batch with the training rows and score it; return how many were found drifted."""
+    monitor = _monitor(detector, state)
     n_drifted = 0
     for number, batch in enumerate(batches, start=1):
-        report = detector.check(batch.columns, batch_id=f"batch-{number:03d}")
-        log_report(report)
-        if report.drift_detected:
-            n_drifted += 1
-            audit("drift_detected", "detected", resource=report.batch_id, drifted_features=report.drifted_features)
-        score(model, batch, prefix=report.batch_id)
+        report = detector.check(with_scores(model, batch), batch_id=f"batch-{number:03d}")
+        verdict = _watch(monitor, report, run_id)
+        log_report(report, verdict)
+        n_drifted += report.drift_detected
+        if verdict.alarm:
+            audit_drift(verdict)
+        score(model, batch, prefix=f"{run_id}-{report.batch_id}")
+    monitor.save(state)
     return n_drifted
+
+
+def _learn_outcomes(run_id: str, outcomes: Outcomes, batches: list[Table], target: NDArray[Any]) -> None:
+    for number, (batch, came) in enumerate(zip(batches, np.array_split(target, len(batches)), strict=True), start=1):
+        batch_id = f"batch-{number:03d}"
+        outcomes.learn(batch, came, batch_id=batch_id, prefix=f"{run_id}-{batch_id}")
+    outcomes.sum_up()
+
+
+def _monitor(detector: DriftDetector, state: Path) -> DriftMonitor:
+    """Go on watching where an earlier run of the same model has stopped."""
+    if not state.exists():
+        return DriftMonitor(detector)
+    try:
+        return DriftMonitor.load(state, detector)
+    except ValueError as error:
+        log.info("drift is watched anew", reason=str(error))
+        return DriftMonitor(detector)
+
+
+def _watch(monitor: DriftMonitor, report: DriftReport, run_id: str) -> MonitorVerdict:
+    """Have the monitor know a batch by its run, too: another run's first batch isn't the same one again."""
+    verdict = monitor.update(replace(report, batch_id=f"{run_id}-{report.batch_id}"))
+    return replace(verdict, batch_id=report.batch_id)
 
 
 def _serve(settings: Settings, table: Table) -> int:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sevenfold.lines.parsing import Event, parse
     from sevenfold.lines.values import plain
     from sevenfold.reading.folder import read
+    from sevenfold.reading.tables import read_table
     from sevenfold.redaction.own_sinks import redacted
     from sevenfold.redaction.redactor import SECRETS, Redactor
 
@@ -42,6 +43,7 @@ _HOMES = {
     "parse_checkpoint": "audit.seals",
     "plain": "lines.values",
     "read": "reading.folder",
+    "read_table": "reading.tables",
     "redacted": "redaction.own_sinks",
     "verify": "audit.verify",
 }
@@ -66,6 +68,7 @@ __all__ = [
     "parse_checkpoint",
     "plain",
     "read",
+    "read_table",
     "redacted",
     "verify",
 ]

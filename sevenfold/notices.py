@@ -55,11 +55,14 @@ def redacting(redactor: Redactor) -> Iterator[None]:
 
 
 def describe(error: BaseException) -> str:
-    """Name an exception with its message, or without it where its ``str`` raises."""
+    """Name an exception with its message, or without it where its ``str`` raises; paths can be pasted."""
     try:
         message = str(error)
     except Exception:
         message = "(no message: its str() raised)"
+    if isinstance(error, OSError):
+        for path in filter(None, (error.filename, error.filename2)):
+            message = message.replace(repr(path), f"'{path}'")
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 

@@ -8,6 +8,9 @@ from hypothesis import HealthCheck, settings
 
 # As many test processes as cores: threads of BLAS would only be in each other's way, and cost each program its start.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# Text has its encoding named: what leaves it to the locale is an error in the processes that pytest -n starts, and told
+# on stderr by the programs that tests start. These write UTF-8, as the tests read it.
+os.environ["PYTHONWARNDEFAULTENCODING"] = os.environ["PYTHONUTF8"] = "1"
 
 pytest_plugins = ["sevenfold.capture", "pytester"]
 

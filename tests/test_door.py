@@ -51,7 +51,9 @@ import sevenfold.capture
 
 
 def test_the_imports_of_the_first_readme_work_in_a_fresh_process() -> None:
-    done = subprocess.run([sys.executable, "-c", FIRST_IMPORTS], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", FIRST_IMPORTS], cwd=ROOT, capture_output=True, encoding="utf-8", check=False
+    )
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -34,7 +34,7 @@ def note(message):  # what the text files don't show
     r = message.record
     place = {"name": r["name"], "function": r["function"], "line": r["line"], "module": r["module"]}
     place |= {"file": r["file"].name, "path": r["file"].path, "thread": r["thread"].name, "process": r["process"].id}
-    with open(sys.argv[1] + "/places", "a") as file:
+    with open(sys.argv[1] + "/places", "a", encoding="utf-8") as file:
         print(json.dumps(place), file=file)
 
 UVICORN = json.loads(sys.argv[2])
@@ -94,24 +94,26 @@ def run(tmp_path: Path) -> Run:
     def run(program: str, *, install: str = INSTALL) -> Outcome:
         text = PRELUDE + install + program
         path = tmp_path / "program.py"
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
         environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
         arguments = [sys.executable, str(path), str(tmp_path / "logs"), json.dumps(UVICORN)]
         done = subprocess.run(
             arguments,
             env=environment | {"PYTHONPATH": str(ROOT)},
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             timeout=60,
             check=False,
         )
         logs = tmp_path / "logs"
         files = {file.name: read_events(file) for file in logs.glob("*.log") if file.name != "app_json.log"}
-        assert (logs / "app_json.log").read_text() == ""
+        assert (logs / "app_json.log").read_text(encoding="utf-8") == ""
         places = logs / "places"
         return Outcome(
             files={name: events for name, events in files.items() if events},
-            places=[json.loads(line) for line in places.read_text().splitlines()] if places.exists() else [],
+            places=[json.loads(line) for line in places.read_text(encoding="utf-8").splitlines()]
+            if places.exists()
+            else [],
             stdout=done.stdout,
             stderr=done.stderr,
             code=done.returncode,

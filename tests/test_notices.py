@@ -62,7 +62,7 @@ def test_what_is_told_while_a_configuration_is_made_is_redacted_by_it(
 ) -> None:
     folder = tmp_path / "customer-4711"
     folder.mkdir()
-    (folder / "channels.json").write_text("no list")
+    (folder / "channels.json").write_text("no list", encoding="utf-8")
     rule = re.compile(r"customer-\d+")
     with sinks.configure(folder, console=None, redact=(rule,)):
         assert "[redacted]/channels.json: left as it is: " in capsys.readouterr().err
@@ -113,6 +113,17 @@ def test_an_error_is_described_by_its_type_and_message() -> None:
         "OSError: [Errno 28] full",
         "ValueError",
     ]
+
+
+def test_a_path_of_windows_can_be_pasted_from_a_notice(capsys: pytest.CaptureFixture[str]) -> None:
+    path = r"C:\logs\new|app.log"
+    error = OSError(2, "is gone", path)
+    error.filename2 = path
+    notice(f"{path}: {describe(error)}")
+    shown = path.replace("|", r"\u007c")
+    assert (
+        capsys.readouterr().err == f"sevenfold: {shown}: FileNotFoundError: [Errno 2] is gone: '{shown}' -> '{shown}'\n"
+    )
 
 
 def test_an_error_whose_str_raises_is_described_all_the_same() -> None:

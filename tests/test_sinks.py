@@ -112,8 +112,10 @@ def test_in_strict_mode_an_unknown_channel_raises_at_any_level_and_nothing_is_wr
                 log_with(exception, level, "lost", channel=channel)
         for channel_ in [*SEVEN, None]:
             log_with("none", "INFO", "kept", **({} if channel_ is None else {"channel": channel_}))
-    assert "lost" not in "".join(path.read_text() for path in tmp_path.iterdir()) + capsys.readouterr().err
-    assert all((tmp_path / file).read_text().count("kept") >= 1 for file in FILES.values())
+    assert (
+        "lost" not in "".join(path.read_text(encoding="utf-8") for path in tmp_path.iterdir()) + capsys.readouterr().err
+    )
+    assert all((tmp_path / file).read_text(encoding="utf-8").count("kept") >= 1 for file in FILES.values())
 
 
 def test_an_unknown_channel_below_the_level_of_the_console_is_kept_in_errors_log(tmp_path: Path) -> None:
@@ -166,7 +168,7 @@ def test_a_second_call_replaces_the_first_and_leaves_the_handlers_of_others(tmp_
         logger.bind(channel="training").info("epoch")
     logger.bind(channel="training").info("after")
     logger.remove(other_id)
-    assert (tmp_path / "first" / "ml_pipeline.log").read_text() == ""
+    assert (tmp_path / "first" / "ml_pipeline.log").read_text(encoding="utf-8") == ""
     assert len(read_events(tmp_path / "second" / "ml_pipeline.log")) == 2
     assert others == ["epoch\n", "epoch\n", "after\n"]
 
@@ -282,13 +284,13 @@ def test_an_option_of_the_files_that_cannot_be_understood_is_an_error_and_the_ha
 
 
 def test_a_log_folder_that_is_a_file_is_an_error_that_names_it(tmp_path: Path) -> None:
-    (tmp_path / "logs").write_text("a file")
+    (tmp_path / "logs").write_text("a file", encoding="utf-8")
     with configure(tmp_path / "good", console=None):
         with pytest.raises(OSError, match="the log folder can't be written") as raised:
             configure(tmp_path / "logs")
         logger.bind(channel="training").info("still logged")
     assert raised.value.filename == str(tmp_path / "logs")
-    assert (tmp_path / "logs").read_text() == "a file"
+    assert (tmp_path / "logs").read_text(encoding="utf-8") == "a file"
     assert len(read_events(tmp_path / "good" / "ml_pipeline.log")) == 1
 
 

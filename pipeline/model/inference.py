@@ -102,13 +102,18 @@ def score(model: LogisticModel, table: Table, *, prefix: str | None = None) -> N
             bar.update(len(columns["decision"]))
 
 
+def prediction_ids(prefix: str, n_rows: int, first: int = 0) -> list[str]:
+    """Return the ids of rows that were scored with this prefix, from the first one's number on."""
+    return [f"{prefix}-{i:07d}" for i in range(first, first + n_rows)]
+
+
 def _decide(model: LogisticModel, table: Table, prefix: str, first: int) -> dict[str, Any]:
     """Return the fields of `Prediction` by name, as columns; ``features`` are columns by name."""
     probability = model.predict_probability(table)
     approved = probability >= model.threshold
     n = table.n_rows
     return {
-        "prediction_id": [f"{prefix}-{i:07d}" for i in range(first, first + n)],
+        "prediction_id": prediction_ids(prefix, n, first),
         "model_version": [model.version] * n,
         "features": {name: _with_gaps(column) for name, column in table.columns.items()},
         "probability": probability,

@@ -1,10 +1,9 @@
-"""A logistic model: from a table to probabilities, and its file, which also holds rows to compare later ones with."""
+"""A logistic model: from a table to probabilities, and its file, which also holds what finds drift in later rows."""
 
 from __future__ import annotations
 
 import hashlib
 import io
-import json
 import os
 import tempfile
 import zipfile
@@ -15,19 +14,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.data.table import Table
 from pipeline.model.features import FeatureEncoder
+from sevenfold.drift import DriftDetector
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
+    from pipeline.data.table import Table
+
 THRESHOLD = 0.5
 VERSION_DIGITS = 12
-REFERENCE_ROWS = 10_000  # more wouldn't find more: the batches that are compared with them are the smaller sample
 
-_REFERENCE = "reference_"
+_DRIFT = "drift_"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,25 +94,25 @@ class SavedModel:
     _path: str
     _data: bytes
 
-    def reference(self) -> Table | None:
-        """Return the rows that the model was saved with, for comparisons; None where the file has none.
+    def detector(self) -> DriftDetector | None:
+        """Return what finds drift in the rows that are scored; None where the file has none.
 
         Raises
         ------
         ValueError
-            If they are damaged.
+            If it is damaged.
         """
         with _naming(self._path):
-            arrays = _arrays(self._data, _REFERENCE)
-            return _from_arrays(arrays, self.model.encoder) if arrays else None
+            arrays = _arrays(self._data, _DRIFT)
+            return DriftDetector.from_arrays(arrays) if arrays else None
 
 
 def save(
-    model: LogisticModel, path: str | os.PathLike[str], reference: Table | None = None
+    model: LogisticModel, path: str | os.PathLike[str], detector: DriftDetector | None = None
 ) -> tuple[LogisticModel, str]:
     """Write the model to a file in one step, and return it with its version, and the SHA-256 of the file in hex.
 
-    The same model and reference give the same bytes. Missing parent folders are made.
+    The same model and detector give the same bytes. Missing parent folders are made.
 
     Parameters
     ----------
@@ -120,12 +120,14 @@ def save(
         The model.
     path : path
         The file.
-    reference : Table, optional
-        Rows with the model's columns that later ones can be compared with, such as `sample` gives.
+    detector : DriftDetector, optional
+        Compares later rows with those that the model was trained on: counts, and no rows.
     """
     arrays = {**model.encoder.to_arrays(), "weights": model.weights.astype("<f8")}
     arrays |= {"bias": np.array(model.bias, "<f8"), "threshold": np.array(model.threshold, "<f8")}
-    data = _archive(arrays | ({} if reference is None else _to_arrays(reference, model.encoder)))
+    if detector is not None:
+        arrays |= {f"{_DRIFT}{name}": array for name, array in detector.to_arrays().items()}
+    data = _archive(arrays)
     _write(Path(path), data)
     digest = hashlib.sha256(data).hexdigest()
     return replace(model, version=digest[:VERSION_DIGITS]), digest
@@ -152,13 +154,6 @@ def load_saved(path: str | os.PathLike[str]) -> SavedModel:
     return SavedModel(model, digest, str(path), data)
 
 
-def sample(table: Table, rng: np.random.Generator, n_rows: int = REFERENCE_ROWS) -> Table:
-    """Return the table, or so many of its rows in their order where it has more."""
-    if table.n_rows <= n_rows:
-        return table
-    return table.take(np.sort(rng.choice(table.n_rows, n_rows, replace=False)))
-
-
 def sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return 1 / (1 + exp(-logit)), to full precision in both tails."""
     return np.exp(-np.logaddexp(0.0, -logits))
@@ -174,27 +169,10 @@ def _naming(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def _arrays(data: bytes, prefix: str = "") -> dict[str, NDArray[Any]]:
-    """Read the arrays whose names begin so; without a prefix, all but the reference, which is long."""
+    """Read the arrays whose names begin so, without it; without a prefix, all but those of the detector."""
     with np.load(io.BytesIO(data), allow_pickle=False) as file:
-        return {name: file[name] for name in file if name.startswith(prefix) and (prefix or _REFERENCE not in name)}
-
-
-def _to_arrays(reference: Table, encoder: FeatureEncoder) -> dict[str, NDArray[Any]]:
-    columns = reference.columns
-    numbers = [columns[name].astype("<f8") for name in encoder.numeric]
-    texts = [columns[name].tolist() for name in encoder.categorical]
-    # Text as bytes, for the reasons that the encoder has.
-    return {
-        f"{_REFERENCE}numbers": np.array(numbers, dtype="<f8").reshape(len(numbers), reference.n_rows),
-        f"{_REFERENCE}texts": np.frombuffer(json.dumps(texts).encode(), dtype=np.uint8),
-    }
-
-
-def _from_arrays(arrays: dict[str, NDArray[Any]], encoder: FeatureEncoder) -> Table:
-    numbers = arrays[f"{_REFERENCE}numbers"].astype(np.float64)  # (m, n)
-    texts = [np.array(column, dtype=object) for column in json.loads(arrays[f"{_REFERENCE}texts"].tobytes())]
-    columns = dict(zip(encoder.numeric, numbers, strict=True)) | dict(zip(encoder.categorical, texts, strict=True))
-    return Table({name: columns[name] for name in encoder.kinds})
+        chosen = [name for name in file if name.startswith(_DRIFT) == bool(prefix)]
+        return {name.removeprefix(prefix): file[name] for name in chosen}
 
 
 def _archive(arrays: dict[str, NDArray[Any]]) -> bytes:

@@ -14,7 +14,6 @@ from pipeline.model.logistic import load_saved
 from pipeline.service.live_drift import DriftWatch
 from pipeline.service.scoring import Scoring
 from sevenfold.asgi import ApiLog, Limits
-from sevenfold.drift.detector import DriftDetector
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -46,6 +45,8 @@ class Settings:
         Scored rows that are compared at a time with the training rows; 0 compares none.
     trusted_proxies : str
         Addresses or networks whose X-Forwarded-For is believed, with commas between.
+    workers : int
+        How many processes serve the model: they share the rate at which drift alarms for nothing.
     """
 
     log_dir: str = "logs"
@@ -54,11 +55,13 @@ class Settings:
     window_seconds: float = 60.0
     drift_rows: int = 500
     trusted_proxies: str = ""
+    workers: int = 1
 
     @classmethod
     def of(cls, options: object) -> Self:
-        """Take the attributes of an object, such as the parsed options of a command, that are called as these are."""
-        return cls(**{name: kind(getattr(options, name)) for name, kind in cls._kinds().items()})
+        """Take what an object, such as the parsed options of a command, has for attributes that are called as these."""
+        given = {name: kind for name, kind in cls._kinds().items() if hasattr(options, name)}
+        return cls(**{name: kind(getattr(options, name)) for name, kind in given.items()})
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Self:
@@ -113,7 +116,7 @@ def make_app(
     Parameters
     ----------
     saved : SavedModel
-        The model, and the rows that live ones are compared with.
+        The model, and what live rows are compared with.
     settings : Settings
         How it is watched.
     worker_id : str, optional
@@ -161,12 +164,13 @@ class _Life:
     ) -> None:
         self.worker = {} if worker_id is None else {"worker_id": worker_id}
         self.watch: DriftWatch | None = None
-        reference = saved.reference() if settings.drift_rows else None
-        if reference is not None:
-            detector = DriftDetector(reference.columns)
-            self.watch = DriftWatch(detector, saved.model.schema, settings.drift_rows, worker_id=worker_id)
+        detector = saved.detector() if settings.drift_rows else None
+        if detector is not None:
+            self.watch = DriftWatch(
+                detector, saved.model.schema, settings.drift_rows, worker_id=worker_id, n_workers=settings.workers
+            )
         self._version = saved.model.version
-        self._lacks_reference = bool(settings.drift_rows) and reference is None
+        self._lacks_reference = bool(settings.drift_rows) and detector is None
         self._told: dict[str, Any] = {"actor": actor(), "resource": settings.model}
         self._told |= {"model_hash": saved.model_hash, **self.worker}
         self._started = perf_counter()

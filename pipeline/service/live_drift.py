@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+import numpy as np
 from loguru import logger
 
-from pipeline.audit_events import audit
+from pipeline.audit_events import audit_drift
 from pipeline.service.background import Background
 from pipeline.service.payload import MAX_ROWS, to_table
-from sevenfold.drift.detector import log_report
+from sevenfold.drift import DriftMonitor, log_report
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pipeline.service.payload import Row
-    from sevenfold.drift.detector import DriftDetector
+    from sevenfold.drift import DriftDetector
 
 log = logger.bind(channel="drift")
 
+ALPHA = 0.05  # the chance of a false alarm in 365 batches, of all workers together
 QUEUE_BATCHES = 4  # and a request's rows, which come all at once
 
 
@@ -39,31 +41,42 @@ class DriftWatch(Background):
         Rows a batch, no fewer than the detector asks for.
     worker_id : str, optional
         Begins the batches' ids, where several processes serve.
+    n_workers : int
+        How many processes share the rate of false alarms, at least 1.
 
     Raises
     ------
     ValueError
-        If ``batch_rows`` is too few.
+        If ``batch_rows`` or ``n_workers`` is too few.
     """
 
     def __init__(
-        self, detector: DriftDetector, schema: Mapping[str, str], batch_rows: int = 500, *, worker_id: str | None = None
+        self,
+        detector: DriftDetector,
+        schema: Mapping[str, str],
+        batch_rows: int = 500,
+        *,
+        worker_id: str | None = None,
+        n_workers: int = 1,
     ) -> None:
         if batch_rows < detector.min_rows:
             raise ValueError(f"drift is found in batches of at least {detector.min_rows} rows, got {batch_rows}")
+        if n_workers < 1:
+            raise ValueError(f"workers must be at least 1, got {n_workers}")
         self._detector = detector
         self._schema = dict(schema)
+        self._n_workers = n_workers
         self._batch_rows = batch_rows
         self._prefix = "live" if worker_id is None else f"live-{worker_id}"
         super().__init__("drift-watch")
 
-    def observe(self, rows: Iterable[Row]) -> None:
-        """Take rows that were scored; where the thread can't keep up, the oldest are let go and counted."""
+    def observe(self, rows: Iterable[Row], scores: Iterable[float]) -> None:
+        """Take rows and their scores; where the thread can't keep up, the oldest are let go and counted."""
         self._here()
         with self._changed:
-            for row in rows:
+            for scored in zip(rows, scores, strict=True):
                 self._n_dropped += len(self._rows) == self._rows.maxlen
-                self._rows.append(row)
+                self._rows.append(scored)
             if len(self._rows) >= self._batch_rows:
                 self._need_thread()
                 self._changed.notify_all()
@@ -78,7 +91,8 @@ class DriftWatch(Background):
 
     def _begin(self) -> None:
         super()._begin()
-        self._rows: deque[Row] = deque(maxlen=QUEUE_BATCHES * self._batch_rows + MAX_ROWS)
+        self._rows: deque[tuple[Row, float]] = deque(maxlen=QUEUE_BATCHES * self._batch_rows + MAX_ROWS)
+        self._monitor = DriftMonitor(self._detector, alpha=ALPHA / self._n_workers)
         self._n_dropped = 0
         self._n_batches = 0
 
@@ -91,7 +105,7 @@ class DriftWatch(Background):
             except Exception:
                 log.exception("live batch failed", batch_id=batch_id)
 
-    def _next(self) -> list[Row]:
+    def _next(self) -> list[tuple[Row, float]]:
         """Wait for a full batch; at the end, give what is left, and then nothing."""
         with self._changed:
             self._changed.wait_for(lambda: self._closing or len(self._rows) >= self._batch_rows)
@@ -99,11 +113,14 @@ class DriftWatch(Background):
                 return []
             return [self._rows.popleft() for _ in range(min(self._batch_rows, len(self._rows)))]
 
-    def _check(self, rows: list[Row], batch_id: str) -> None:
-        report = self._detector.check(to_table(rows, self._schema).columns, batch_id=batch_id)
-        log_report(report)
-        if report.drift_detected:
-            audit("drift_detected", "detected", resource=batch_id, drifted_features=report.drifted_features)
+    def _check(self, scored: list[tuple[Row, float]], batch_id: str) -> None:
+        rows, scores = zip(*scored, strict=True)
+        columns = to_table(rows, self._schema).columns | dict.fromkeys(self._detector.outputs, np.array(scores))
+        report = self._detector.check(columns, batch_id=batch_id)
+        verdict = self._monitor.update(report)
+        log_report(report, verdict)
+        if verdict.alarm:
+            audit_drift(verdict)
         with self._changed:
             n_dropped, self._n_dropped = self._n_dropped, 0
         if n_dropped:

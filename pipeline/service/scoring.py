@@ -83,7 +83,7 @@ class Scoring:
         payload = read_payload(body, media_type, self._schema)
         predictions = predict(self._model, to_table(payload.rows, self._schema), prefix=request_id)
         if self._watch is not None:
-            self._watch.observe(payload.rows)
+            self._watch.observe(payload.rows, [prediction.probability for prediction in predictions])
         return payload, predictions
 
     async def _health(self, _request: Request) -> Response:

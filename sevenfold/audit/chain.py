@@ -19,6 +19,7 @@ from sevenfold.files.forks import forget_in_children
 from sevenfold.files.locks import acquire, is_same_file, release
 from sevenfold.files.opening import CLOSED, LONGEST_LINE, Descriptor, make_folder, open_beside
 from sevenfold.files.rotating import LOOK_S, MEASURE_S, RotatingFile
+from sevenfold.files.systems import system
 
 WAIT_S = 10.0  # for other writers
 GRACE_S = 1.2 * LOOK_S  # after which nobody writes who hasn't looked whether the head is still there
@@ -149,7 +150,7 @@ class Chain:
             if now >= self._look_at or not os.access(self._log_path, os.F_OK):
                 return None
             self._glance_at = now + MEASURE_S
-        text = _read_at_start(self._fd, HEAD_BYTES)
+        text = system.read_at_start(self._fd, HEAD_BYTES)
         head = self._known if text == self._text else parse_head(text, self._key)
         if head is None or (head.inode, head.end) != self._file.position:
             return None
@@ -172,13 +173,13 @@ class Chain:
     def _recognized(self) -> Head:
         if self._known is None:
             self._refuse_other_key()
-        head = parse_head(_read_at_start(self._fd, HEAD_BYTES), self._key)
+        head = parse_head(system.read_at_start(self._fd, HEAD_BYTES), self._key)
         if head is None:
             return self._after_lost_head()
         return self._known if self._known and self._is_older(head) else head
 
     def _refuse_other_key(self) -> None:
-        id_ = id_in_head(_read_at_start(self._fd, HEAD_BYTES))
+        id_ = id_in_head(system.read_at_start(self._fd, HEAD_BYTES))
         id_ = last_id(self._file.names) if id_ is None else id_
         if id_ and not fits(id_, self._key):
             begun = ("with another key" if self._key else "with a key") if id_[0] == "k" else "without a key"
@@ -216,7 +217,7 @@ class Chain:
     def _write(self, head: Head) -> Head:
         # One small write in place: whoever is killed leaves the old head or the new one.
         text = head.to_bytes(self._key)
-        _write_at_start(self._fd, text)
+        system.write_at_start(self._fd, text)
         self._known, self._text = head, text
         return head
 
@@ -228,22 +229,3 @@ class Chain:
         self.__dict__.update(state, _path=file.names.head, _log_path=str(file.path))
         self.__dict__.update(_fd=CLOSED, _known=None, _text=b"-", _look_at=0.0, _glance_at=0.0)
         forget_in_children(self.close)  # the lock goes with the open file, which the parent shares
-
-
-if hasattr(os, "pread"):
-
-    def _read_at_start(fd: int, n_bytes: int) -> bytes:
-        return os.pread(fd, n_bytes, 0)
-
-    def _write_at_start(fd: int, data: bytes) -> None:
-        os.pwrite(fd, data, 0)
-
-else:  # pragma: no cover - Windows
-
-    def _read_at_start(fd: int, n_bytes: int) -> bytes:
-        os.lseek(fd, 0, os.SEEK_SET)
-        return os.read(fd, n_bytes)
-
-    def _write_at_start(fd: int, data: bytes) -> None:
-        os.lseek(fd, 0, os.SEEK_SET)
-        os.write(fd, data)

@@ -2,11 +2,11 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Final
 
-from sevenfold.cli import logs, verify
 from sevenfold.cli.parser import Parser, unknown
 from sevenfold.cli.streams import need_streams
 
@@ -23,36 +23,45 @@ class Command:
         What it does, in a few words, for the list of commands.
     description : str
         What its own help says.
-    add_arguments : callable
-        Gives a parser its arguments.
-    run : callable
-        Takes what the parser read, with the name of the program as ``prog``, and returns the exit status.
+    module : str
+        Where its functions are; it is imported for the command that is called alone.
+    add_arguments : str
+        The function that gives a parser its arguments.
+    run : str
+        The function that takes what the parser read, with the name of the program as ``prog``, and returns the exit
+        status.
     """
 
     summary: str
     description: str
-    add_arguments: Callable[[argparse.ArgumentParser], None]
-    run: Callable[[argparse.Namespace], int]
+    module: str
+    add_arguments: str = "add_arguments"
+    run: str = "run"
 
 
 COMMANDS: Final = {
     "logs": Command(
         "print what was logged: one channel, one request, one level, as it comes",
         "Print the events of all log files, merged by time: as they stand there, each error with its traceback.",
-        logs.add_arguments,
-        logs.run,
+        "logs",
+    ),
+    "performance": Command(
+        "how right the model was: what labels say, and what the scores promise",
+        "Join predictions with the outcomes that came later: accuracy, AUC and Brier score, with 95 % limits, beside"
+        " what the scores alone promise; and an alarm for days that were worse than the validation rows allow.",
+        "performance",
     ),
     "verify": Command(
         "prove the audit trail",
         "Prove that no audit event was edited, cut, removed, added or moved; the last line is a checkpoint.",
-        verify.add_arguments,
-        verify.run,
+        "verify",
     ),
     "audit-key": Command(
         "make a key that seals the audit trail",
         "Make a key file for configure(audit_key=PATH): 32 random bytes that only you can read.",
-        verify.add_key_arguments,
-        verify.make,
+        "verify",
+        "add_key_arguments",
+        "make",
     ),
 }
 
@@ -74,7 +83,7 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "sevenfold") -> int:
     """
     arguments = sys.argv[1:] if argv is None else list(argv)
     need_streams()
-    parser = _parser(prog)
+    parser = _parser(prog, arguments[:1])
     if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
         parser.error(unknown("command", arguments[0], COMMANDS))
     options, unread = parser.parse_known_args(arguments)
@@ -87,14 +96,16 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "sevenfold") -> int:
         return INTERRUPTED
 
 
-def _parser(prog: str) -> Parser:
+def _parser(prog: str, called: Sequence[str]) -> Parser:
     parser = Parser(prog=prog, description="Read and prove what Sevenfold has logged.")
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, command in COMMANDS.items():
         added = commands.add_parser(name, help=command.summary, description=command.description)
-        added.set_defaults(run=command.run, parser=added, prog=added.prog)
-        command.add_arguments(added)
+        if name in called:
+            module = import_module(f"{__name__}.{command.module}")
+            added.set_defaults(run=getattr(module, command.run), parser=added, prog=added.prog)
+            getattr(module, command.add_arguments)(added)
     return parser
 
 

@@ -2,46 +2,51 @@
 
 import argparse
 import contextlib
-import io
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, TypeAlias
+from typing import Any
 
-from loguru import logger
-
-from sevenfold.cli.parser import WRONG_INPUT, add_log_dir, unknown
+from sevenfold.cli.parser import WRONG_INPUT, add_log_dir, moment, unknown
+from sevenfold.cli.showing import as_json, as_text, in_colours, show, show_counts, wants_colours
 from sevenfold.cli.streams import one_line, reader_may_leave
 from sevenfold.files.channel_list import listed_channels
-from sevenfold.files.policies import parse_retention
-from sevenfold.lines.grammar import indent, timestamp, value_text
 from sevenfold.lines.parsing import Event
-from sevenfold.lines.record import Contents, render
-from sevenfold.lines.values import to_json
-from sevenfold.reading.folder import read
-
-Test: TypeAlias = Callable[[Event], bool]
+from sevenfold.reading.conditions import ABSENT, LINE, PARTS, Condition, level_no_of, longest_run, value_of
+from sevenfold.reading.folder import select
+from sevenfold.reading.selection import Selection
 
 OK, FAILED, INTERRUPTED = 0, 1, 130
-_ABSENT = object()
+_MANY = 20_000  # events that are asked for the names of their fields
+_MOST_NAMES = 50  # that are told
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give a parser the arguments of the command."""
     add_log_dir(parser)
     add = parser.add_argument
-    add("--channel", metavar="NAME", help="only this one of the channels that the folder has files of")
-    add("--level", type=_level, metavar="LEVEL", help="only events of this level or above, such as WARNING")
+    several: dict[str, Any] = {"action": "append", "default": []}
     add(
-        "--since", type=_moment, metavar="WHEN", help="only later ones: a time (UTC), or how long ago, such as '10 min'"
+        "--channel", **several, metavar="NAME", help="only this one of the folder's channels; several times for several"
     )
-    where: dict[str, Any] = {"action": "append", "default": [], "type": _field, "metavar": "KEY=VALUE"}
-    add("--where", **where, help="only events with this field; may be given several times")
+    add("--level", type=_level, metavar="LEVEL", help="only events of this level or above, such as WARNING")
+    when = "a time (UTC), or how long ago, such as 30m, 1h, '2 days'"
+    add("--since", type=moment, metavar="WHEN", help=f"only events from then on: {when}")
+    add("--until", type=moment, metavar="WHEN", help="only events before then, said the same way")
+    add(
+        "--where", **several, metavar="CONDITION",
+        help="only events that meet KEY OPERATOR VALUE with = != > >= < <= or ~ (a regular expression), such as "
+        "'status>=400'; KEY is a field, one inside a field (features.income), or time, level, channel, message; "
+        "several times for several that all must hold",
+    )  # fmt: skip
     add("--message", metavar="TEXT", help="only events whose message contains this")
+    add("-i", "--ignore-case", action="store_true", help="compare texts and messages without regard to case")
+    add("-n", "--last", type=_count, metavar="N", help="only the last N")
     add("--follow", action="store_true", help="go on with what comes, until Ctrl-C")
     add("--json", action="store_true", help="one JSON object a line")
+    add("--count-by", metavar="FIELD", help="how many events have which value of a field, instead of the events")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -55,20 +60,23 @@ def run(options: argparse.Namespace) -> int:
     Returns
     -------
     int
-        The exit status: 0, also when nobody reads stdout any more; 1 for a file that can't be read, 2 for an unknown
-        channel, 130 after Ctrl-C.
+        The exit status: 0, also when nobody reads stdout any more, and when no event is wanted; 1 for a file that
+        can't be read, 2 for an unknown channel or a condition that can't be read, 130 after Ctrl-C.
     """
     folder = Path(options.log_dir)
     names = dict.fromkeys(channel.name for channel in listed_channels(folder))
-    if options.channel is not None and options.channel not in names:
-        sys.stderr.write(f"{options.prog}: {unknown('channel', options.channel, names)}\n")
-        return WRONG_INPUT
+    odd = next((name for name in options.channel if name not in names), None)
+    if odd is not None:
+        return _refuse(options, unknown("channel", odd, names))
+    if options.count_by is not None and options.follow:
+        return _refuse(options, "--count-by counts what is there: not with --follow")
     try:
-        events = read(folder, channel=options.channel, since=options.since, follow=options.follow)
-        tests = tuple(_tests(options))
-        wanted = (event for event in events if all(test(event) for test in tests))
+        conditions = [Condition(text, ignore_case=options.ignore_case) for text in options.where]
+    except ValueError as error:
+        return _refuse(options, f"argument --where: {error}")
+    try:
         with reader_may_leave():
-            _print(wanted, as_json if options.json else as_text, at_once=options.follow)
+            _show(folder, options, conditions)
     except OSError as error:
         sys.stderr.write(f"{options.prog}: {one_line(error)}\n")
         return FAILED
@@ -79,100 +87,93 @@ def run(options: argparse.Namespace) -> int:
     return OK
 
 
-def as_text(event: Event) -> str:
-    """Write an event as its line, with the traceback below if there is one; without the last line's end."""
-    record = {"time": event.time, "level": SimpleNamespace(name=event.level)}
-    line = render(record, Contents(event.channel, event.message, event.fields))
-    return line if event.exception is None else f"{line}\n{indent(event.exception)[:-1]}"
+def _refuse(options: argparse.Namespace, why: str) -> int:
+    sys.stderr.write(f"{options.prog}: {why}\n")
+    return WRONG_INPUT
 
 
-def as_json(event: Event) -> str:
-    """Write an event as a JSON object on one line."""
-    return to_json(
-        {
-            "time": timestamp(event.time),
-            "level": event.level,
-            "channel": event.channel,
-            "message": event.message,
-            "fields": event.fields,
-            "exception": event.exception,
-        }
+def _show(folder: Path, options: argparse.Namespace, conditions: list[Condition]) -> None:
+    wanted = _selection(options, conditions)
+    if options.follow and conditions:  # or somebody waits for ever
+        _tell_what_is_unknown(folder, options, conditions)
+    events = select(folder, wanted, follow=options.follow, last=options.last)
+    if options.count_by is not None:
+        n_shown = show_counts(events, options.count_by, json=options.json)
+    else:
+        n_shown = show(events, _writer(options), at_once=options.follow)
+    if not n_shown:
+        _tell_what_is_unknown(folder, options, conditions)
+
+
+def _writer(options: argparse.Namespace) -> Callable[[Event], str]:
+    if options.json:
+        return as_json
+    return in_colours if wants_colours() else as_text
+
+
+def _selection(options: argparse.Namespace, conditions: list[Condition]) -> Selection:
+    needles = [needle for condition in conditions for needle in condition.needles]
+    if options.message is not None and not options.ignore_case:
+        needles.append(longest_run(options.message))
+    return Selection(
+        channels=frozenset(options.channel) or None,
+        since=options.since,
+        until=options.until,
+        tests=(*_tests(options), *conditions),
+        needles=tuple(dict.fromkeys(filter(None, needles))),
+        lined=not options.json and options.count_by is None,
     )
 
 
-def _print(events: Iterable[Event], write: Callable[[Event], str], *, at_once: bool) -> None:
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # for a terminal that isn't UTF-8
-    for event in events:
-        sys.stdout.write(write(event) + "\n")
-        if at_once:
-            sys.stdout.flush()
-
-
-def _tests(options: argparse.Namespace) -> Iterator[Test]:
+def _tests(options: argparse.Namespace) -> Iterator[Callable[[Event], bool]]:
     if options.level is not None:
-        yield lambda event: _level_no(event.level, unknown=options.level) >= options.level
-    if options.message is not None:
+        yield lambda event: _or(level_no_of(event.level), options.level) >= options.level
+    if options.message is not None and options.ignore_case:
+        yield lambda event: options.message.casefold() in event.message.casefold()
+    elif options.message is not None:
         yield lambda event: options.message in event.message
-    for key, wanted in options.where:
-        yield _has_field(key, wanted)
 
 
-def _has_field(key: str, wanted: str) -> Test:
-    def test(event: Event) -> bool:
-        value = _lookup(event.fields, key)
-        return value is not _ABSENT and (value == wanted or value_text(value) == wanted)
-
-    return test
+def _or(number: int | None, unknown: int) -> int:
+    return unknown if number is None else number
 
 
-def _lookup(fields: Any, key: str) -> Any:
-    """Find a field, or one inside a field: ``features.income``."""
-    if not isinstance(fields, dict):
-        return _ABSENT
-    if key in fields:
-        return fields[key]
-    places = (at for at, character in enumerate(key) if character == ".")
-    found = (_lookup(fields[key[:at]], key[at + 1 :]) for at in places if key[:at] in fields)
-    return next((value for value in found if value is not _ABSENT), _ABSENT)
+def _tell_what_is_unknown(folder: Path, options: argparse.Namespace, conditions: list[Condition]) -> None:
+    """Tell of each field that no event has, with the nearest, and of each value that none can be compared with."""
+    channels = frozenset(options.channel) or None
+    of_these: dict[str, Any] = {"channels": channels, "since": options.since, "until": options.until}
+    for condition in conditions:
+        if condition.was_compared or condition.key.removeprefix(LINE) in PARTS:
+            continue
+        looked_at = select(folder, Selection(**of_these, needles=condition.key_needles))
+        if not any(value_of(event, condition.key) is not ABSENT for event in looked_at):
+            events = islice(select(folder, Selection(**of_these)), _MANY)
+            names = Counter(name for event in events for name in _names(event.fields))
+            said = unknown("field", condition.key, [name for name, _ in names.most_common(_MOST_NAMES)])
+            sys.stderr.write(f"{options.prog}: {said}\n" if names else "")
+        elif condition.is_known:
+            sys.stderr.write(
+                f"{options.prog}: no value of {condition.key!r} can be compared as {condition.text!r} asks\n"
+            )
 
 
-def _level_no(name: str, *, unknown: int | None = None) -> int:
-    """Give a level's number; that of a custom one isn't known here, unless it has no name."""
-    try:
-        return int(name.removeprefix("Level ")) if name.startswith("Level ") else logger.level(name).no
-    except ValueError:
-        if unknown is None:
-            raise
-        return unknown
+def _names(fields: dict[str, Any], path: str = "") -> Iterator[str]:
+    """Give the names of fields, and of those inside them, as a condition takes them."""
+    for name, value in fields.items():
+        yield f"{path}{name}"
+        if isinstance(value, dict):
+            yield from _names(value, f"{path}{name}.")
 
 
 def _level(text: str) -> int:
-    try:
-        return int(text) if text.isdecimal() else _level_no(text.upper())
-    except ValueError:
+    no = level_no_of(text)
+    if no is None:
         known = "TRACE, DEBUG, INFO, SUCCESS, WARNING, ERROR, CRITICAL"
-        raise argparse.ArgumentTypeError(f"expected one of {known}, or a number, got {text!r}") from None
+        raise argparse.ArgumentTypeError(f"expected one of {known}, or a number, got {text!r}")
+    return no
 
 
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text.strip())
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-    except ValueError:
-        pass
-    try:
-        span = parse_retention(text.strip().removesuffix("ago").strip())
-        if span.max_age_s is not None:
-            return datetime.now(UTC) - timedelta(seconds=span.max_age_s)
-    except (ValueError, OverflowError):
-        pass
-    expected = "a time such as 2026-11-23T08:36, or how long ago, such as '10 min', '2 h' or '1 day'"
-    raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")
-
-
-def _field(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not key or not equals:
-        raise argparse.ArgumentTypeError(f"expected KEY=VALUE, got {text!r}")
-    return key, value
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected how many, such as 10, got {text!r}")
+    return int(text)

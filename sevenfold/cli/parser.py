@@ -2,11 +2,16 @@
 
 import argparse
 import difflib
+import re
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NoReturn
 
+from sevenfold.files.policies import parse_retention
+
 WRONG_INPUT = 2
+_MINUTES = re.compile(r"(?<=\d)\s*m\b")  # which a retention takes for neither minutes nor months
 
 
 class Parser(argparse.ArgumentParser):
@@ -36,6 +41,29 @@ def add_log_dir(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--log-dir", type=_folder, metavar="PATH", default="logs", help="folder of the log files (default: %(default)s)"
     )
+
+
+def moment(text: str) -> datetime:
+    """Read a time, UTC where it has no zone, or how long ago.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If the text is neither.
+    """
+    try:
+        time = datetime.fromisoformat(text.strip())
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time
+    except ValueError:
+        pass
+    try:
+        span = parse_retention(_MINUTES.sub(" min", text.strip().removesuffix("ago").strip()))
+        if span.max_age_s is not None:
+            return datetime.now(UTC) - timedelta(seconds=span.max_age_s)
+    except (ValueError, OverflowError):
+        pass
+    expected = "a time such as 2026-11-23T08:36, or how long ago, such as '10 min', '2 h' or '1 day'"
+    raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")
 
 
 def _folder(text: str) -> Path:

@@ -1,9 +1,12 @@
 """Standard streams as they are found: closed, missing, or with a reader that leaves early; and errors in one line."""
 
 import contextlib
+import errno
 import os
 import sys
 from collections.abc import Iterator
+
+_NOBODY_READS = {errno.EPIPE, errno.EINVAL if sys.platform == "win32" else errno.EPIPE}  # EINVAL of a pipe of Windows
 
 
 def need_streams() -> None:
@@ -19,7 +22,9 @@ def reader_may_leave() -> Iterator[None]:
     try:
         yield
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError as error:
+        if error.errno not in _NOBODY_READS:
+            raise
         with contextlib.suppress(OSError, ValueError):
             # The interpreter flushes once more at its end, and would complain.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

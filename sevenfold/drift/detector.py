@@ -1,4 +1,4 @@
-"""Does a batch come from the distribution of the reference? One row per feature, one verdict per batch, both logged.
+"""Does a batch come from the distribution of the reference? An entry a feature and output, one verdict a batch.
 
 A feature has drifted where it differs significantly and by enough to matter: its p-value, adjusted for the number of
 features (Benjamini and Hochberg), is at most `alpha`, and its population stability index at least `psi_floor`.
@@ -6,222 +6,278 @@ features (Benjamini and Hochberg), is at most `alpha`, and its population stabil
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from loguru import logger
+import numpy as np
 
-from sevenfold.drift.profiles import compare, profile, read_columns
+from sevenfold.drift.joint import N_TESTS, Joint
+from sevenfold.drift.levels import compare_grouped, profile_of
+from sevenfold.drift.reading import number_groups, read_columns, read_reference
+from sevenfold.drift.report import SEVERITIES, DriftReport, FeatureDrift, JointDrift, Tally, report_of
+from sevenfold.drift.saving import (
+    pack_joint,
+    pack_json,
+    pack_profiles,
+    read_arrays,
+    unpack_joint,
+    unpack_json,
+    unpack_profiles,
+    write_arrays,
+)
 from sevenfold.drift.statistics import benjamini_hochberg, population_stability_index
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import os
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from sevenfold.drift.profiles import Column, Comparison, Level
+    from sevenfold.drift.cells import Counts
+    from sevenfold.drift.distributions import Floats
+    from sevenfold.drift.joint import Sums
+    from sevenfold.drift.levels import Profile
+    from sevenfold.drift.reading import Column
 
-log = logger.bind(channel="drift")
-
-SEVERITIES = {"none": 0.0, "minor": 0.0, "moderate": 0.1, "major": 0.25}  # with the least PSI (Siddiqi 2006)
-
-
-@dataclass(frozen=True, slots=True)
-class FeatureDrift:
-    """What was found in one feature of a batch.
-
-    Attributes
-    ----------
-    feature
-        The column's name.
-    method
-        The test with the least p-value: kolmogorov_smirnov, rank_sum, chi_squared, rare_share (of rows with levels too
-        rare for chi-squared, new ones included) or missing_share; none if there was nothing to test.
-    statistic
-        Of that test: the distance in [0, 1], P(batch > reference) less one half, Pearson's statistic, or the batch's
-        share less the reference's.
-    p_value
-        Of the feature: that of `method` times the number of tests for its kind, 4 for numbers and 3 for levels. The
-        number is fixed, or a single NaN would change what the other tests find. None if there was nothing to test.
-    p_value_adjusted
-        The same, adjusted for the number of features.
-    psi
-        Population stability index less its mean without drift, at least 0; missing values are a cell of their own.
-        None if there were too few rows.
-    missing_fraction
-        Share of the batch's rows without a value, in [0, 1].
-    drift_detected
-        Whether p_value_adjusted is at most alpha and psi at least the floor.
-    severity
-        none without drift; else by psi: minor below 0.1, moderate below 0.25, major from there on.
-    status
-        ok; insufficient_data: too few rows, nothing was tested; all_missing: the reference or the batch has no value,
-        only the share of missing was tested; constant: the reference has a single value.
-    unseen_levels
-        Levels that the reference lacks, the most frequent first, at most ten.
-    """
-
-    feature: str
-    method: str
-    statistic: float | None
-    p_value: float | None
-    p_value_adjusted: float | None
-    psi: float | None
-    missing_fraction: float
-    drift_detected: bool
-    severity: str
-    status: str
-    unseen_levels: tuple[Level, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class DriftReport:
-    """The verdict on one batch, and its features.
-
-    Attributes
-    ----------
-    batch_id, batch_size, reference_size
-        Which batch, and the rows of both tables.
-    n_features, n_drifted, share_drifted, drifted_features
-        How many features were compared, how many have drifted, their share in [0, 1] and their names.
-    drift_detected
-        Whether any feature has drifted.
-    severity
-        The worst of the features.
-    status
-        ok or insufficient_data.
-    features
-        One row per feature, in the reference's order.
-    """
-
-    batch_id: str
-    batch_size: int
-    reference_size: int
-    n_features: int
-    n_drifted: int
-    share_drifted: float
-    drifted_features: tuple[str, ...]
-    drift_detected: bool
-    severity: str
-    status: str
-    features: tuple[FeatureDrift, ...]
+WEIGHTS = {"feature": 0.6, "output": 0.2, "joint": 0.2}  # of alpha; what isn't tested leaves its part to the others
+JOINT_ROWS, JOINT_BATCH_ROWS = 10_000, 5_000  # at most so many, evenly spread: more wouldn't find more that matters
 
 
 class DriftDetector:
-    """Compares batches with a reference, whose columns are sorted and counted once.
+    """Compares batches with a reference, of which it keeps counts in cells, and no rows.
 
     Parameters
     ----------
     reference
-        Columns of equal length: numbers with NaN, or text with None, where a value is missing.
+        Columns of equal length, by name: a mapping of arrays or lists, or a data frame of pandas, polars or Arrow.
+        Numbers, times, durations or text; None, NaN, NaT, NA and masked values are missing.
+    outputs
+        What the model says: names of columns of the reference, or columns of their own, of another length if need be,
+        such as its scores of the validation rows.
+    ignore
+        Columns that aren't compared: counters, identifiers and times always drift.
+    groups
+        The group of each row of the reference, such as its day, where groups differ a little anyway: what is as large
+        as their own differences is no drift then.
     alpha
-        The false discovery rate over the features, and so the share of batches without drift that alarm; in (0, 1).
+        The share of batches without drift that alarm, at most; in (0, 1).
     psi_floor
         The least population stability index that counts as drift, so that a large batch doesn't alarm for nothing;
         at least 0. A normal feature that has moved by d standard deviations has about d squared.
     min_rows
         With fewer rows than this in the batch or the reference, nothing is tested.
+    joint
+        Whether to compare what single columns don't show, too: many small shifts together, and correlations.
 
     Raises
     ------
+    TypeError
+        If the reference is neither a mapping nor a data frame.
     ValueError
-        If a parameter is out of its range, there is no column, or a column is neither numbers nor text, not
-        one-dimensional or of another length than the first.
+        If a parameter is out of its range, there is no column, an output isn't there, or a column can't be compared,
+        isn't one-dimensional or is of another length than the first.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> detector = DriftDetector({"income": rng.normal(0, 1, 5000), "city": rng.choice(["Rome", "Bern"], 5000)})
+    >>> batch = {"income": rng.normal(0.5, 1, 500), "city": rng.choice(["Rome", "Bern"], 500)}
+    >>> detector.check(batch, batch_id="monday").drifted_features
+    ('income',)
     """
 
     def __init__(
-        self, reference: Mapping[str, NDArray[Any]], *, alpha: float = 0.05, psi_floor: float = 0.01, min_rows: int = 30
+        self,
+        reference: Any,
+        *,
+        outputs: Sequence[str] | Mapping[str, Any] = (),
+        ignore: Iterable[str] = (),
+        groups: Sequence[Any] | NDArray[Any] | None = None,
+        alpha: float = 0.05,
+        psi_floor: float = 0.01,
+        min_rows: int = 30,
+        joint: bool = True,
     ) -> None:
-        if not 0.0 < alpha < 1.0:
-            raise ValueError(f"alpha must be between 0 and 1, got {alpha}")
-        if not psi_floor >= 0.0:
-            raise ValueError(f"psi_floor must be at least 0, got {psi_floor}")
-        if min_rows < 1:
-            raise ValueError(f"min_rows must be at least 1, got {min_rows}")
-        if not reference:
-            raise ValueError("the reference must have at least 1 column, got 0")
+        _require(alpha, psi_floor, min_rows)
         self.alpha, self.psi_floor, self.min_rows = alpha, psi_floor, min_rows
-        self._profiles = {name: profile(column) for name, column in read_columns(reference, reference).items()}
-        self.reference_size = next(iter(self._profiles.values())).column.n_rows
+        features, scores = read_reference(reference, outputs, set(ignore))
+        profiles: dict[str, Profile] = {}
+        sampled: dict[str, Column] = {}
+        n_rows, numbered, step = 0, None, 1
+        for name, column in features:
+            if not profiles:
+                n_rows = column.n_rows
+                numbered = None if groups is None else number_groups(groups, n_rows)
+                step = max(1, -(-n_rows // JOINT_ROWS))
+            profiles[name], sampled[name] = profile_of(column, numbered), column.every(step)
+        # Outputs of rows of their own have no groups.
+        known = {name: profile_of(column, numbered if column.n_rows == n_rows else None) for name, column in scores}
+        n_rows = n_rows or next(iter(known.values())).counts.n_rows
+        self._hold(profiles | known, tuple(known), n_rows)
+        self._joint = self._make_joint(sampled, None if numbered is None else numbered[::step]) if joint else None
 
-    def check(self, batch: Mapping[str, NDArray[Any]], *, batch_id: str) -> DriftReport:
+    def _hold(self, profiles: dict[str, Profile], outputs: tuple[str, ...], reference_size: int) -> None:
+        self._profiles, self.outputs, self.reference_size = profiles, outputs, reference_size
+        self._scored = [name for name, one in profiles.items() if one.scored and name not in outputs]
+
+    def _make_joint(self, sampled: dict[str, Column], groups: NDArray[np.intp] | None) -> Joint | None:
+        return Joint.of(self._scores_of(sampled), groups) if len(self._scored) > 1 else None
+
+    def _scores_of(self, columns: dict[str, Column]) -> Floats:
+        return np.column_stack([self._profiles[name].scores(columns[name]) for name in self._scored])
+
+    def check(self, batch: Any, *, batch_id: str) -> DriftReport:
         """Compare a batch with the reference; columns that the reference lacks are ignored.
 
         Raises
         ------
+        TypeError
+            If the batch is neither a mapping nor a data frame.
         ValueError
             If a column is missing, of another kind than in the reference, not one-dimensional or of another length.
         """
-        columns = read_columns(batch, self._profiles)
+        columns = dict(read_columns(batch, self._profiles))
         for name, column in columns.items():
-            _require_kind(name, self._profiles[name].column, column)
-        batch_size = next(iter(columns.values())).n_rows
-        enough = min(batch_size, self.reference_size) >= self.min_rows
-        found = {name: compare(self._profiles[name], column) if enough else None for name, column in columns.items()}
-        features = self._decide(
-            [_row(name, self._profiles[name].n_tests, columns[name], found[name]) for name in columns]
+            _require_kind(name, self._profiles[name], column)
+        n_rows = next(iter(columns.values())).n_rows
+        counts = {name: self._profiles[name].count(column) for name, column in columns.items()}
+        sums = None
+        if self._joint is not None:
+            step = max(1, -(-n_rows // JOINT_BATCH_ROWS))
+            sums = self._joint.sums(self._scores_of({name: columns[name].every(step) for name in self._scored}))
+        return self.judge(Tally(counts, sums, n_rows, float(n_rows) ** 2), batch_id=batch_id)
+
+    def judge(self, tally: Tally, *, batch_id: str, alpha: float | None = None) -> DriftReport:
+        """Compare what one batch left, or several together; at the detector's `alpha`, or another."""
+        alpha = self.alpha if alpha is None else alpha
+        enough = tally.n_rows >= self.min_rows
+        batch_size = tally.n_squared / max(1, tally.n_rows)
+        joint = None
+        if enough and self._joint is not None and tally.sums is not None and tally.sums.n >= self.min_rows:
+            joint = self._judge_joint(self._joint, tally.sums, batch_size, alpha)
+        found = [self._row(name, counts, batch_size, enough=enough) for name, counts in tally.counts.items()]
+        rows = self._decide(found, alpha)
+        return report_of(batch_id, tally, self.reference_size, rows, joint)
+
+    def cell_counts(self) -> dict[str, int]:
+        """Return how many cells each column has."""
+        return {name: profile.counts.cells.size for name, profile in self._profiles.items()}
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the detector to a file, an npz without pickle: cells and counts, and of text the levels; no rows."""
+        write_arrays(path, self.to_arrays())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> DriftDetector:
+        """Read a detector that `save` wrote.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        ValueError
+            If the file is damaged, or no detector.
+        """
+        try:
+            return cls.from_arrays(read_arrays(path))
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the detector as arrays by name, none of them of objects, for a file that holds more."""
+        told: dict[str, Any] = {"alpha": self.alpha, "psi_floor": self.psi_floor, "min_rows": self.min_rows}
+        told |= {"outputs": self.outputs, "reference_size": self.reference_size}
+        return {"detector": pack_json(told), **pack_profiles(self._profiles), **pack_joint(self._joint)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> DriftDetector:
+        """Return the detector that `to_arrays` gave; other arrays are ignored.
+
+        Raises
+        ------
+        ValueError
+            If the arrays are damaged, or of no detector.
+        """
+        found = cls.__new__(cls)
+        try:
+            found._unpack(arrays)  # noqa: SLF001 - its own
+        except Exception as error:
+            raise ValueError("expected a saved drift detector, got a damaged one or something else") from error
+        return found
+
+    def _unpack(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        told = unpack_json(arrays["detector"])
+        self.alpha, self.psi_floor, self.min_rows = told["alpha"], told["psi_floor"], told["min_rows"]
+        _require(self.alpha, self.psi_floor, self.min_rows)
+        self._hold(unpack_profiles(arrays), tuple(told["outputs"]), told["reference_size"])
+        self._joint = unpack_joint(arrays)
+
+    def _weight(self, role: str) -> float:
+        used = {"joint"} if self._joint is not None else set()
+        used |= {"output"} if self.outputs else set()
+        used |= {"feature"} if len(self._profiles) > len(self.outputs) else set()
+        return WEIGHTS[role] / sum(WEIGHTS[one] for one in used)
+
+    def _judge_joint(self, joint: Joint, sums: Sums, batch_size: float, alpha: float) -> JointDrift:
+        correction = N_TESTS / self._weight("joint")
+        found = sorted(joint.compare(sums, batch_size), key=lambda one: one.p_value)
+        large = [one for one in found if one.effect >= self.psi_floor and correction * one.p_value <= alpha]
+        first = (large or found)[0]
+        pair = tuple(self._scored[at] for at in first.pair)
+        return JointDrift(first.method, first.statistic, min(1.0, correction * first.p_value), bool(large), pair, "ok")
+
+    def _row(self, name: str, counts: Counts, batch_size: float, *, enough: bool) -> FeatureDrift:
+        """Return what was found in one column, before the correction for the number of columns and the verdict."""
+        profile = self._profiles[name]
+        n_rows = counts.n_rows
+        found = None
+        if enough and profile.counts.n_rows >= self.min_rows:
+            found = compare_grouped(profile, counts, n_rows, batch_size)
+        first = min(found.findings, key=lambda one: one.p_value, default=None) if found else None
+        return FeatureDrift(
+            feature=name,
+            role="output" if name in self.outputs else "feature",
+            method=first.method if first else "none",
+            statistic=float(first.statistic) if first else None,
+            p_value=min(1.0, profile.n_tests * first.p_value) if first else None,
+            p_value_adjusted=None,
+            psi=max(map(population_stability_index, found.tables)) if found else None,
+            missing_fraction=int(counts.special[0]) / max(1, n_rows),
+            infinite_fraction=int(counts.special[1] + counts.special[2]) / max(1, n_rows),
+            drift_detected=False,
+            severity="none",
+            status=found.status if found else "insufficient_data",
+            unseen_levels=found.unseen if found else (),
         )
-        return _report(batch_id, batch_size, self.reference_size, "ok" if enough else "insufficient_data", features)
 
-    def _decide(self, rows: list[FeatureDrift]) -> tuple[FeatureDrift, ...]:
-        adjusted = iter(benjamini_hochberg([row.p_value for row in rows if row.p_value is not None]).tolist())
-        return tuple(row if row.p_value is None else self._judge(row, next(adjusted)) for row in rows)
+    def _decide(self, rows: list[FeatureDrift], alpha: float) -> tuple[FeatureDrift, ...]:
+        adjusted: dict[str, float] = {}
+        for role in ("feature", "output"):
+            tested = {row.feature: row.p_value for row in rows if row.role == role and row.p_value is not None}
+            if tested:
+                p_values = np.minimum(1.0, benjamini_hochberg(list(tested.values())) / self._weight(role))
+                adjusted |= dict(zip(tested, p_values.tolist(), strict=True))
+        return tuple(self._judged(row, adjusted.get(row.feature), alpha) for row in rows)
 
-    def _judge(self, row: FeatureDrift, adjusted: float) -> FeatureDrift:
+    def _judged(self, row: FeatureDrift, adjusted: float | None, alpha: float) -> FeatureDrift:
+        if adjusted is None:
+            return row
         psi = row.psi or 0.0
-        drifted = adjusted <= self.alpha and psi >= self.psi_floor
+        drifted = adjusted <= alpha and psi >= self.psi_floor
         severity = [name for name, least in SEVERITIES.items() if psi >= least][-1] if drifted else "none"
         return replace(row, p_value_adjusted=adjusted, drift_detected=drifted, severity=severity)
 
 
-def log_report(report: DriftReport) -> None:
-    """Log one line per feature at INFO, then the verdict: at WARNING where the batch has drifted, else at INFO."""
-    verdict = asdict(report)
-    features = verdict.pop("features")
-    batch = {name: verdict[name] for name in ("batch_id", "batch_size", "reference_size")}
-    for row in features:
-        log.info("feature", **batch, **row)
-    log.log("WARNING" if report.drift_detected else "INFO", "batch", **verdict)
+def _require(alpha: float, psi_floor: float, min_rows: int) -> None:
+    if not 0.0 < alpha < 1.0:
+        raise ValueError(f"alpha must be between 0 and 1, got {alpha}")
+    if not psi_floor >= 0.0:
+        raise ValueError(f"psi_floor must be at least 0, got {psi_floor}")
+    if min_rows < 1:
+        raise ValueError(f"min_rows must be at least 1, got {min_rows}")
 
 
-def _require_kind(name: str, reference: Column, batch: Column) -> None:
+def _require_kind(name: str, profile: Profile, column: Column) -> None:
     """Refuse text for numbers and numbers for text; a column with nothing in it is of any kind."""
-    if reference.values.size and batch.values.size and reference.kind != batch.kind:
-        raise ValueError(f"column {name!r}: expected {reference.kind}, got {batch.kind}")
-
-
-def _row(name: str, n_tests: int, column: Column, found: Comparison | None) -> FeatureDrift:
-    """Return what was found in one feature, before the correction for the number of features and the verdict."""
-    first = min(found.findings, key=lambda finding: finding.p_value, default=None) if found else None
-    return FeatureDrift(
-        feature=name,
-        method=first.method if first else "none",
-        statistic=first.statistic if first else None,
-        p_value=min(1.0, n_tests * first.p_value) if first else None,
-        p_value_adjusted=None,
-        psi=population_stability_index(found.cells) if found else None,
-        missing_fraction=column.n_missing / max(1, column.n_rows),
-        drift_detected=False,
-        severity="none",
-        status=found.status if found else "insufficient_data",
-        unseen_levels=found.unseen if found else (),
-    )
-
-
-def _report(
-    batch_id: str, batch_size: int, reference_size: int, status: str, features: tuple[FeatureDrift, ...]
-) -> DriftReport:
-    drifted = tuple(row.feature for row in features if row.drift_detected)
-    return DriftReport(
-        batch_id=batch_id,
-        batch_size=batch_size,
-        reference_size=reference_size,
-        n_features=len(features),
-        n_drifted=len(drifted),
-        share_drifted=len(drifted) / len(features),
-        drifted_features=drifted,
-        drift_detected=bool(drifted),
-        severity=max((row.severity for row in features), key=list(SEVERITIES).index),
-        status=status,
-        features=features,
-    )
+    if "nothing" not in {profile.kind, column.kind} and profile.kind != column.kind:
+        raise ValueError(f"column {name!r}: expected {profile.kind}, got {column.kind}")

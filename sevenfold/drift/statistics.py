@@ -1,162 +1,123 @@
-"""Tests of whether two samples come from one distribution, and a measure of how far apart they are.
+"""Tests of whether two samples come from one distribution, on their counts by cell, and how far apart they are.
 
 Each takes the reference first and the batch second; its p-value holds for two finite samples: neither is the truth.
+Counts may be fractions, where rows come in groups that are alike and each counts for less (Rao and Scott 1992).
 
 References
 ----------
-Durbin, "Distribution theory for tests based on the sample distribution function", 1973; in the form of
-    Marsaglia, Tsang and Wang, "Evaluating Kolmogorov's distribution", J. Stat. Software 8(18), 2003.
-Pelz and Good, "Approximating the lower tail-areas of the Kolmogorov-Smirnov one-sample statistic", JRSS B 38, 1976.
-Simard and L'Ecuyer, "Computing the two-sided Kolmogorov-Smirnov distribution", J. Stat. Software 39(11), 2011.
-Mann and Whitney, "On a test of whether one of two random variables is stochastically larger", 1947.
+Mann and Whitney, "On a test of whether one of two random variables is stochastically larger", 1947; with ties as in
+    Lehmann, "Nonparametrics", 1975.
+Wilks, "Statistical prediction with special reference to the problem of tolerance limits", 1942 (the exceedances).
+Good, "The population frequencies of species and the estimation of population parameters", Biometrika 40, 1953.
+Kruskal and Wallis, "Use of ranks in one-criterion variance analysis", JASA 47, 1952.
+Kish, "Survey Sampling", 1965 (the design effect).
+Rao and Scott, "A simple method for the analysis of clustered binary data", Biometrics 48, 1992.
 Siddiqi, "Credit Risk Scorecards", 2006 (the population stability index).
 Benjamini and Hochberg, "Controlling the false discovery rate", JRSS B 57, 1995.
 """
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.intp]
+from sevenfold.drift.distributions import chi2_sf, f_sf, hypergeometric_sf, kolmogorov_sf
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from sevenfold.drift.distributions import Floats
+
+    Counted = NDArray[Any]  # whole numbers, or fractions where rows come in groups
 
 LEAST_EXPECTED = 5.0  # below this count per cell Pearson's statistic isn't chi-squared (Cochran 1954)
-EXACT_UP_TO = 140  # Simard and L'Ecuyer's bound: Pelz and Good's expansion has its five digits above it
-TAIL_FROM = 2.2  # n D^2 from which both one-sided events at once have a probability below 5e-8
-HALVES = (np.pi * (np.arange(6) + 0.5)) ** 2  # six terms leave out less than 1e-29 where n D^2 < TAIL_FROM
-WHOLES = (np.pi * np.arange(1, 7)) ** 2
 
 
-def places(reference: Floats, batch: Floats) -> tuple[Ints, Ints]:
-    """Return how many reference values lie below each batch value, and how many below or at it: shape (n,) each.
+class Finding(NamedTuple):
+    """One test's name, statistic and p-value."""
 
-    Both samples are sorted, not empty and without NaN. Ties and infinities are welcome.
-    """
-    upto = np.searchsorted(reference, batch, "right")
-    # Where upto is 0, the last value is looked at: it is greater than the batch's, so no tie.
-    tied = reference[upto - 1] == batch
-    below = upto.copy()
-    below[tied] = np.searchsorted(reference, batch[tied], "left")
-    return below, upto
+    method: str
+    statistic: float
+    p_value: float
 
 
-def ks_distance(below: Ints, upto: Ints, n_reference: int) -> float:
-    """Return the largest gap between two samples' distribution functions, in [0, 1], from the batch's `places`.
+def kolmogorov_smirnov(reference: Counted, batch: Counted) -> Finding:
+    """Compare the distribution functions of two samples, shape (c,) each, at the ends of their cells.
 
-    Notes
-    -----
-    Between two batch points the batch's function is flat and the reference's rises, so that the gap is largest at a
-    batch point or just before one.
-    """
-    steps = np.arange(upto.size + 1) / upto.size
-    return float(max((steps[1:] - upto / n_reference).max(), (below / n_reference - steps[:-1]).max()))
-
-
-def ks_p_value(distance: float, n_reference: int, n_batch: int) -> float:
-    """Return the probability of a KS distance at least as large between two samples of one continuous distribution.
-
-    Ties make it too large, never too small.
+    The statistic is the largest gap, in [0, 1]. Ties, and cells with many numbers, make the p-value too large, never
+    too small.
 
     Notes
     -----
     The one-sample distribution at the effective size m n / (m + n), rounded, as SciPy's ``method="asymp"`` has it.
+
+    Examples
+    --------
+    >>> kolmogorov_smirnov(np.array([50, 50]), np.array([75, 25])).statistic
+    0.25
     """
-    return kolmogorov_sf(distance, max(1, round(n_reference * n_batch / (n_reference + n_batch))))
+    shares = np.cumsum(reference), np.cumsum(batch)
+    m, n = float(shares[0][-1]), float(shares[1][-1])
+    gap = float(np.abs(shares[0] / m - shares[1] / n).max())
+    return Finding("kolmogorov_smirnov", gap, kolmogorov_sf(gap, max(1, round(m * n / (m + n)))))
 
 
-def kolmogorov_sf(distance: float, n: int) -> float:
-    """Return P(D_n >= distance) of the two-sided one-sample Kolmogorov-Smirnov statistic, within 4e-6.
+def rank_sum(reference: Counted, batch: Counted) -> Finding:
+    """Compare the ranks of two samples, given by cell, shape (c,) each; rows of one cell are tied.
+
+    The statistic is by how much P(batch > reference) exceeds one half, ties counting half, in [-0.5, 0.5].
 
     Notes
     -----
-    Three of the regimes of Simard and L'Ecuyer (2011): twice the one-sided tail, Durbin's matrix, and Pelz and Good's
-    expansion.
+    Mann and Whitney's test in the normal approximation, its variance corrected for ties.
     """
-    if distance <= 0.5 / n:
-        return 1.0
-    if distance >= 1.0:
-        return 0.0
-    if n * distance**2 >= TAIL_FROM:
-        return min(1.0, 2.0 * _one_sided_sf(distance, n))
-    cdf = _durbin_cdf(distance, n) if n <= EXACT_UP_TO else _pelz_good_cdf(distance, n)
-    return min(1.0, max(0.0, 1.0 - cdf))
+    below = np.cumsum(reference) - 0.5 * reference
+    together = (reference + batch).astype(np.float64)
+    m, n = float(reference.sum()), float(batch.sum())
+    excess = float(batch @ below) / (m * n) - 0.5
+    ties = float((together * (together * together - 1.0)).sum()) / ((m + n) * (m + n - 1.0))
+    variance = (m + n + 1.0 - ties) / (12.0 * m * n)
+    p_value = math.erfc(abs(excess) / math.sqrt(2.0 * variance)) if variance > 0.0 else 1.0
+    return Finding("rank_sum", excess, p_value)
 
 
-def _one_sided_sf(x: float, n: int) -> float:
-    """Return P(D_n+ >= x): x sum_j C(n, j) (x + j/n)^(j-1) (1 - x - j/n)^(n-j), over j < n (1 - x)."""
-    log_factorials = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, n + 1)))])
-    j = np.arange(math.ceil(n * (1.0 - x)))
-    j = j[x + j / n < 1.0]
-    up = x + j / n
-    log_choose = log_factorials[n] - log_factorials[j] - log_factorials[n - j]
-    return x * float(np.sum(np.exp(log_choose + (j - 1) * np.log(up) + (n - j) * np.log1p(-up))))
+def chi_squared(cells: Counted, df_scale: int | None = None) -> list[Finding]:
+    """Compare the shares of two samples' cells, shape (2, c), or return nothing where there is nothing to compare.
+
+    Where the counts were scaled by a design effect that `df_scale` degrees of freedom estimate, the statistic over its
+    own is looked up in Fisher's F distribution.
+    """
+    df = cells.shape[1] - 1
+    if df < 1 or not cells.sum(axis=1).all():
+        return []
+    statistic = homogeneity(cells)
+    p_value = chi2_sf(statistic, df) if df_scale is None else f_sf(statistic / df, df, df_scale)
+    return [Finding("chi_squared", statistic, p_value)]
 
 
-def _durbin_cdf(x: float, n: int) -> float:
-    """Return P(D_n < x) by the n-th power of a matrix of order 2 ceil(n x) - 1; no overflow for n <= 140."""
-    k = math.floor(n * x) + 1
-    h = k - n * x
-    order = 2 * k - 1
-    factorials = np.cumprod(np.concatenate([[1.0], np.arange(1.0, order + 1)]))
-    powers = np.subtract.outer(np.arange(order), np.arange(order)) + 1
-    matrix = np.where(powers < 0, 0.0, 1.0 / factorials[np.maximum(powers, 0)])
-    edge = (1.0 - h ** np.arange(1, order + 1)) / factorials[1:]
-    matrix[:, 0], matrix[-1] = edge, edge[::-1]
-    matrix[-1, 0] = (1.0 - 2.0 * h**order + max(0.0, 2.0 * h - 1.0) ** order) / factorials[order]
-    return math.exp(math.lgamma(n + 1) - n * math.log(n)) * float(np.linalg.matrix_power(matrix, n)[k - 1, k - 1])
-
-
-def _pelz_good_cdf(x: float, n: int) -> float:
-    """Return P(D_n < x) up to O(n^-2): K0(z) + K1(z) n^-1/2 + K2(z) n^-1 + K3(z) n^-3/2 with z = x sqrt(n)."""
-    z2 = n * x * x
-    z4, z6, z8 = z2**2, z2**3, z2**4
-    u, v = HALVES, WHOLES
-    at_halves, at_wholes = np.exp(-u / (2.0 * z2)), np.exp(-v / (2.0 * z2))
-    k1 = (u - z2) @ at_halves / 6.0
-    k2 = (6 * z6 + 2 * z4 + u * (2 * z4 - 5 * z2) + u**2 * (1 - 2 * z2)) @ at_halves / 72.0 - z4 * (
-        v @ at_wholes
-    ) / 36.0
-    k3 = u**3 * (5 - 30 * z2) + u**2 * (212 * z4 - 60 * z2) + u * (135 * z4 - 96 * z6) - (30 * z6 + 90 * z8)
-    k3 = k3 @ at_halves / 6480.0 + z4 * ((3 * v * z2 - v**2) @ at_wholes) / 216.0
-    t = 1.0 / (x * n)  # 1 / (z sqrt(n))
-    series = np.sum(at_halves) + t * (k1 / z2 + t * (k2 / z4 + t * k3 / z6))
-    return float(math.sqrt(2.0 * math.pi / z2) * series)
-
-
-def rank_sum(below: Ints, upto: Ints, n_reference: int) -> tuple[float, float]:
-    """Return by how much P(batch > reference) exceeds one half, ties counting half, in [-0.5, 0.5], and its p-value.
+def homogeneity(counts: Counted) -> float:
+    """Return Pearson's chi-squared statistic of two samples' counts by cell, shape (2, c), none of them empty.
 
     Notes
     -----
-    Mann and Whitney's test in the normal approximation, from the batch's `places`. The variance is that without ties:
-    with ties the p-value is too large, never too small.
+    sum (b sqrt(m/n) - r sqrt(n/m))^2 / (r + b), whose expected counts come from both samples. Taking the reference's
+    shares for the truth would raise the statistic by the factor 1 + n/m. That the cells' edges may be the reference's
+    quantiles makes no difference to this order: the population's share between order statistics varies as a
+    multinomial share does.
+
+    Examples
+    --------
+    >>> round(homogeneity(np.array([[10, 20], [20, 10]])), 3)
+    6.667
     """
-    n = upto.size
-    excess = float((below + upto).sum()) / (2.0 * n * n_reference) - 0.5
-    variance = (n + n_reference + 1) / (12.0 * n * n_reference)
-    return excess, math.erfc(abs(excess) / math.sqrt(2.0 * variance))
+    m, n = counts.sum(axis=1).tolist()
+    gaps = counts[1] * math.sqrt(m / n) - counts[0] * math.sqrt(n / m)
+    return float((gaps**2 / counts.sum(axis=0)).sum())
 
 
-def chi2_sf(statistic: float, df: int) -> float:
-    """Return P(X >= statistic) of the chi-squared distribution with a whole number of degrees of freedom, at least 1.
-
-    Notes
-    -----
-    The regularised upper incomplete gamma function Q(df/2, x/2), a finite sum at half-integers: Q(1/2, h) =
-    erfc(sqrt h), Q(1, h) = exp(-h), and Q(a + 1, h) = Q(a, h) + h^a exp(-h) / Gamma(a + 1). Its terms are positive and
-    come from logs: nothing cancels or overflows.
-    """
-    half = statistic / 2.0
-    if half <= 0.0:
-        return 1.0
-    log_half, odd = math.log(half), df % 2
-    powers = (odd / 2 + j for j in range(df // 2))
-    tail = sum(math.exp(a * log_half - half - math.lgamma(a + 1.0)) for a in powers)
-    return min(1.0, tail + odd * math.erfc(math.sqrt(half)))
-
-
-def pool_cells(counts: Ints) -> tuple[Ints, Ints]:
+def pool_cells(counts: Counted) -> tuple[Counted, Counted]:
     """Join neighbouring cells until each expects at least 5 counts in the smaller of two samples.
 
     Parameters
@@ -184,24 +145,8 @@ def pool_cells(counts: Ints) -> tuple[Ints, Ints]:
         if held >= needed:
             starts.append(cell)
             held = 0
-    upto = np.concatenate([np.zeros((2, 1), dtype=np.intp), counts.cumsum(axis=1)], axis=1)
+    upto = np.concatenate([np.zeros((2, 1), dtype=counts.dtype), counts.cumsum(axis=1)], axis=1)
     return np.diff(upto[:, starts]), upto[:, -1] - upto[:, starts[-1]]
-
-
-def homogeneity(counts: Ints) -> tuple[float, float]:
-    """Return Pearson's chi-squared statistic of two samples' counts by cell, shape (2, c) with c >= 2, and its p-value.
-
-    Notes
-    -----
-    sum (b sqrt(m/n) - r sqrt(n/m))^2 / (r + b), whose expected counts come from both samples. Taking the reference's
-    shares for the truth would raise the statistic by the factor 1 + n/m. That the cells' edges may be the reference's
-    quantiles makes no difference to this order: the population's share between order statistics varies as a
-    multinomial share does.
-    """
-    m, n = counts.sum(axis=1).tolist()
-    gaps = counts[1] * math.sqrt(m / n) - counts[0] * math.sqrt(n / m)
-    statistic = float((gaps**2 / counts.sum(axis=0)).sum())
-    return statistic, chi2_sf(statistic, counts.shape[1] - 1)
 
 
 def share_p_value(hits: int, size: int, batch_hits: int, batch_size: int) -> float:
@@ -210,22 +155,102 @@ def share_p_value(hits: int, size: int, batch_hits: int, batch_size: int) -> flo
     marked = hits + batch_hits
     if batch_hits * total < marked * batch_size:  # fewer than expected: count the misses, whose tail is the upper one
         marked, found = total - marked, batch_size - batch_hits
-    return min(1.0, 2.0 * _hypergeometric_sf(found, total, marked, drawn))
+    return min(1.0, 2.0 * hypergeometric_sf(found, total, marked, drawn))
 
 
-def _hypergeometric_sf(found: int, total: int, marked: int, drawn: int) -> float:
-    """Return P(X >= found), where found is at least the mean, among drawn items of a total of which some are marked."""
-    k = np.arange(found, min(marked, drawn), dtype=np.float64)
-    ratios = (marked - k) * (drawn - k) / ((k + 1.0) * (total - marked - drawn + k + 1.0))
-    log_first = _log_choose(marked, found) + _log_choose(total - marked, drawn - found) - _log_choose(total, drawn)
-    return math.exp(log_first) * (1.0 + float(np.sum(np.cumprod(ratios))))
+def compare_shares(method: str, hits: Counted, sizes: Counted) -> list[Finding]:
+    """Compare two shares, `hits` of `sizes`, shape (2,) each; nothing where both are 0 or both are 1.
+
+    The statistic is the batch's share less the reference's, in [-1, 1].
+    """
+    if hits.sum() in (0, sizes.sum()):
+        return []
+    (m, n), (a, b) = sizes.tolist(), hits.tolist()
+    return [Finding(method, b / n - a / m, share_p_value(round(a), round(m), round(b), round(n)))]
 
 
-def _log_choose(n: int, k: int) -> float:
-    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+def outside_share(below: float, above: float, m: float, n: float) -> Finding:
+    """Compare the rows of a batch beyond the reference's least and greatest number with what chance puts there.
+
+    The statistic is their share of the batch, in [0, 1]; the p-value is exact for any continuous distribution, and too
+    large with ties (Wilks 1942).
+    """
+    p_value = min(1.0, 2.0 * min(all_in_batch(round(below), m, n), all_in_batch(round(above), m, n)))
+    return Finding("outside_share", (below + above) / n, p_value)
 
 
-def population_stability_index(counts: Ints) -> float:
+def all_in_batch(k: int, m: float, n: float) -> float:
+    """Return P(k rows picked at random from both tables are all the batch's): the product of (n - i) / (m + n - i)."""
+    i = np.arange(min(k, int(n)))
+    return math.exp(min(0.0, float(np.log((n - i) / (m + n - i)).sum())))
+
+
+def unseen_share(n_single: int, n_double: int, m: float, unseen: float, n: float) -> list[Finding]:
+    """Compare the rows whose value the reference lacks with its rows that are alone with theirs (Good 1953).
+
+    Such a row is unseen by the others, as a new row may be. The variance of their number is n_single + 2 n_double, not
+    n_single: the reference counts for so many rows fewer. One-sided: fewer is no finding.
+    """
+    if unseen * m <= n_single * n:
+        return []
+    shrink = (n_single + 1) / (n_single + 2 * n_double + 1)
+    m_effective = max(1, round(m * shrink))
+    hits = np.array([min(m_effective, round(n_single * shrink)), unseen])
+    return compare_shares("unseen_share", hits, np.array([m_effective, n]))
+
+
+class Clustering(NamedTuple):
+    """How much alike the rows of a group of the reference are, such as those of a day.
+
+    Attributes
+    ----------
+    correlation
+        Of two rows of one group, at least 0.
+    size
+        Rows of a group, as a row sees it: the mean, each row counting its own group.
+    df
+        Degrees of freedom of the estimate: the groups but one.
+    """
+
+    correlation: float
+    size: float
+    df: int
+
+    def design_effect(self, m: float, n: float, batch_size: float) -> float:
+        """Return by how much the variance of a difference is larger than that of m and n independent rows.
+
+        `batch_size` is the size of a batch, itself a group, as a row sees it, where n rows come in several batches.
+        """
+        of_reference = 1.0 + self.correlation * max(0.0, self.size - 1.0)
+        of_batch = 1.0 + self.correlation * max(0.0, batch_size - 1.0)
+        return (of_reference / m + of_batch / n) / (1.0 / m + 1.0 / n)
+
+
+def clustering(table: Counted, scores: Floats | None = None) -> Clustering:
+    """Measure how much alike the rows of a group are, from counts by group and cell, shape (g, c).
+
+    The larger of two design effects counts: of the cells' shares (Pearson's statistic over its degrees of freedom),
+    and of the mean of `scores`, shape (c,), where there are any (Kruskal and Wallis's).
+    """
+    sizes = table.sum(axis=1)
+    table, sizes = table[sizes > 0], sizes[sizes > 0].astype(np.float64)
+    n, df = float(sizes.sum()), max(1, sizes.size - 1)
+    as_seen = float((sizes**2).sum()) / max(1.0, n)
+    mean_size = (n - as_seen) / df
+    shares = table.sum(axis=0) / max(1.0, n)
+    used = np.flatnonzero(shares * n >= LEAST_EXPECTED)
+    if used.size <= 1 or sizes.size <= 1 or mean_size <= 1.0:
+        return Clustering(0.0, as_seen, df)
+    expected = sizes[:, None] * shares[used]
+    effects = [float(((table[:, used] - expected) ** 2 / expected).sum()) / (df * (used.size - 1))]
+    if scores is not None and np.ptp(scores[used]) > 0.0:
+        means, mean = table @ scores / sizes, float(shares @ scores)
+        variance = float(shares @ (scores - mean) ** 2)
+        effects.append(float((sizes * (means - mean) ** 2).sum()) / variance / df)
+    return Clustering(max(0.0, max(effects) - 1.0) / (mean_size - 1.0), as_seen, df)
+
+
+def population_stability_index(counts: Counted) -> float:
     """Return PSI of two samples' counts by cell, shape (2, k), less its mean where nothing has drifted; at least 0.
 
     Notes

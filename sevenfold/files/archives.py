@@ -15,6 +15,7 @@ from sevenfold.files.locks import is_same_file, lock
 from sevenfold.files.names import Names, Rotated
 from sevenfold.files.opening import Descriptor, open_new, open_to_lock
 from sevenfold.files.policies import Retention
+from sevenfold.files.systems import system
 from sevenfold.files.totals import Total
 from sevenfold.files.turns import note_last
 from sevenfold.notices import describe, notice
@@ -181,8 +182,8 @@ class Archives:
                 # Whoever was killed over this file left its unfinished one behind: it is written over.
                 with self._held(open_new(unfinished, over=True, mode=self._names.mode)) as new:
                     _gzip(fd, new, rotated)
-                unfinished.replace(packed)
-            source.unlink()
+                system.replace(unfinished, packed)
+            system.remove(source)
         except FileNotFoundError:  # another process was quicker
             return True
         except OSError:
@@ -197,7 +198,7 @@ class Archives:
                 with self._alone(rotated.path) as fd:
                     if fd is None:
                         return False
-            rotated.path.unlink()
+            system.remove(rotated.path)
         except FileNotFoundError:
             return True
         return True

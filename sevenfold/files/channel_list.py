@@ -15,7 +15,8 @@ from typing import Any
 from sevenfold.channels import CHANNELS, LIST_FILE, Channel
 from sevenfold.files.locks import lock
 from sevenfold.files.names import Names
-from sevenfold.files.opening import open_beside, open_new, permit
+from sevenfold.files.opening import open_beside, open_log, open_new, permit
+from sevenfold.files.systems import system
 from sevenfold.notices import describe, notice
 
 _LOCK_TRIES = 100
@@ -75,10 +76,10 @@ def listed_channels(folder: Path) -> tuple[Channel, ...]:
 def _read(path: Path) -> list[dict[str, Any]]:
     """Return the items of a list; none where there is no list."""
     try:
-        text = path.read_text(encoding="utf-8")
+        with open_log(path) as file:
+            items = json.loads(file.read())
     except FileNotFoundError:
         return []
-    items = json.loads(text)
     if not isinstance(items, list):
         raise ValueError("expected a list of channels")  # noqa: TRY004 - a file's content has no type
     for item in items:
@@ -119,7 +120,7 @@ def _replace(path: Path, text: str, mode: int | None) -> None:
         with os.fdopen(fd, "w", encoding="utf-8", closefd=False) as file:
             file.write(text)
         fd.close()
-        unfinished.replace(path)
+        system.replace(unfinished, path)
     except OSError:
         unfinished.unlink(missing_ok=True)
         raise

@@ -1,20 +1,13 @@
-"""File locks that go with an open file, and none where the system has none."""
+"""File locks that go with an open file, and none where the file system has none."""
 
 import errno
 import os
 import time
 from pathlib import Path
-from types import ModuleType
 
+from sevenfold.files.systems import system
 from sevenfold.notices import describe, notice
 
-fcntl: ModuleType | None
-try:
-    import fcntl
-except ImportError:
-    fcntl = None
-
-LOCKS = fcntl is not None
 _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP}  # Lustre, some NFS servers
 TELL_S = 1.0  # of waiting, after which it is told
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 2e-5, 2e-3
@@ -43,17 +36,13 @@ def lock(fd: int, *, exclusive: bool) -> bool:
     OSError
         If the descriptor is closed.
     """
-    if fcntl is None:
-        return True
     try:
-        fcntl.flock(fd, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+        return system.lock(fd, exclusive=exclusive)
     except OSError as error:
         if error.errno not in _NO_LOCKS:
             raise
         _tell(error)
-    return True
+        return True
 
 
 def acquire(fd: int, wait_s: float, path: Path) -> None:
@@ -92,12 +81,11 @@ def acquire(fd: int, wait_s: float, path: Path) -> None:
 
 def release(fd: int) -> None:
     """Give a lock back without closing the file."""
-    if fcntl is not None:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_UN)
-        except OSError as error:
-            if error.errno not in _NO_LOCKS:
-                raise
+    try:
+        system.unlock(fd)
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
 
 
 def is_same_file(fd: int, path: Path, *, follow_symlinks: bool = False) -> bool:

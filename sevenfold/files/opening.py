@@ -1,7 +1,4 @@
-"""The only place where logs, heads, locks and what lies beside them are opened, by writers and readers alike.
-
-Another system's way of opening fits in here, and nowhere else.
-"""
+"""The only place where logs, heads, locks and what lies beside them are opened, by writers and readers alike."""
 
 import contextlib
 import errno
@@ -9,24 +6,18 @@ import gzip
 import os
 import stat
 import time
-from collections.abc import Callable
+from io import BufferedReader, FileIO
 from pathlib import Path
 from typing import IO, cast
 
-from sevenfold.files.locks import fcntl, is_same_file, lock
-
-try:
-    import resource
-except ImportError:  # pragma: no cover - Windows
-    resource = None  # type: ignore[assignment]
+from sevenfold.files.locks import is_same_file, lock
+from sevenfold.files.systems import system
 
 MODE = 0o600  # of a new file: for its owner alone
 LONGEST_LINE = 64 * 10**6  # bytes, with its end; readers hold no more of one in memory
 _MOST = 0o664  # that a mode may allow
 OPEN_TRIES = 1000
 _PERMIT_TRIES = 50  # looks at a file that its maker may be about to give its permissions
-_FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-_HIGHEST_FLOOR = 1 << 15  # the system keeps a table up to the highest number, and copies it at each fork
 
 
 class Descriptor(int):
@@ -51,7 +42,7 @@ class Descriptor(int):
     def is_open(self) -> bool:
         """Return whether the number is still that of the file."""
         try:
-            return self.identity == _identity(self)
+            return self.identity == system.identity(self)
         except OSError:
             return False
 
@@ -172,19 +163,30 @@ def permit(path: Path, mode: int | None) -> None:
 
 def open_log(path: Path) -> IO[bytes]:
     """Open a log file, its rotated or compressed sibling or its head for reading; unbuffered if it isn't compressed."""
-    return cast("IO[bytes]", gzip.open(path)) if path.suffix == ".gz" else path.open("rb", buffering=0)
+    file = system.open_to_read(path)
+    return cast("IO[bytes]", _Unpacked(file) if path.suffix == ".gz" else file)
+
+
+class _Unpacked(gzip.GzipFile):
+    """A compressed file, read through one that is closed with it."""
+
+    def __init__(self, file: FileIO) -> None:
+        self._file = file
+        super().__init__(fileobj=BufferedReader(file), mode="rb")
+
+    def close(self) -> None:
+        try:
+            super().close()
+        finally:
+            self._file.close()
 
 
 def _opened(path: Path, flags: int, mode: int | None = None) -> Descriptor:
     fd = _permitted(path, flags, mode)
-    fd.identity = _identity(fd)
-    if fcntl is None or resource is None:
-        return fd
+    fd.identity = system.identity(fd)
     # At a number that nobody gets by chance: if it is closed it is nobody's, not that of the next file of the program.
-    half = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2
-    floor = min(half, _HIGHEST_FLOOR) if half > 0 else _HIGHEST_FLOOR  # no limit is -1
-    with contextlib.suppress(OSError):  # none is left there
-        high = _owned(fcntl.fcntl, fd, fcntl.F_DUPFD_CLOEXEC, floor)
+    with contextlib.suppress(OSError, StopIteration):  # none is left there, or there are none
+        high = next(map(Descriptor, system.at_high_number(fd)))
         high.identity = fd.identity
         fd.close()
         return high
@@ -192,27 +194,20 @@ def _opened(path: Path, flags: int, mode: int | None = None) -> Descriptor:
 
 
 def _permitted(path: Path, flags: int, mode: int | None) -> Descriptor:
-    if mode is None or os.name != "posix":
-        return _owned(os.open, path, flags | _FLAGS, MODE)
+    if mode is None:
+        return _owned(path, flags, MODE)
     for left in range(_PERMIT_TRIES, -1, -1):
         try:
-            fd = _owned(os.open, path, flags | _FLAGS, mode)
+            fd = _owned(path, flags, mode)
             break
         except PermissionError:  # another user has made it just now, and its umask took what it gives in a moment
             if not left:
                 raise
             time.sleep(0.001)
-    found = os.fstat(fd)
-    if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) != mode:
-        os.fchmod(fd, mode)
+    system.permit(fd, mode)
     return fd
 
 
-def _owned(call: Callable[..., int], *arguments: object) -> Descriptor:
+def _owned(path: Path, flags: int, mode: int) -> Descriptor:
     # One step of Python, in which the number gets its owner: between two of them Ctrl-C may come, and it would be lost.
-    return next(map(Descriptor, map(call, *((one,) for one in arguments))))
-
-
-def _identity(fd: int) -> tuple[int, int]:
-    found = os.fstat(fd)
-    return found.st_dev, found.st_ino
+    return next(map(Descriptor, system.opened(path, flags, mode)))

@@ -2,7 +2,7 @@
 
 The rules, by which any number of writers get along without a server:
 
-- A line is one ``os.write`` to a file opened with O_APPEND.
+- A line is one write to the end of a file (O_APPEND).
 - Every writer holds a shared lock (``flock``) on the log file that it has open, for as long as it is open. Whoever gets
   the exclusive lock thus knows that nobody writes there any more: only such a file is compressed or deleted.
 - Each writer measures the file every hundredth of a second, and before it has filled an eighth of the room itself:
@@ -12,7 +12,8 @@ The rules, by which any number of writers get along without a server:
 - Whatever fails in a rotation, the line is written to the file that is open.
 - A descriptor that somebody closed is opened again at the next line, and the line is written then.
 
-Without ``fcntl`` (Windows), or where the file system has no locks, a folder is for one process.
+Where the file system has no locks, a folder is for one process. `sevenfold.files.systems.windows` has what O_APPEND and
+``flock`` are there.
 """
 
 import contextlib
@@ -28,10 +29,11 @@ from typing import Any
 from sevenfold.channels import CompressionArgument, RetentionArgument, RotationArgument
 from sevenfold.files.archives import Archives
 from sevenfold.files.forks import forget_in_children
-from sevenfold.files.locks import LOCKS, is_same_file
+from sevenfold.files.locks import is_same_file
 from sevenfold.files.names import Names
 from sevenfold.files.opening import CLOSED, Descriptor, check_mode, make_folder, open_in_place, open_to_append
 from sevenfold.files.policies import Every, Schedule, parse_compression, parse_retention, parse_rotation
+from sevenfold.files.systems import system
 from sevenfold.files.totals import Total
 from sevenfold.files.turns import Turn, last_rotation, turn
 from sevenfold.notices import describe, notice
@@ -159,10 +161,10 @@ class RotatingFile:
         """
         data = self._end_of_torn + data if self._end_of_torn else data
         try:
-            written = os.write(self._fd, data)
+            written = system.append(self._fd, data)
         except OSError as error:
             self._reopen_if_closed(error)
-            written = os.write(self._fd, data)
+            written = system.append(self._fd, data)
         if written < len(data):
             if alone:
                 self._write_rest(data, written)
@@ -174,9 +176,9 @@ class RotatingFile:
         """Write what is left, or cut off what is there: the disk is full, or will be with the next byte."""
         try:
             while written < len(data):
-                written += os.write(self._fd, data[written:])
+                written += system.append(self._fd, data[written:])
         except OSError:
-            os.ftruncate(self._fd, os.lseek(self._fd, 0, os.SEEK_CUR) - written)
+            system.truncate(self._fd, os.lseek(self._fd, 0, os.SEEK_CUR) - written)
             raise
 
     def _blank_out(self, written: int) -> None:
@@ -190,7 +192,7 @@ class RotatingFile:
         with contextlib.suppress(OSError):
             self._overwrite(begin, b"\n" * written)
             self._end_of_torn = b""
-        os.write(self._fd, b"\n")  # fails as the rest would have, which says why
+        system.append(self._fd, b"\n")  # fails as the rest would have, which says why
         self._end_of_torn = b""
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
 
@@ -346,9 +348,7 @@ class RotatingFile:
 
     def _rename(self, mine: Turn) -> None:
         target = mine.name(_begun(self._fd) if isinstance(self._rotation.schedule, Every) else None)
-        if not LOCKS:
-            self._close()  # Windows renames no open file
-        self.path.rename(target)
+        system.rename(self.path, target)
 
     def _after_fork(self) -> None:
         """Close what a child inherited, without unlocking it, and open it anew at the first line."""

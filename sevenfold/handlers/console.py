@@ -4,11 +4,13 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
+from datetime import UTC
 from typing import Any, TextIO
 
 from sevenfold.channels import FormatArgument
 from sevenfold.handlers.formats import RENDERED
 from sevenfold.handlers.sinks import Unrendered, traceback_of
+from sevenfold.lines.colours import BOLD, DIM, RESET, colour_of
 from sevenfold.lines.flat_json import to_flat_json
 from sevenfold.lines.grammar import channel_text, escape, indent, value_text
 from sevenfold.lines.record import Record, has_exception
@@ -17,15 +19,13 @@ from sevenfold.redaction.redactor import Redactor
 
 WIDTH = 60  # characters of a value on a terminal; the file has it whole
 DIGITS = 5  # significant ones of a number there
-_RESET, _DIM, _BOLD = "\x1b[0m", "\x1b[2m", "\x1b[1m"
-_LEVEL_COLOURS = ((50, "\x1b[1;31m"), (40, "\x1b[31m"), (30, "\x1b[33m"), (25, "\x1b[32m"), (20, ""), (0, _DIM))
 
 
 class Console:
     """Show records on stderr or stdout, which is looked up at each call.
 
-    In a pipe a record is the line that its file has. On a terminal and in a notebook it is for people: local time,
-    numbers of five digits, long values cut if a file has them whole, the traceback, colours unless ``NO_COLOR``
+    In a pipe a record is the line that its file has. On a terminal and in a notebook it is for people: the time
+    in UTC, numbers of five digits, long values cut if a file has them whole, the traceback, colours unless ``NO_COLOR``
     (https://no-color.org) is set, and a tqdm bar that stands there is moved down. ``FORCE_COLOR`` makes any stream a
     terminal. Flat JSON has the traceback in it.
 
@@ -135,14 +135,14 @@ class Console:
         rows = record[RENDERED].rows
         channel, message, fields = self._redactor.contents_of(record if rows is None else rows.summary)
         width = WIDTH if channel in self._channels else None
-        time = f"{record['time']:%H:%M:%S}"
+        time = f"{record['time'].astimezone(UTC):%H:%M:%SZ}"
         level = f"{escape(record['level'].name):8}"
-        colour = next(code for least, code in _LEVEL_COLOURS if record["level"].no >= least)
-        parts = [(_DIM, time), (colour, level), ("", f"{channel_text(channel):11}"), (_BOLD, escape(message))]
-        parts += [(_DIM, f"{escape(key)}={_short(value, width)}") for key, value in fields.items()]
+        colour = colour_of(record["level"].no)
+        parts = [(DIM, time), (colour, level), ("", f"{channel_text(channel):11}"), (BOLD, escape(message))]
+        parts += [(DIM, f"{escape(key)}={_short(value, width)}") for key, value in fields.items()]
         if "NO_COLOR" in os.environ:
             return " ".join(text for _, text in parts)
-        return " ".join(f"{code}{text}{_RESET}" if code else text for code, text in parts)
+        return " ".join(f"{code}{text}{RESET}" if code else text for code, text in parts)
 
 
 def _is_for_people(stream: TextIO) -> bool:

@@ -9,6 +9,7 @@ from sevenfold.lines.parsing import Event, parse
 from sevenfold.lines.values import to_json
 
 STACKTRACE: Final = "exception_stacktrace"  # OpenTelemetry's exception.stacktrace
+_SHOWN: Final = frozenset({"fields", "exception"})  # what ``logs --json`` has besides
 _OWN: Final = frozenset({"time", "level", "channel", "message"})
 
 
@@ -46,6 +47,8 @@ def is_flat_json(line: str) -> bool:
 def parse_flat_json(line: str) -> Event:
     """Read what `flat_json` wrote; fields that it renamed keep their new names.
 
+    What ``logs --json`` printed is read, too: it has the fields in an object, and the traceback as ``exception``.
+
     Raises
     ------
     LineError
@@ -55,6 +58,8 @@ def parse_flat_json(line: str) -> Event:
         said = STRICT_JSON.decode(line)
         own = {key: said.pop(key) for key in ("time", "level", "channel", "message")}
         moment = datetime.fromisoformat(own["time"]).astimezone(UTC)
+        if said.keys() == _SHOWN and isinstance(said["fields"], dict):
+            return Event(moment, own["level"], own["channel"], own["message"], said["fields"], said["exception"])
         return Event(moment, own["level"], own["channel"], own["message"], said, said.pop(STACKTRACE, None))
     except LineError:
         raise

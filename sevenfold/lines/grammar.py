@@ -8,7 +8,10 @@ r"""The grammar of a line: what writing (`record`) and reading (`parsing`) have 
     field  = key "=" value
     key    = WORD, or a JSON string
     value  = WORD, but not true, false, null, NaN or Infinity; or JSON
-    WORD   = [A-Za-z_][A-Za-z0-9_./:@+-]*
+    WORD   = [A-Za-z_][A-Za-z0-9_./:@+-]*, or that with a digit first and a letter other than e and E in it
+
+So what might be a number (``5e10``, ``007``) or isn't quite one (``10.66.0.77``) is quoted, and ids (``5a4b41eb``) are
+found by grep as they are.
 
 Message, level and channel are JSON string bodies, in which a quotation mark stands for itself and ``|`` is written
 ``\u007c``; so no text can end its part early, start a line, or move a terminal's cursor. No channel is ``-``. Lines
@@ -22,7 +25,7 @@ from typing import Any, Final
 
 from sevenfold.lines.values import clean, to_json
 
-WORD: Final = "[A-Za-z_][A-Za-z0-9_./:@+-]*"
+WORD: Final = "(?:[A-Za-z_]|[0-9][0-9eE_./:@+-]*+[A-DF-Za-df-z])[A-Za-z0-9_./:@+-]*"
 RESERVED: Final = ("true", "false", "null", "NaN", "Infinity")
 NO_CHANNEL: Final = "-"
 INDENT: Final = "    "

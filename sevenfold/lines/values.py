@@ -4,22 +4,24 @@ Plain means None, bool, int, finite float, str without lone surrogates, list, an
 isn't enough: it writes NaN as null, and refuses surrogates, integers beyond 64 bits and arrays that aren't contiguous.
 """
 
+import contextlib
 import json
 import re
 from collections import deque
-from collections.abc import Iterable, KeysView, Mapping, ValuesView
+from collections.abc import Container, Iterable, KeysView, Mapping, ValuesView
 from dataclasses import fields, is_dataclass
 from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
-from operator import methodcaller
 from pathlib import PurePath
 from typing import Any
 from uuid import UUID
 
 import numpy as np
 import orjson
+
+from sevenfold.lines.frames import Items, columns_of, series_of, tensor_of
 
 # Deeper than any sane record, and far below the recursion limits of Python (1000) and orjson (254).
 MAX_DEPTH = 100
@@ -35,6 +37,7 @@ _UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u
 _SCALARS = (str, int, float, bytes, bytearray, memoryview, date, time, Enum, np.generic)
 _SEQUENCES = (list, tuple, deque, KeysView, ValuesView)
 _WRITTEN_AS_STR = (Decimal, Fraction, PurePath, UUID, complex, timedelta)
+_PANDAS_SCALARS = ("NAType", "Interval", "Period")
 _type_name = type.__dict__["__name__"].__get__  # whatever a metaclass makes of the attribute
 _Parents = tuple[int, ...]  # ids of the containers around a value: finds cycles and measures depth
 
@@ -45,13 +48,14 @@ def plain(value: Any) -> Any:
     Parameters
     ----------
     value
-        Anything. Arrays become lists, whole; float32 and float16 the shortest decimal that gives them back; NaN and
-        the infinities ``"NaN"``, ``"Infinity"``, ``"-Infinity"``; masked elements None; bytes their UTF-8 text with
-        other bytes as ``\xff``; lone surrogates ``\udc80`` as text; dates ISO 8601; sets sorted lists; dataclasses
-        and structured rows dicts; integers beyond 2**2048 hexadecimal text. A key that isn't a string becomes the
-        JSON text of its plain value (``1`` -> ``"1"``, ``(1, 2)`` -> ``"[1,2]"``), with ``#2`` behind it where that
-        key is taken. A cycle becomes ``"<cycle>"``, what lies deeper than 100 levels ``"<too deep>"``, and any
-        other object its ``repr``.
+        Anything. Arrays, series and tensors become lists, whole; float32 and float16 the shortest decimal that gives
+        them back; NaN and the infinities ``"NaN"``, ``"Infinity"``, ``"-Infinity"``; NaT, NA and masked elements None;
+        bytes their UTF-8 text with other bytes as ``\xff``; lone surrogates ``\udc80`` as text; dates ISO 8601; sets
+        sorted lists; frames dicts of their columns; dataclasses, pydantic's and attrs' objects and structured rows
+        dicts; members of an Enum their values; Decimals, paths and UUIDs their text; integers beyond 2**2048
+        hexadecimal text. A key that isn't a string becomes the JSON text of its plain value (``1`` -> ``"1"``,
+        ``(1, 2)`` -> ``"[1,2]"``), with ``#2`` behind it where that key is taken. A cycle becomes ``"<cycle>"``, what
+        lies deeper than 100 levels ``"<too deep>"``, and any other object its ``repr``.
 
     Returns
     -------
@@ -114,7 +118,7 @@ def _scalar(value: Any, parents: _Parents) -> Any:
     if isinstance(value, Enum):
         return _plain(value.value, parents)
     if isinstance(value, date | time):
-        return clean(value.isoformat())
+        return clean(value.isoformat()) if value == value else None  # noqa: PLR0124 - false for pandas' NaT alone
     return bytes(value).decode("utf-8", "backslashreplace")
 
 
@@ -136,7 +140,9 @@ def _numpy_scalar(value: np.generic, parents: _Parents) -> Any:
         return _float(float(np.format_float_scientific(value)))  # str() heeds np.set_printoptions(legacy=...)
     if isinstance(value, np.void) and value.dtype.names:
         return _row(value, parents)
-    if isinstance(value, np.datetime64 | np.timedelta64 | np.complexfloating):
+    if isinstance(value, np.datetime64 | np.timedelta64):
+        return None if np.isnat(value) else str(value)
+    if isinstance(value, np.complexfloating):
         return str(value)
     return _plain(value.item(), parents)
 
@@ -163,14 +169,18 @@ def _container(value: Any, parents: _Parents) -> Any:
 def _dict(items: Iterable[tuple[Any, Any]], inside: _Parents) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for key, item in items:
-        plain_key = _plain(key, inside)
-        name = wanted = plain_key if isinstance(plain_key, str) else to_json(plain_key)
-        count = 1
-        while name in result:
-            count += 1
-            name = f"{wanted}#{count}"
-        result[name] = _plain(item, inside)
+        result[free_name(_plain(key, inside), result)] = _plain(item, inside)
     return result
+
+
+def free_name(key: Any, taken: Container[str]) -> str:
+    """Return the name of a plain key: a text, or its JSON; with ``#2`` behind it where that is taken."""
+    name = wanted = key if isinstance(key, str) else to_json(key)
+    count = 1
+    while name in taken:
+        count += 1
+        name = f"{wanted}#{count}"
+    return name
 
 
 def _array(array: Any, inside: _Parents) -> Any:
@@ -226,14 +236,30 @@ def _finite_floats(flat: np.ndarray[Any, Any]) -> list[Any]:
 
 
 def _object(value: Any, inside: _Parents) -> Any:
+    kind = type(value)
     if is_dataclass(value) and not isinstance(value, type):
         return _dict([(field.name, getattr(value, field.name, None)) for field in fields(value)], inside)
-    if hasattr(type(value), "__array__"):  # pandas, polars, PyTorch and the like
-        for listed in (np.asarray, methodcaller("tolist")):
-            try:
-                return _plain(listed(value), inside)
-            except Exception:  # noqa: S112 - a tensor that needs its gradient refuses the first and takes the second
-                continue
+    if hasattr(kind, "__attrs_attrs__"):
+        return _dict([(one.name, getattr(value, one.name, None)) for one in kind.__attrs_attrs__], inside)
+    if hasattr(kind, "model_dump"):  # pydantic
+        return _dict(list(value), inside)
+    if kind.__module__.partition(".")[0] == "pandas" and kind.__name__ in _PANDAS_SCALARS:
+        return None if kind.__name__ == "NAType" else clean(str(value))
+    if hasattr(kind, "as_py"):  # a scalar of pyarrow
+        return _plain(value.as_py(), inside)
+    return _table(value, inside)
+
+
+def _table(value: Any, inside: _Parents) -> Any:
+    """Convert somebody's frame, series or tensor; what refuses to be read is described."""
+    with contextlib.suppress(Exception):
+        columns = columns_of(value)
+        if columns is not None:
+            return _dict(columns, inside)
+        found = series_of(value)
+        found = tensor_of(value) if found is None else found  # of no dimension
+        if found is not None:
+            return _plain(list(found) if isinstance(found, Items) else found, inside)
     return _described(value)
 
 

@@ -9,6 +9,7 @@ from itertools import chain
 from sevenfold.lines.parsing import Event
 from sevenfold.lines.values import to_json
 from sevenfold.reading.scanner import Scanner
+from sevenfold.reading.selection import Selection
 from sevenfold.reading.series import Family, Files
 
 _MILD = {"TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING"}  # of these, only what has an exception is an error
@@ -23,10 +24,13 @@ class Index:
     ----------
     errors : Family
         The file of the errors, with its siblings.
+    needles : tuple of str
+        What the wanted events hold: others need no entry.
     """
 
-    def __init__(self, errors: Family) -> None:
+    def __init__(self, errors: Family, needles: tuple[str, ...] = ()) -> None:
         self._errors = errors
+        self._holding = Selection(needles=needles)
         self._files: Files | None = None
         self._handed_on = False
         self._hashes: dict[str, array[int]] = {}  # sorted, by the stamp of the file, "" for the live one
@@ -61,12 +65,12 @@ class Index:
         if self._files is None:
             self._files = files = self._errors.files()
             for one in files.rotated:
-                scanner = self._errors.scanner(one, _ignore)
+                scanner = self._errors.scanner(one, _ignore, self._holding)
                 self._hashes[one.stamp] = _hashes(scanner.read() if scanner else ())
                 files.ends[one.stamp] = scanner.offset if scanner else 0
             if files.live is not None:
                 copy = os.fdopen(os.dup(files.live.fileno()), "rb", buffering=0)
-                self._hashes[""] = _hashes(Scanner(self._errors.path, copy, _ignore).read(files.end))
+                self._hashes[""] = _hashes(Scanner(self._errors.path, copy, _ignore, self._holding).read(files.end))
                 files.live.seek(0)  # the copy shares the place
         return self._files
 
@@ -84,6 +88,16 @@ class Once:
             self._shown[_identity(event)] = None
             if len(self._shown) > _MAX_SHOWN:
                 del self._shown[next(iter(self._shown))]
+
+    def at_once(self, found: Iterable[tuple[Event, bool]]) -> Iterator[Event]:
+        """Pass events that were all there at one moment, as `sift` takes them, without waiting for twins."""
+        pairs = list(found)
+        twins = {_identity(event) for event, from_errors in pairs if from_errors}
+        for event, from_errors in pairs:
+            identity = _identity(event)
+            if identity not in self._shown and (from_errors or identity not in twins):
+                self.remember(event)
+                yield event
 
     def sift(self, found: Iterable[tuple[Event, bool]]) -> Iterator[Event]:
         """Pass events, but hold back what may have a twin until that is there, or doesn't come.

@@ -8,8 +8,9 @@ block of each file, and in a folder eight bytes for each error.
 import errno
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from heapq import merge
 from operator import attrgetter
@@ -22,7 +23,8 @@ from sevenfold.lines.parsing import Event
 from sevenfold.notices import notice
 from sevenfold.reading.duplicates import Index, Once
 from sevenfold.reading.scanner import OnBad
-from sevenfold.reading.series import Family, Keep, log_files
+from sevenfold.reading.selection import Selection, selection
+from sevenfold.reading.series import Family, log_files
 
 POLL_S = 0.2
 
@@ -30,8 +32,9 @@ POLL_S = 0.2
 def read(
     path: str | Path,
     *,
-    channel: str | None = None,
+    channel: str | Collection[str] | None = None,
     since: datetime | None = None,
+    until: datetime | None = None,
     follow: bool = False,
     on_bad: OnBad | None = None,
 ) -> Iterator[Event]:
@@ -46,10 +49,12 @@ def read(
         where it is missing, the files are called as those of `CHANNELS`. An error that stands in its channel's file
         and in the one that collects errors comes once, with its traceback. What another file, such as
         ``app_json.old.log``, says in the name of a sealed channel is passed over, and told on stderr.
-    channel : str, optional
-        Only the events of this channel; of the one that collects errors, in a folder, all that its file holds.
-    since : datetime, optional
-        Only the events from this time on, which must have a time zone. Files that were rotated before aren't opened.
+    channel : str or collection of str, optional
+        Only the events of this channel, or of these; of the one that collects errors, in a folder, all that its file
+        holds.
+    since, until : datetime, optional
+        Only the events from this time on, and only those before that one; both must have a time zone. Files that were
+        rotated before, or begun after, aren't opened.
     follow : bool
         Never end, but wait for more, across rotations.
     on_bad : callable, optional
@@ -65,31 +70,38 @@ def read(
     FileNotFoundError
         If there is no such file or folder, nor a rotated sibling.
     """
+    return select(path, selection(channel, since=since, until=until), follow=follow, on_bad=on_bad)
+
+
+def select(
+    path: str | Path,
+    wanted: Selection,
+    *,
+    follow: bool = False,
+    last: int | None = None,
+    on_bad: OnBad | None = None,
+) -> Iterator[Event]:
+    """Read the wanted events, as `read` does; of those that are there already, the last so many."""
     path = Path(path)
     if path.is_dir():
-        folder = _Folder(path, channel, since, on_bad, listed_channels(path))
+        folder = _Folder(path, wanted, on_bad, listed_channels(path))
         families = folder.families()
         events = folder.merged(families, follow=follow)
-        return _follow(families, events, folder.is_errors, folder.families) if follow else events
+        return _follow(families, events, last, folder.is_errors, folder.families) if follow else _last(events, last)
     if not path.exists() and not Names(path).rotated():
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
-    family = Family(path, _keep(channel, since), since, on_bad)
-    return _follow([family], family.history(follow=True)) if follow else family.history()
+    family = Family(path, wanted, on_bad)
+    return _follow([family], family.history(follow=True), last) if follow else _last(family.history(), last)
 
 
-def _keep(channel: str | None, since: datetime | None) -> Keep | None:
-    if channel is None:
-        return None if since is None else lambda event: event.time >= since
-    if since is None:
-        return lambda event: event.channel == channel
-    return lambda event: event.channel == channel and event.time >= since
+def _last(events: Iterator[Event], n: int | None) -> Iterator[Event]:
+    return events if n is None else iter(deque(events, n))
 
 
 @dataclass(slots=True)
 class _Folder:
     path: Path
-    channel: str | None
-    since: datetime | None
+    wanted: Selection
     on_bad: OnBad | None
     channels: tuple[Channel, ...]
 
@@ -102,7 +114,8 @@ class _Folder:
     def merged(self, families: list[Family], *, follow: bool = False) -> Iterator[Event]:
         """Merge the files by time, with each error once."""
         # More than one where a later table collects errors in another file.
-        indexes = [Index(family) for family in families if self.is_errors(family) and len(families) > 1]
+        collecting = [family for family in families if self.is_errors(family) and len(families) > 1]
+        indexes = [Index(family, self.wanted.needles) for family in collecting]
         others = [family.history(follow=follow) for family in families if not (indexes and self.is_errors(family))]
         for index in indexes:
             others = [index.without_twins(events) for events in others]
@@ -113,34 +126,33 @@ class _Folder:
                 index.close()
 
     def _family(self, path: Path) -> Family:
-        collects = any(one.collects_errors and one.name == self.channel for one in self.channels)
-        channel = None if collects and path in self._error_paths else self.channel
-        keep = _keep(channel, self.since)
-        return Family(path, self._but_sealed(path, keep), self.since, self.on_bad)
+        names = self.wanted.channels or frozenset()
+        collects = any(one.collects_errors and one.name in names for one in self.channels)
+        wanted = self.wanted.of_all_channels() if collects and path in self._error_paths else self.wanted
+        return Family(path, self._but_sealed(path, wanted), self.on_bad)
 
-    def _but_sealed(self, path: Path, keep: Keep | None) -> Keep | None:
+    def _but_sealed(self, path: Path, wanted: Selection) -> Selection:
         """Pass over what a file says in the name of a sealed channel, unless it is that's own or collects errors."""
         listed = (self.path / LIST_FILE).exists()  # else what the files are called is a guess
         sealed = [one for one in self.channels if one.sealed and (listed or (self.path / one.file).exists())]
         taken = {one.name for one in sealed} - {one.name for one in sealed if self.path / one.file == path}
         if not taken or path in self._error_paths:
-            return keep
+            return wanted
         told = set[str | None]()
 
         def test(event: Event) -> bool:
-            if event.channel not in taken:
-                return keep is None or keep(event)
-            if event.channel not in told:
+            if event.channel in taken and event.channel not in told:
                 told.add(event.channel)
                 notice(f"{path}: isn't the file of channel {event.channel!r}, whose events are passed over there")
-            return False
+            return event.channel not in taken
 
-        return test
+        return replace(wanted, tests=(test, *wanted.tests))
 
     def _paths(self) -> list[Path]:
-        wanted = [one for one in self.channels if self.channel in {None, one.name}]
+        names = self.wanted.channels
+        wanted = [one for one in self.channels if names is None or one.name in names]
         paths = {self.path / one.file for one in wanted}
-        if self.channel is None or not wanted:
+        if names is None or not names <= {one.name for one in wanted}:
             return sorted(paths.union(log_files(self.path)))
         collects = all(one.collects_errors for one in wanted)
         return sorted(paths if collects else paths | self._error_paths)
@@ -150,14 +162,30 @@ class _Folder:
         return {self.path / one.file for one in self.channels if one.collects_errors}
 
 
+def _with_what_is_pending(
+    history: Iterator[Event], families: list[Family], is_errors: Callable[[Family], bool], once: Once, n: int
+) -> Iterator[Event]:
+    """Give the last n events, with those at the ends of the files, which `history` leaves to the first look."""
+    kept: deque[Event] = deque(maxlen=n)
+    for event in history:
+        once.remember(event)
+        kept.append(event)
+    pending = once.at_once((event, is_errors(family)) for family in families for event in family.poll())
+    events = sorted([*kept, *pending], key=attrgetter("time"))
+    return iter(events[-n:] if n else ())
+
+
 def _follow(
     families: list[Family],
     history: Iterator[Event],
+    last: int | None = None,
     is_errors: Callable[[Family], bool] = lambda _: False,
     newcomers: Callable[[set[Path]], list[Family]] = lambda _: [],
 ) -> Iterator[Event]:
     once = Once()
     try:
+        if last is not None:
+            history = _with_what_is_pending(history, families, is_errors, once, last)
         for event in history:
             once.remember(event)
             yield event

@@ -3,9 +3,11 @@
 import gzip
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, TypeAlias
+
+import numpy as np
 
 from sevenfold.files.opening import LONGEST_LINE
 from sevenfold.lines.flat_json import is_flat_json, parse_flat_json
@@ -13,6 +15,7 @@ from sevenfold.lines.grammar import INDENT, LineError
 from sevenfold.lines.loguru_json import parse_json
 from sevenfold.lines.parsing import Event, parse, parse_all
 from sevenfold.notices import notice
+from sevenfold.reading.selection import Selection
 
 # Is told of a line that is no event: the file, the line's number from 1, and what is wrong with it.
 OnBad: TypeAlias = Callable[[Path, int, str], object]
@@ -21,8 +24,10 @@ BLOCK_BYTES = 1 << 17
 BATCH_LINES = 64
 PATIENCE = 5  # looks at a last line that has no end: somebody may be writing it
 PAUSE_S = 0.01
+_NEWLINE = ord("\n")
 _INDENT = INDENT.encode()
 _BOM = b"\xef\xbb\xbf"
+_EVERYTHING = Selection()
 NEVER = 1 << 62  # an offset that no file reaches
 
 
@@ -37,6 +42,9 @@ class Scanner:
         At its start; this closes it.
     on_bad : callable, optional
         Is told of each line that is no event; by default a notice on stderr tells the first of a file and how many.
+    wanted : Selection
+        Parts of the file that it leaves out aren't parsed, so their lines aren't checked either; with the texts of
+        events, only those that it keeps are given.
 
     Attributes
     ----------
@@ -44,8 +52,11 @@ class Scanner:
         Bytes read so far; of what is in a compressed file.
     """
 
-    def __init__(self, path: Path, file: IO[bytes], on_bad: OnBad | None = None) -> None:
+    def __init__(
+        self, path: Path, file: IO[bytes], on_bad: OnBad | None = None, wanted: Selection = _EVERYTHING
+    ) -> None:
         self.path = path
+        self._wanted = wanted
         self.file = file
         self.offset = 0
         self._on_bad = on_bad
@@ -159,23 +170,34 @@ class Scanner:
         if not self._n_lines:
             data = data.removeprefix(_BOM)
         first = self._n_lines + 1
+        if self._wanted.needles and self._wanted.leaves_out(data):
+            self._n_lines += int(np.count_nonzero(np.frombuffer(data, np.uint8) == _NEWLINE))  # count() takes longer
+            return
+        numbers: Sequence[int]
         lines, bad = self._decode(data.replace(b"\r\n", b"\n") if b"\r" in data else data, first)
         self._n_lines += len(lines)
         if bad or data.startswith(_INDENT) or b"\n" + _INDENT in data:
-            yield [
-                event
-                for number, text in _grouped(lines, first)
-                if number not in bad
-                for event in self._event(number, text)
-            ]
+            yield self._one_by_one([one for one in _grouped(lines, first) if one[0] not in bad])
             return
+        if self._wanted.needles:
+            numbers = [number for number, line in enumerate(lines, first) if self._wanted.may_hold(line)]
+            lines = [lines[number - first] for number in numbers]
+        else:
+            numbers = range(first, first + len(lines))
         for i in range(0, len(lines), BATCH_LINES):
             batch = lines[i : i + BATCH_LINES]
             try:
                 events = parse_all(batch)
             except ValueError:
-                events = [event for n, line in enumerate(batch, first + i) for event in self._event(n, line)]
-            yield events
+                yield self._one_by_one(zip(numbers[i:], batch, strict=False))
+            else:
+                yield self._wanted.with_texts(events, batch) if self._wanted.lined else events
+
+    def _one_by_one(self, texts: Iterable[tuple[int, str]]) -> list[Event]:
+        """Read events by the numbers of their first lines, and their texts."""
+        found = [(event, text) for number, text in texts for event in self._event(number, text)]
+        events = [event for event, _ in found]
+        return self._wanted.with_texts(events, [text for _, text in found]) if self._wanted.lined else events
 
     def _decode(self, data: bytes, first: int) -> tuple[list[str], set[int]]:
         """Split into lines; those that aren't UTF-8 are told, and their numbers given."""

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import time
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -10,7 +11,7 @@ from heapq import merge
 from itertools import chain
 from operator import attrgetter
 from pathlib import Path
-from typing import IO, TypeAlias
+from typing import IO
 
 from sevenfold.files.locks import is_same_file
 from sevenfold.files.names import Names, Rotated, log_of
@@ -18,13 +19,13 @@ from sevenfold.files.opening import open_log
 from sevenfold.files.rotating import LOOK_S
 from sevenfold.lines.parsing import Event
 from sevenfold.reading.scanner import NEVER, OnBad, Scanner
-
-Keep: TypeAlias = Callable[[Event], bool]
+from sevenfold.reading.selection import Selection
 
 _TRIES = 100
 _LATE_S = 2 * LOOK_S  # for how long after a rotation a writer may still write to the old file
 _MAX_LATE = 8  # files that are looked at for so long
 _MOST_LATE = 10_000  # events
+_TELLING_BYTES = 256  # of a file's first line, whose time no other has
 _SINCE_MARGIN = timedelta(minutes=1)
 
 
@@ -57,10 +58,8 @@ class Family:
     ----------
     path : Path
         The log file.
-    keep : callable, optional
-        Whether an event is wanted.
-    since : datetime, optional
-        Files that were rotated before aren't.
+    wanted : Selection
+        Which events are. Files that were rotated before its time aren't opened, nor those that were begun behind it.
     on_bad : callable, optional
         As `Scanner` takes it.
     """
@@ -68,14 +67,13 @@ class Family:
     def __init__(
         self,
         path: Path,
-        keep: Keep | None = None,
-        since: datetime | None = None,
+        wanted: Selection,
         on_bad: OnBad | None = None,
     ) -> None:
         self.path = path
         self._names = Names(path)
-        self._keep = keep
-        self._since = since
+        self._selection = wanted
+        self._keep = None if wanted.lined else wanted.keep  # events with their texts come chosen
         self._on_bad = on_bad
         self._known: set[str] = set()  # stamps of the rotated files that were listed
         self._live: Scanner | None = None
@@ -90,19 +88,22 @@ class Family:
                 break
             if live is not None:
                 live.close()
-        since = self._since
+        since, until = self._selection.since, self._selection.until
         rotated = [one for one in listed if since is None or one.time + _SINCE_MARGIN >= since]
+        if until is not None:  # what follows a file that was rotated behind that time began behind it
+            n_before = sum(one.time - _SINCE_MARGIN <= until for one in rotated)
+            rotated = rotated[: n_before + 1]
         end = NEVER if live is None or self.path.suffix == ".gz" else os.fstat(live.fileno()).st_size
         return Files(rotated, live, end)
 
-    def scanner(self, rotated: Rotated, on_bad: OnBad | None = None) -> Scanner | None:
+    def scanner(self, rotated: Rotated, on_bad: OnBad | None = None, wanted: Selection | None = None) -> Scanner | None:
         """Open a rotated file, compressed by now or not; None if it was deleted."""
         paths = [rotated.path]
         for _ in range(_TRIES):
             for path in paths:
                 file = _opened(path)
                 if file is not None:
-                    return Scanner(path, file, on_bad or self._on_bad)
+                    return Scanner(path, file, on_bad or self._on_bad, self._selection if wanted is None else wanted)
             paths = [one.path for one in self._names.rotated() if one.stamp == rotated.stamp]
             if not paths:
                 break
@@ -124,7 +125,7 @@ class Family:
         """
         files = files or self.files()
         self._known |= {one.stamp for one in files.rotated}
-        live = None if files.live is None else Scanner(self.path, files.live, self._on_bad)
+        live = None if files.live is None else Scanner(self.path, files.live, self._on_bad, self._selection)
         try:
             late: list[Event] = []
             for one in files.rotated:
@@ -183,7 +184,7 @@ class Family:
         self._late += [(until, scanner) for scanner in map(self.scanner, new[-_MAX_LATE:]) if scanner is not None]
 
     def _scan(self, file: IO[bytes] | None) -> Scanner | None:
-        return None if file is None else Scanner(self.path, file, self._on_bad)
+        return None if file is None else Scanner(self.path, file, self._on_bad, self._selection)
 
     def _wanted(self, batches: Iterable[list[Event]]) -> Iterator[Event]:
         events = chain.from_iterable(batches)
@@ -235,9 +236,18 @@ def _is_at(file: IO[bytes], path: Path) -> bool:
 
 
 def _rotated_from(file: IO[bytes], new: list[Rotated]) -> Rotated | None:
-    """Say which of the files that were rotated since is the open one."""
+    """Say which of the files that were rotated since is the open one, which may be compressed by now."""
     for one in new:
         if _is_at(file, one.path):
             return one
-    gone = os.fstat(file.fileno()).st_nlink == 0  # compressed by now, unless somebody deleted it
-    return new[0] if gone and new else None
+    place = file.tell()
+    file.seek(0)
+    start = file.read(_TELLING_BYTES)
+    file.seek(place)
+    return new[0] if new and start and _start(new[0].path) == start else None
+
+
+def _start(path: Path) -> bytes:
+    with contextlib.suppress(OSError, EOFError, zlib.error), open_log(path) as file:
+        return file.read(_TELLING_BYTES)
+    return b""

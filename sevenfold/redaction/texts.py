@@ -14,8 +14,13 @@ from sevenfold.redaction.rules.looks import is_basic, is_state, looks_random
 from sevenfold.redaction.rules.shapes import INNER_SHAPES, PATH_SECRETS, SHAPES, compiled
 
 REDACTED: Final = "[redacted]"
-# What no shape is: a word and numbers (batch-001-0000042), a number in hexadecimal (a UUID, a digest); one a line.
-_ID: Final = r"(?:(?!x)[a-z]{1,16}+(?:[-_.][0-9]{1,12}+)*+(?![^\n])|[0-9a-f]{1,128}+(?:-[0-9a-f]{1,32}+)*+)"
+# What no shape is: a word and numbers (batch-001-0000042), a number in hexadecimal (a UUID, a digest), a time, a
+# decimal number; one a line.
+_ID: Final = (
+    r"(?:(?!x)[a-z]{1,16}+(?:[-_.][0-9]{1,12}+)*+(?![^\n])"
+    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{2,18}+(?:Z|[+-][0-9:]{5,8}+)?+|-?[0-9]{1,40}+\.[0-9]{1,40}+"
+    r"|[0-9a-f]{1,128}+(?:-[0-9a-f]{1,32}+)*+)"
+)
 ARE_IDS: Final = re.compile(rf"{_ID}(?:\n{_ID})*+\n?")
 _INNER: Final = tuple((*literals, re.compile(pattern, re.ASCII)) for _, literals, pattern, _ in INNER_SHAPES)
 _SHORTEST_INNER: Final = 36

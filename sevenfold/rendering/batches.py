@@ -1,8 +1,8 @@
 """Bulk records: one call with columns, one line a row, byte for byte what a call for each row would write.
 
-``info("prediction", batch={"features": X, "decision": decisions})`` is a batch if every column is an array, a list, or
-a dict of arrays and lists, and all are of one length, at least 1. A row's fields stand where ``batch`` does: an item of
-a 1-D column, a list from a 2-D one, an object from a dict of columns.
+``info("prediction", batch={"features": X, "decision": decisions})`` is a batch if `tables.table_of` can read it: a
+frame, records, or columns of one length. A row's fields stand where ``batch`` does: an item of a 1-D column, a list
+from a 2-D one, an object from a dict of columns.
 
 A line is written by the renderer once, with a mark in place of each column. What stands between the marks is the same
 for all rows; between it go the texts of the columns, each dumped by orjson in one piece. Where a column holds what
@@ -13,23 +13,24 @@ which takes some forty times as long.
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, count, repeat
-from typing import Any, Final, TypeAlias
-
-import numpy as np
+from typing import Any, Final
 
 from sevenfold.lines.grammar import value_text
 from sevenfold.lines.record import Record
 from sevenfold.lines.values import to_json
+from sevenfold.notices import notice
 from sevenfold.redaction.texts import REDACTED
 from sevenfold.redaction.walk import PLACEHOLDER
-from sevenfold.rendering.columns import is_nested, item_texts, repeats_secrets, texts_of
+from sevenfold.rendering.columns import is_nested, item_texts, repeats_secrets, simple, texts_of
 from sevenfold.rendering.renderer import Renderer
+from sevenfold.rendering.tables import Column, Table, table_of
 
 BATCH: Final = "batch"
 CHUNK_ROWS = 1024  # rendered at a time: what is in memory, and in one write
 _MARK = f"{PLACEHOLDER}{secrets.token_hex(8)}_"  # that no record holds by chance, and no name takes for a secret
+_MAX_TOLD = 50  # call sites
 
-Column: TypeAlias = "np.ndarray[Any, Any] | list[Any] | dict[str, Any]"
+_told: set[tuple[str, int]] = set()  # files and lines of calls whose batch= was none
 
 
 class Rows:
@@ -41,25 +42,28 @@ class Rows:
         Writes a record as a line.
     record : dict
         The record of the call.
-    n_rows : int
-        Length of its columns.
+    table : Table
+        What its ``batch`` says.
     """
 
-    def __init__(self, render: Renderer, record: Record, n_rows: int) -> None:
+    def __init__(self, render: Renderer, record: Record, table: Table) -> None:
         self._render = render
         self._record = record
-        self._columns: dict[str, Column] = record["extra"][BATCH]
-        self._n_rows = n_rows
-        self._has_telling_names = any(render.redactor.is_secret(name) for name, _, _ in _leaves(self._columns))
+        self._table = table
+        self._columns = table.columns
+        self._n_rows = table.n_rows
+        # Whether a column is nested is asked once: of some, the first item must be made.
+        self._leaves = [(name, column, write, is_nested(column)) for name, column, write in _leaves(self._columns)]
+        self._has_telling_names = any(render.redactor.is_secret(name) for name, *_ in self._leaves)
 
     @property
     def summary(self) -> Record:
         """The record that stands for all rows where lines would be too many: how many, and of which columns."""
-        return self._with({BATCH: {"n_rows": self._n_rows, "columns": list(self._columns)}})
+        return self._with({BATCH: {"n_rows": self._n_rows, "columns": self._table.names}})
 
     def records(self) -> Iterator[Record]:
         """Give the record that a call for each row would make."""
-        return (self._with(_row(self._columns, i)) for i in range(self._n_rows))
+        return (self._with(self._table.row(i)) for i in range(self._n_rows))
 
     def texts(self) -> Iterator[tuple[str, int]]:
         """Write the lines, with their ends, some at a time: a text, and how many lines it has."""
@@ -78,7 +82,7 @@ class Rows:
         return {**self._record, "extra": extra}
 
     def _exact_text(self, chunk: slice) -> str:
-        rows = (self._with(_row(self._columns, i)) for i in range(chunk.start, chunk.stop))
+        rows = (self._with(self._table.row(i)) for i in range(chunk.start, chunk.stop))
         return "".join(f"{self._render(row)}\n" for row in rows)
 
     def _quick_text(self, chunk: slice, between: list[str] | None) -> str | None:
@@ -86,8 +90,8 @@ class Rows:
         if between is None or (self._has_telling_names and self._repeats_secrets(chunk, between)):
             return None
         texts = []
-        for name, column, write in _leaves(self._columns):
-            items = item_texts(name, column[chunk], write, self._render.redactor, nested=is_nested(column))
+        for name, column, write, nested in self._leaves:
+            items = item_texts(name, simple(column[chunk]), write, self._render.redactor, nested=nested)
             if items is None:
                 return None
             texts.append(items)
@@ -95,7 +99,7 @@ class Rows:
 
     def _repeats_secrets(self, chunk: slice, between: list[str]) -> bool:
         """Return whether what one column holds as a secret stands elsewhere in its row."""
-        columns = [(name, texts_of(column[chunk])) for name, column, _ in _leaves(self._columns)]
+        columns = [(name, texts_of(simple(column[chunk]))) for name, column, *_ in self._leaves]
         same = "".join(between)
         for i, (name, items) in enumerate(columns):
             if items is not None and self._render.redactor.is_secret(name):
@@ -113,7 +117,7 @@ class Rows:
 
     def _between(self) -> list[str] | None:
         """Give what stands around the columns in each line; None if that differs from row to row."""
-        if self._record["exception"] is not None or self._has_telling_objects(self._columns):
+        if self._table.records or self._record["exception"] is not None or self._has_telling_objects(self._columns):
             return None
         marks = count()
         line = self._render(self._with(_marked(self._columns, marks))) + "\n"
@@ -122,26 +126,23 @@ class Rows:
 
 
 def rows_of(render: Renderer, record: Record) -> Rows | None:
-    """Give the rows of a record whose ``batch`` is one; None where it is a field as any other."""
-    batch = record["extra"][BATCH]
-    n_rows = _length(batch) if isinstance(batch, dict) and "channel" not in batch else None
-    return Rows(render, record, n_rows) if n_rows else None
+    """Give the rows of a record whose ``batch`` is a table; None where it is a field as any other.
+
+    Where it seems to be one and can't be read, a notice says so once a call site.
+    """
+    table = table_of(record["extra"][BATCH])
+    if isinstance(table, Table):
+        return Rows(render, record, table)
+    if table is not None:
+        _tell(record, table)
+    return None
 
 
-def _length(column: Any, depth: int = 2) -> int | None:
-    """Give the length of a column, which may be a dict of so many levels; None for what is none."""
-    if isinstance(column, np.ndarray):
-        return len(column) if column.ndim else None
-    if isinstance(column, list):
-        return len(column)
-    if not isinstance(column, dict) or depth == 0 or not all(type(key) is str for key in column):
-        return None
-    lengths = {_length(inner, depth - 1) for inner in column.values()}
-    return lengths.pop() if len(lengths) == 1 else None
-
-
-def _row(columns: dict[str, Column], i: int) -> dict[str, Any]:
-    return {name: _row(column, i) if isinstance(column, dict) else column[i] for name, column in columns.items()}
+def _tell(record: Record, why: str) -> None:
+    place = record["file"].path, record["line"]
+    if place not in _told and len(_told) < _MAX_TOLD:
+        _told.add(place)
+        notice(f"{place[0]}:{place[1]}: batch= is written as one field, not as rows: {why}")
 
 
 def _leaves(columns: dict[str, Column], write: Callable[[Any], str] = value_text) -> Iterator[tuple[str, Any, Any]]:

@@ -2,14 +2,17 @@
 
 import re
 from collections.abc import Callable, Iterable
+from datetime import date, datetime, time
+from decimal import Decimal
 from functools import partial
 from typing import Any, Final
+from uuid import UUID
 
 import numpy as np
 import orjson
 
 from sevenfold.lines.grammar import RESERVED, WORD, value_text
-from sevenfold.lines.values import plain, to_json
+from sevenfold.lines.values import clean, plain, to_json
 from sevenfold.redaction.redactor import Redactor
 from sevenfold.redaction.rules.looks import is_telling, without_scheme
 from sevenfold.redaction.rules.names import PERSONAL
@@ -19,6 +22,13 @@ _RESERVED: Final = frozenset(RESERVED)
 _SCALARS: Final = frozenset({int, float, bool, type(None), str})
 _UNLIKE: Final = frozenset({int, str, type(None)})  # but 1, 1.0 and True are one key of a dict, as 0.0 and -0.0 are
 _SHORTEST: Final = 6  # characters of a text that is telling
+_TEXTS: Final[dict[type, Callable[[Any], str]]] = {
+    Decimal: str,
+    UUID: str,
+    datetime: datetime.isoformat,
+    date: date.isoformat,
+    time: time.isoformat,
+}
 _NUMBERS: Final = "dflqLQiIhHbB?"  # dtypes whose numbers orjson knows; of float16 it prints other digits
 
 Write = Callable[[Any], str]
@@ -27,7 +37,33 @@ Redact = Callable[[Any], Any]
 
 def is_nested(column: Any) -> bool:
     """Whether a column holds a list in each row."""
-    return column.ndim > 1 if isinstance(column, np.ndarray) else bool(column) and type(column[0]) is list
+    if isinstance(column, np.ndarray):
+        return column.ndim > 1
+    return len(column) > 0 and isinstance(column[0], list | tuple | np.ndarray)
+
+
+def simple(column: Any) -> Any:
+    """Return a part of a column as what its texts are made of: an array of numbers, or a list of plain values.
+
+    A list that holds an object, or a class that can't be hashed, stays as it is.
+    """
+    if isinstance(column, np.ndarray):
+        if type(column) is np.ndarray and column.ndim <= 2 and column.dtype.char in _NUMBERS:  # noqa: PLR2004
+            return column
+        if column.dtype.kind == "M" and column.ndim == 1 and type(column) is np.ndarray:
+            texts = np.datetime_as_string(column).tolist()
+            return [None if missing else text for text, missing in zip(texts, np.isnat(column).tolist(), strict=True)]
+        column = column.tolist() if column.dtype.kind in "OU" and type(column) is np.ndarray else list(column)
+    try:
+        kinds = set(map(type, column))
+    except TypeError:
+        return column
+    if kinds <= _SCALARS or kinds == {list} or dict in kinds:
+        return column
+    as_text = _TEXTS.get(next(iter(kinds - {type(None)}))) if len(kinds - {type(None)}) == 1 else None
+    if as_text is None:
+        return [plain(item) for item in column]
+    return [None if item is None else as_text(item) for item in column]
 
 
 def item_texts(name: str, column: Any, write: Write, redactor: Redactor, *, nested: bool) -> list[str] | None:
@@ -38,7 +74,7 @@ def item_texts(name: str, column: Any, write: Write, redactor: Redactor, *, nest
     name : str
         The name of the column.
     column : ndarray or list
-        At least one item.
+        At least one item, as `simple` gives it.
     write : callable
         Writes one plain value: `lines.value_text` or `values.to_json`.
     redactor : Redactor
@@ -53,12 +89,10 @@ def item_texts(name: str, column: Any, write: Write, redactor: Redactor, *, nest
         lists of numbers, or stands under a name that has a say in more than its texts; its items then are to be
         rendered one by one.
     """
-    if redactor.is_secret(name) and not (_is_numbers(column) and not redactor.hides_numbers(name, column)):
+    if redactor.is_secret(name) and not (isinstance(column, np.ndarray) and not redactor.hides_numbers(name, column)):
         return None if nested else _judged_texts(name, column, write, redactor)
-    if type(column) is np.ndarray:
-        if column.ndim <= 2 and column.dtype.char in _NUMBERS:  # noqa: PLR2004
-            return _number_texts(column, write)
-        column = plain(column) if column.dtype.kind == "f" else column.tolist()
+    if isinstance(column, np.ndarray):
+        return _number_texts(column, write)
     try:
         kinds = set(map(type, column))
     except TypeError:  # a class that can't be hashed
@@ -87,13 +121,7 @@ def _bare(text: str) -> str:
 
 def texts_of(column: Any) -> list[Any] | None:
     """Return the items of a column that may hold texts, else None."""
-    if isinstance(column, np.ndarray):
-        return column.tolist() if column.ndim == 1 and column.dtype.kind in "UO" else None
-    return column if str in set(map(type, column)) else None
-
-
-def _is_numbers(column: Any) -> bool:
-    return type(column) is np.ndarray and column.dtype.char in _NUMBERS + "ge"
+    return column if isinstance(column, list) and str in set(map(type, column)) else None
 
 
 def _judged_texts(name: str, column: Any, write: Write, redactor: Redactor) -> list[str] | None:
@@ -134,10 +162,15 @@ def _list_texts(column: list[Any]) -> list[str] | None:
 
 def _string_texts(column: list[Any], write: Write, redact: Redact, redactor: Redactor) -> list[str]:
     distinct = set(column)
-    if None not in distinct and _are_words(distinct, redactor):
-        return _words_of(column, write)
-    written = {text: write(redact(plain(text))) for text in distinct}
-    return [written[text] for text in column]
+    texts = {text: clean(text) for text in distinct if text is not None}
+    lines = "\n".join(texts.values()) + "\n"
+    if redactor.is_harmless(lines):  # a sweep over all at once
+        if None not in distinct and _RESERVED.isdisjoint(distinct) and _WORDS.fullmatch(lines):
+            return _words_of(column, write)
+        written = {text: write(clean_text) for text, clean_text in texts.items()}
+    else:
+        written = {text: write(redact(clean_text)) for text, clean_text in texts.items()}
+    return [written.get(text, "null") for text in column]
 
 
 def _words_of(words: list[str], write: Write) -> list[str]:
@@ -151,12 +184,6 @@ def _scalar_texts(column: list[Any], write: Write, redact: Redact) -> list[str]:
     if text and '"' not in text and ("null" not in text or text.count("null") == column.count(None)):
         return text[1:-1].split(",")
     return [write(redact(plain(item))) for item in column]
-
-
-def _are_words(texts: set[str], redactor: Redactor) -> bool:
-    """Whether all texts are bare words without a secret, in a sweep over all of them at once."""
-    lines = "\n".join(texts) + "\n"
-    return redactor.is_harmless(lines) and _RESERVED.isdisjoint(texts) and _WORDS.fullmatch(lines) is not None
 
 
 def _dumped(column: Any) -> str:

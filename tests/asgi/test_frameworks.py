@@ -166,7 +166,7 @@ app = ApiLog(api)
 
 @pytest.mark.whole("fastapi")
 def test_fastapi_breaks_in_many_ways_and_each_stands_in_errors_once(tmp_path: Path) -> None:
-    (tmp_path / "many_ways.py").write_text(FASTAPI)
+    (tmp_path / "many_ways.py").write_text(FASTAPI, encoding="utf-8")
     with ready(tmp_path, "-m", "uvicorn", "many_ways:app", "--port", "0") as server:
         connection = server.connect()
         for path, name in (("/sub/acme/in/3", "mounted"), ("/background", "background")):

@@ -14,7 +14,6 @@ from sevenfold.audit.keys import AuditError
 from sevenfold.audit.seals import Head, new_id, seal_line
 from sevenfold.audit.snapshot import File
 from sevenfold.audit.verify import verify
-from sevenfold.files.locks import LOCKS
 from sevenfold.files.names import Names
 from sevenfold.files.rotating import RotatingFile
 from tests.support.audit_files import (
@@ -555,7 +554,6 @@ print(next(numbers))
 
 
 @pytest.mark.whole
-@pytest.mark.skipif(not LOCKS, reason="needs several processes")
 def test_while_four_writers_are_at_work_there_is_no_finding(tmp_path: Path) -> None:
     path = tmp_path / "app_json.log"
     counts: list[int] = []

@@ -42,7 +42,7 @@ def flags_all(reference: drift.Columns, _: int) -> drift.Check:
 @pytest.mark.whole("scipy")
 def test_the_benchmark_of_drift_prints_its_tables_and_every_bar() -> None:
     command = [sys.executable, "-m", "benchmarks.drift", "--quick", "--peers", "SciPy ks_2samp"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", cwd=ROOT, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     tables = [block.splitlines() for block in done.stdout.split("\n\n") if block.startswith("|")]
     firsts = [[row.split("|")[1].strip() for row in rows[2:]] for rows in tables]

@@ -23,7 +23,7 @@ def cells(row: str) -> list[str]:
 @pytest.mark.whole
 def test_the_benchmark_of_files_prints_its_tables_and_loses_no_line_of_ours() -> None:
     command = [sys.executable, "-m", "benchmarks.files", *SMALL]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", cwd=ROOT, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     tables = [block.splitlines() for block in done.stdout.split("\n\n") if block.startswith("|")]
     assert len(tables) == 3
@@ -36,8 +36,9 @@ def test_the_benchmark_of_files_prints_its_tables_and_loses_no_line_of_ours() ->
 
 def test_the_checker_counts_what_is_lost_torn_and_twice_there_in_all_files(tmp_path: Path) -> None:
     live, rotated, packed = (tmp_path / f"predictions.{name}" for name in ("log", "1.log", "2.log.gz"))
-    live.write_text(LINE.format(0) + LINE.format(1)[:-9])
-    rotated.write_text(LINE.format(2) + LINE.format(2) + LINE.format(3)[:40] + LINE.format(4))
+    live.write_text(LINE.format(0) + LINE.format(1)[:-9], encoding="utf-8", newline="\n")
+    torn = LINE.format(3)[:40] + LINE.format(4)
+    rotated.write_text(LINE.format(2) * 2 + torn, encoding="utf-8", newline="\n")
     packed.write_bytes(gzip.compress((LINE.format(5) * 2).encode()))
     found = asdict(tally(tmp_path, n_events=7, max_bytes=600))
     del found["bytes_per_line"]

@@ -29,7 +29,7 @@ def cells(row: str) -> list[str]:
 )
 def test_the_benchmark_of_the_service_prints_its_table_and_misses_no_line(options: list[str], names: list[str]) -> None:
     command = [sys.executable, "-m", "benchmarks.service", "--quick", *options]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", cwd=ROOT, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     (table,) = [block.splitlines() for block in done.stdout.split("\n\n") if block.startswith("|")]
     rows = [dict(zip(cells(table[0]), cells(row), strict=True)) for row in table[2:]]

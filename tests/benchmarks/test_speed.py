@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 
 def run(module: str, *arguments: str) -> str:
     command = [sys.executable, "-m", module, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", cwd=ROOT, check=False)
     assert (done.returncode, [line for line in done.stderr.splitlines() if "it isn't installed" not in line]) == (0, [])
     return done.stdout
 

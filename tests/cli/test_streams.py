@@ -19,7 +19,6 @@ def run_unread(*arguments: str) -> tuple[int, bytes]:
 
 
 @pytest.mark.whole
-@pytest.mark.skipif(os.name != "posix", reason="elsewhere a closed pipe is another error")
 def test_a_reader_that_has_left_changes_no_verdict_and_gets_no_complaint(tmp_path: Path) -> None:
-    (tmp_path / "app_json.log").write_text('{"not": "sealed"}\n')
+    (tmp_path / "app_json.log").write_text('{"not": "sealed"}\n', encoding="utf-8")
     assert run_unread("verify", "--log-dir", str(tmp_path)) == (1, b"")

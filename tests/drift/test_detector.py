@@ -1,12 +1,12 @@
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import pytest
 
 from sevenfold.channel_log import ChannelLog
-from sevenfold.drift.detector import DriftDetector, FeatureDrift, log_report
+from sevenfold.drift import DriftDetector, DriftMonitor, FeatureDrift, log_report
 from sevenfold.lines.values import plain
 
 Columns = dict[str, np.ndarray]
@@ -134,6 +134,7 @@ def test_a_batch_without_drift_has_one_row_per_feature_of_the_reference(
     report = detector.check(batch, batch_id="b-1")
     verdict = asdict(report)
     rows = verdict.pop("features")
+    assert [verdict.pop("tally")["n_rows"], verdict.pop("joint")["drift_detected"]] == [500, False]
     assert verdict == {
         "batch_id": "b-1",
         "batch_size": 500,
@@ -142,6 +143,9 @@ def test_a_batch_without_drift_has_one_row_per_feature_of_the_reference(
         "n_drifted": 0,
         "share_drifted": 0.0,
         "drifted_features": (),
+        "n_outputs_drifted": 0,
+        "drifted_outputs": (),
+        "joint_detected": False,
         "drift_detected": False,
         "severity": "none",
         "status": "ok",
@@ -169,6 +173,19 @@ def test_the_method_is_the_test_that_found_most(detector: DriftDetector, batch: 
     assert found["a"].statistic == pytest.approx(0.07, abs=0.04)  # Phi(0.25 / sqrt 2) - 1/2
 
 
+@dataclass(frozen=True)
+class Judged:
+    method: str
+    p_value: float
+    p_value_adjusted: float
+
+
+def judged(found: FeatureDrift) -> Judged:
+    assert found.p_value is not None
+    assert found.p_value_adjusted is not None
+    return Judged(found.method, found.p_value, found.p_value_adjusted)
+
+
 @pytest.mark.whole("scipy")
 def test_a_p_value_is_multiplied_by_the_number_of_tests_and_then_adjusted_for_the_number_of_features(
     stats: Any,
@@ -176,12 +193,14 @@ def test_a_p_value_is_multiplied_by_the_number_of_tests_and_then_adjusted_for_th
     rng = np.random.default_rng(19)
     reference = {"x": rng.standard_normal(1000), "y": np.repeat(words(["a", "b"]), [500, 500])}
     batch = {"x": rng.standard_normal(100) + 0.3, "y": np.repeat(words(["a", "b"]), [60, 40])}
-    x, y = DriftDetector(reference).check(batch, batch_id="b").features
-    ks = stats.ks_2samp(reference["x"], batch["x"], method="asymp").pvalue
+    x, y = map(judged, DriftDetector(reference, joint=False).check(batch, batch_id="b").features)
+    ranks = stats.mannwhitneyu(reference["x"], batch["x"], use_continuity=False, method="asymptotic").pvalue
     chi_squared = stats.chi2_contingency([[500, 500], [60, 40]], correction=False).pvalue
-    assert (x.method, y.method) == ("kolmogorov_smirnov", "chi_squared")
-    assert [x.p_value, y.p_value] == pytest.approx([4 * ks, 3 * chi_squared])
-    assert [x.p_value_adjusted, y.p_value_adjusted] == pytest.approx([2 * 4 * ks, 3 * chi_squared])
+    assert (x.method, y.method) == ("rank_sum", "chi_squared")
+    assert [x.p_value, y.p_value] == pytest.approx([6 * ranks, 5 * chi_squared], rel=0.05)  # ranks by 256 cells
+    assert [x.p_value_adjusted, y.p_value_adjusted] == pytest.approx([2 * x.p_value, y.p_value])
+    x, y = map(judged, DriftDetector(reference).check(batch, batch_id="b").features)  # joint has a quarter of alpha
+    assert [x.p_value_adjusted, y.p_value_adjusted] == pytest.approx([2 * x.p_value / 0.75, y.p_value / 0.75])
 
 
 def test_severity_is_named_by_psi(detector: DriftDetector, batch: Columns) -> None:
@@ -272,7 +291,7 @@ def test_a_constant_that_is_left_has_drifted(detector: DriftDetector, batch: Col
     batch["one word"][:5] = "y"
     assert drifted(detector, batch) == ("constant", "one word")
     found = row(detector, batch, "constant")
-    assert (found.status, found.method, found.unseen_levels) == ("constant", "rare_share", (3.0,))
+    assert (found.status, found.method, found.unseen_levels) == ("constant", "unseen_share", ())
     batch["constant"] = batch["a"]
     assert row(detector, batch, "constant").severity == "major"
 
@@ -392,14 +411,149 @@ def test_the_order_of_rows_makes_no_difference(detector: DriftDetector, batch: C
 def test_every_feature_and_then_the_verdict_are_logged(channel_log: ChannelLog, shift: float, level: str) -> None:
     rng = np.random.default_rng(18)
     detector = DriftDetector({"x": rng.standard_normal(1000), "y": levels(rng, 1000)})
-    report = detector.check({"x": rng.standard_normal(200) + shift, "y": levels(rng, 200)}, batch_id="b-7")
+    batch = {"x": rng.standard_normal(500) + shift, "y": levels(rng, 500)}
+    report = detector.check(batch, batch_id="b-7")
     log_report(report)
-    batch = {"batch_id": "b-7", "batch_size": 200, "reference_size": 1000}
+    common = {"batch_id": "b-7", "batch_size": 500, "reference_size": 1000}
     verdict = asdict(report)
-    rows = verdict.pop("features")
-    assert [(record.level, record.message, dict(record.fields)) for record in channel_log.channel("drift")] == [
-        ("INFO", "feature", plain({**batch, **rows[0]})),
-        ("INFO", "feature", plain({**batch, **rows[1]})),
+    rows, joint, _ = (verdict.pop(name) for name in ("features", "joint", "tally"))
+    lines = [
+        ("INFO", "feature", plain({**common, **rows[0]})),
+        ("INFO", "feature", plain({**common, **rows[1]})),
+        ("INFO", "joint", plain({**common, **joint})),
         (level, "batch", plain(verdict)),
     ]
+    assert [(record.level, record.message, dict(record.fields)) for record in channel_log.records] == lines
     assert report.drifted_features == (("x",) if shift else ())
+    channel_log.clear()
+    found = DriftMonitor(detector).update(report)
+    log_report(report, found)
+    lines[-1] = ("INFO", "batch", plain(verdict))
+    lines.append((level, "monitor", plain(asdict(found))))
+    assert [(record.level, record.message, dict(record.fields)) for record in channel_log.records] == lines
+
+
+def test_the_same_numbers_in_another_precision_or_computed_another_way_have_not_drifted() -> None:
+    rng = np.random.default_rng(20)
+    prices = np.array([0.99, 1.49, 2.99, 4.99, 14.99])
+    reference, batch = ({"price": rng.choice(prices, n), "amount": rng.lognormal(size=n)} for n in (5000, 500))
+    detector = DriftDetector(reference)
+    as_is = detector.check(batch, batch_id="b").features
+    for change in (np.float32, lambda x: x * 3 / 3 * 1.1 / 1.1):
+        changed = {name: change(column) for name, column in batch.items()}
+        assert detector.check(changed, batch_id="b").features == as_is
+    single = {name: column.astype(np.float32) for name, column in reference.items()}
+    assert not DriftDetector(single).check(batch, batch_id="b").drift_detected
+
+
+def test_a_stand_in_value_far_out_is_found_in_a_hundredth_of_the_rows(detector: DriftDetector, batch: Columns) -> None:
+    batch["a"][:5] = -9999.0
+    found = row(detector, batch, "a")
+    assert (found.drift_detected, found.method, found.statistic) == (True, "outside_share", 0.01)
+
+
+def test_infinities_where_there_were_none_are_drift(detector: DriftDetector, batch: Columns) -> None:
+    batch["a"][:10] = np.inf
+    batch["b"][:10] = -np.inf
+    assert drifted(detector, batch) == ("a", "b")
+    found = row(detector, batch, "b")
+    assert (found.method, found.infinite_fraction, found.missing_fraction) == ("infinite_share", 0.02, 0.0)
+
+
+def test_a_number_between_the_few_there_were_is_drift() -> None:
+    rng = np.random.default_rng(21)
+    reference, batch = ({"n": rng.poisson(3, n).astype(float)} for n in (10_000, 500))
+    batch["n"][:50] += 0.25
+    (found,) = DriftDetector(reference).check(batch, batch_id="b").features
+    assert (found.drift_detected, found.method) == (True, "unseen_share")
+
+
+def test_an_output_is_compared_with_scores_of_other_rows_and_has_a_budget_of_its_own() -> None:
+    rng = np.random.default_rng(22)
+    reference, scores = gaussians(rng, 2000), rng.random(500)
+    detector = DriftDetector(reference, outputs={"probability": scores})
+    batch = gaussians(rng, 300)
+    fine = detector.check(batch | {"probability": rng.random(300)}, batch_id="b")
+    found = detector.check(batch | {"probability": rng.random(300) ** 2}, batch_id="b")
+    assert [one.role for one in fine.features] == ["feature"] * 10 + ["output"]
+    assert (fine.n_features, fine.n_outputs_drifted, fine.drift_detected) == (10, 0, False)
+    assert (found.drifted_features, found.drifted_outputs, found.n_drifted) == ((), ("probability",), 0)
+    assert found.drift_detected
+    last = found.features[-1]
+    assert last.p_value_adjusted == pytest.approx(last.p_value / 0.2)  # type: ignore[operator]
+    named = DriftDetector(reference | {"p": rng.random(2000)}, outputs=["p"], ignore=["a"])
+    assert named.outputs == ("p",)
+    assert [one.feature for one in named.check(batch | {"p": rng.random(300)}, batch_id="b").features] == [
+        *"bcdefghij",
+        "p",
+    ]
+    with pytest.raises(ValueError, match=r"^output 'q': expected a column of the reference, got none$"):
+        DriftDetector(reference, outputs=("q",))
+
+
+def test_columns_that_no_longer_go_with_each_other_are_found_and_named() -> None:
+    rng = np.random.default_rng(23)
+
+    def table(n_rows: int, correlation: float) -> Columns:
+        drawn = gaussians(rng, n_rows)
+        drawn["b"] = correlation * drawn["a"] + np.sqrt(1 - correlation**2) * drawn["b"]
+        return drawn
+
+    detector = DriftDetector(table(10_000, 0.5))
+    found = detector.check(table(500, -0.5), batch_id="b")
+    assert (found.n_drifted, found.joint_detected, found.drift_detected) == (0, True, True)
+    assert found.joint is not None
+    assert (found.joint.method, found.joint.pair) == ("correlation", ("a", "b"))
+    assert detector.check(table(500, 0.5), batch_id="b").joint_detected is False
+    off = DriftDetector(table(10_000, 0.5), joint=False).check(table(500, -0.5), batch_id="b")
+    assert (off.joint, off.joint_detected, off.drift_detected) == (None, None, False)
+
+
+def test_a_large_batch_does_not_alarm_for_a_correlation_that_hardly_changed() -> None:
+    rng = np.random.default_rng(24)
+
+    def table(n_rows: int, correlation: float) -> Columns:
+        x, y = rng.standard_normal((2, n_rows))
+        return {"x": x, "y": correlation * x + np.sqrt(1 - correlation**2) * y}
+
+    report = DriftDetector(table(200_000, 0.0)).check(table(200_000, 0.06), batch_id="b")
+    assert report.joint is not None
+    assert report.joint.p_value_adjusted < 0.01
+    assert not report.drift_detected
+
+
+@pytest.mark.parametrize("n_days", [4, 20])
+def test_days_that_differ_a_little_anyway_are_no_drift_where_the_reference_has_days(n_days: int) -> None:
+    rng = np.random.default_rng(25)
+    names = words(["u", "v", "w"])
+
+    def day(n_rows: int, shift: float = 0.0) -> Columns:
+        p = np.array([0.3, 0.3, 0.4]) + 0.1 * rng.standard_normal(3)
+        p = np.clip(p, 0.05, 1)
+        x = rng.standard_normal(n_rows) + 0.3 * rng.standard_normal() + shift
+        return {"x": x, "y": x + rng.standard_normal(n_rows), "level": names[rng.choice(3, n_rows, p=p / p.sum())]}
+
+    days = [day(500) for _ in range(n_days)]
+    reference = {name: np.concatenate([one[name] for one in days]) for name in days[0]}
+    plainly = DriftDetector(reference)
+    grouped = DriftDetector(reference, groups=[f"day {i // 500}" for i in range(500 * n_days)])
+    batches = [day(500) for _ in range(60)]
+    shares = [
+        np.mean([one.check(batch, batch_id="b").drift_detected for batch in batches]) for one in (plainly, grouped)
+    ]
+    assert shares[0] > 0.5
+    assert shares[1] <= 0.1
+    if n_days == 20:
+        assert grouped.check(day(500, shift=3.0), batch_id="b").drift_detected
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        ([1, 2, 3], "groups: expected one a row, 50 in all, got 3"),
+        ([1, 2] * 25, "groups: expected at least 3, got 2: leave them out"),
+    ],
+)
+def test_groups_that_make_no_sense_are_refused(groups: list[int], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        DriftDetector({"x": np.zeros(50)}, groups=groups)

@@ -16,8 +16,8 @@ from sevenfold.files.archives import Archives
 from sevenfold.files.names import Names
 from sevenfold.files.policies import Retention
 from sevenfold.files.rotating import RotatingFile
+from tests.support.systems import unix
 
-on_posix = pytest.mark.skipif(not locks.LOCKS, reason="the system has no file locks")
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 NOTHING = Retention()
 
@@ -78,7 +78,6 @@ def test_without_compression_rotated_files_stay(path: Path, rotate: Callable[...
     assert names_in(path) == [plain.name]
 
 
-@on_posix
 def test_a_file_that_a_writer_still_has_open_is_left(path: Path, rotate: Callable[..., Path]) -> None:
     writer = RotatingFile(path)
     writer.append(b"abc\n")
@@ -91,7 +90,6 @@ def test_a_file_that_a_writer_still_has_open_is_left(path: Path, rotate: Callabl
     assert names_in(path) == []
 
 
-@on_posix
 def test_a_file_that_another_process_is_at_is_left(path: Path, rotate: Callable[..., Path]) -> None:
     with rotate().open("rb") as file:
         assert locks.lock(file.fileno(), exclusive=True)
@@ -99,7 +97,6 @@ def test_a_file_that_another_process_is_at_is_left(path: Path, rotate: Callable[
     assert tidy(path, compress=True) == 0
 
 
-@on_posix
 def test_a_file_that_was_compressed_before_its_lock_was_got_is_left(
     path: Path, rotate: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,7 +120,7 @@ def test_what_a_killed_compression_left_is_written_over(path: Path, rotate: Call
     assert gzip.decompress((path.parent / f"{plain.name}.gz").read_bytes()) == b"abc\n"
 
 
-@on_posix
+@unix("Windows may refuse to make a link")
 def test_a_link_in_the_place_of_the_unfinished_file_is_not_followed(
     path: Path, rotate: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -151,7 +148,7 @@ def test_a_file_that_fails_is_told_once_keeps_its_lines_and_stops_no_other(
     assert names_in(path) == [plain.name, in_the_way.name, f"{later.name}.gz"]
     assert plain.read_bytes() == b"abc\n"
     told = capsys.readouterr().err
-    assert told.startswith(f"sevenfold: {plain}: left as it is: IsADirectoryError: [Errno 21] Is a directory")
+    assert told.startswith(f"sevenfold: {plain}: left as it is: ")
     assert told.count("\n") == 1
 
 
@@ -277,7 +274,6 @@ def test_what_the_last_process_left_is_done_at_the_start(path: Path, rotate: Cal
     assert names_in(path) == [f"{kept.name}.gz", path.name]
 
 
-@on_posix
 @pytest.mark.usefixtures("quick")
 def test_a_file_in_use_is_compressed_once_its_writer_lets_go(path: Path) -> None:
     lagging, file = RotatingFile(path), RotatingFile(path, rotation=10, compression="gz")
@@ -290,7 +286,6 @@ def test_a_file_in_use_is_compressed_once_its_writer_lets_go(path: Path) -> None
     file.stop()
 
 
-@on_posix
 @pytest.mark.usefixtures("quick")
 def test_a_file_in_use_for_long_is_left_to_the_next_rotation(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archives, "PATIENCE", 2)
@@ -306,7 +301,6 @@ def test_a_file_in_use_for_long_is_left_to_the_next_rotation(path: Path, monkeyp
     file.stop()
 
 
-@on_posix
 @pytest.mark.usefixtures("quick")
 def test_closing_does_not_wait_for_files_in_use(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archives, "PAUSE_S", 15)
@@ -322,7 +316,7 @@ def test_closing_does_not_wait_for_files_in_use(path: Path, monkeypatch: pytest.
 def run(program: str, *arguments: Path) -> None:
     command = [sys.executable, "-W", "ignore", "-c", program, *map(str, arguments)]
     root = Path(__file__).parents[2]
-    found = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=root)
+    found = subprocess.run(command, capture_output=True, encoding="utf-8", check=False, timeout=60, cwd=root)
     assert (found.returncode, found.stderr) == (0, "")
 
 
@@ -380,8 +374,8 @@ sys.exit(status)
 
 
 @pytest.mark.whole
-@on_posix
-@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are read from /proc")
+@unix("forks")
+@pytest.mark.skipif(sys.platform != "linux", reason="open files are read from /proc")
 def test_a_child_forked_during_a_compression_keeps_nothing_of_it_open_and_has_a_thread_of_its_own(
     path: Path, rotate: Callable[..., Path]
 ) -> None:

@@ -75,7 +75,7 @@ def test_a_file_of_somebody_else_is_told_of_and_left_as_it_is(
 
 def test_a_file_that_a_list_names_cannot_lie_elsewhere(tmp_path: Path) -> None:
     item = {"name": "x", "file": "../x.log", "serialized": False, "sealed": False, "collects_errors": False}
-    (tmp_path / "channels.json").write_text(json.dumps([item]))
+    (tmp_path / "channels.json").write_text(json.dumps([item]), encoding="utf-8")
     assert listed_channels(tmp_path) == CHANNELS
 
 

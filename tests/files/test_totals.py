@@ -12,7 +12,6 @@ from loguru import logger
 import sinks
 from sevenfold.audit.verify import verify
 from sevenfold.channels import CHANNELS
-from sevenfold.files.locks import LOCKS
 from sevenfold.files.names import Names
 from sevenfold.files.policies import Rotation
 from sevenfold.files.rotating import RotatingFile
@@ -103,7 +102,6 @@ def test_the_bound_holds_after_each_line_whatever_the_rotation_says(
         assert size(folder) > 40_000
 
 
-@pytest.mark.skipif(not LOCKS, reason="the system has no file locks")
 def test_a_file_that_a_writer_still_has_open_is_not_deleted(
     tmp_path: Path, opened: Callable[..., RotatingFile]
 ) -> None:

@@ -43,7 +43,7 @@ def test_a_program_whose_stderr_is_a_full_pipe_goes_on_and_tells_later_how_much_
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
     )
     assert process.stdin is not None
     assert process.stdout is not None

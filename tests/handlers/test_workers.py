@@ -51,7 +51,7 @@ def run(folder: Path, program: str) -> str:
         cwd=folder,
         env=environment,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=100,
         check=True,
     )

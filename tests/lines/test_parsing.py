@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from loguru import logger
 
-from sevenfold.lines.grammar import LineError, escape, indent, timestamp, unescape
-from sevenfold.lines.parsing import Event, parse
+from sevenfold.lines.grammar import LineError, escape, indent, key_text, timestamp, unescape, value_text
+from sevenfold.lines.parsing import Event, parse, parse_all
 from sevenfold.lines.record import render
 from sevenfold.lines.values import plain, to_json
 from sevenfold.loguru_internals import borrowed_logger, handler_ids
@@ -104,7 +104,7 @@ LINES: dict[str, tuple[Callable[[Any], object], str]] = {
     ),
     "bare words": (
         lambda log: log.info("x", a="v1.2/b:c@d+e-f", b="_", c="1a", d="a b", e="", f="-", g="é", h="a\n"),
-        'INFO     | - | x | a=v1.2/b:c@d+e-f b=_ c="1a" d="a b" e="" f="-" g="é" h="a\\n"',
+        'INFO     | - | x | a=v1.2/b:c@d+e-f b=_ c=1a d="a b" e="" f="-" g="é" h="a\\n"',
     ),
     "keys": (
         lambda log: log.info("x", **{"a b": 1, "": 2, "a=b": 3, "é": 4, "a\n": 5, "true": 6, "a-b.c": 7}),
@@ -361,7 +361,7 @@ BAD_LINES = {
     f"{HEAD} | a=NaN": "expected strict JSON, got NaN",
     f"{HEAD} | a=-Infinity": "expected strict JSON, got -Infinity",
     f"{HEAD} | a=[Infinity]": "expected strict JSON, got Infinity",
-    f"{HEAD} | a=1b=2": "expected a space between fields, got 'b=2'",
+    f"{HEAD} | a=1b=2": "expected a space between fields, got '=2'",
     f"{HEAD} | a=x,b=2": "expected a space between fields, got ',b=2'",
     f"{HEAD} | a={'1' * 5000}": f"expected a value, got '{'1' * 40}'",
     f"{HEAD} | a={'[' * 100_000}": f"expected a value, got '{'[' * 40}'",
@@ -409,3 +409,29 @@ def test_a_line_torn_or_changed_is_parsed_or_raises_a_line_error(
     inserted = data.draw(st.text(st.characters(), max_size=3) | st.sampled_from(ALARMING))
     for mutant in (line[:start] + inserted + line[end:], line[:start], line[start:], line + line[start:end]):
         assert isinstance(parsed(mutant), Event | None)
+
+
+@pytest.mark.parametrize("text", ["5a4b41eb", "10s", "0x1F", "1st", "2026-11-25T08:36:00Z", "1e5x", "3d/4"])
+def test_an_id_that_begins_with_a_digit_is_a_bare_word(text: str) -> None:
+    line = f"2026-11-23T08:36:11.096123Z | INFO     | - | m | id={value_text(text)} n=1"
+    assert f" id={text} " in line
+    for one in (line, line.replace(f"id={text}", f'id="{text}"')):  # as older files have it
+        assert parse(one).fields == {"id": text, "n": 1}
+        assert parse_all([one, one])[1].fields == {"id": text, "n": 1}
+    assert parse(line.replace(" n=1", f" {key_text(text)}=1")).fields == {"id": text, text: 1}
+
+
+@pytest.mark.parametrize(
+    "text", ["5e10", "5E10", "1_000", "2026-11-25", "10.66.0.77", "007", "12", "1.5", "1e", "1-2", "-1a", "1e_5"]
+)
+def test_what_may_be_a_number_or_is_nearly_one_is_quoted(text: str) -> None:
+    assert value_text(text) == f'"{text}"'
+    line = f'2026-11-23T08:36:11.096123Z | INFO     | - | m | id="{text}"'
+    assert parse(line).fields == parse_all([line])[0].fields == {"id": text}
+
+
+@given(st.text("019eExa_./:@+-", max_size=12))
+def test_any_text_of_a_words_characters_is_read_as_it_was_written(text: str) -> None:
+    line = f"2026-11-23T08:36:11.096123Z | INFO     | - | m | {key_text('k' + text)}={value_text(text)} n=5e10 m=12"
+    expected = {"k" + text: text, "n": 5e10, "m": 12}
+    assert parse(line).fields == parse_all([line])[0].fields == expected

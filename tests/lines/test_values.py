@@ -10,7 +10,7 @@ from decimal import Decimal
 from enum import Enum, Flag, IntEnum, StrEnum
 from fractions import Fraction
 from pathlib import PurePosixPath
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 from typing import Any, NamedTuple, NoReturn
 from unittest.mock import MagicMock, Mock
 from uuid import UUID
@@ -256,6 +256,50 @@ MASKED_ROWS = np.ma.array(STRUCTURED, mask=[(False, True, False), (False, False,
 LONG = np.longdouble(1) / 3
 LONG_IS_LONGER = np.finfo(np.longdouble).nmant > np.finfo(np.float64).nmant
 
+
+class Model:
+    """What pydantic's classes have."""
+
+    def model_dump(self) -> NoReturn:
+        raise RuntimeError("not asked for: its values must be converted here")
+
+    def __iter__(self) -> Any:
+        yield from {"n": 1, "path": PurePosixPath("/x"), "inner": [np.float32(0.1)]}.items()
+
+
+class Attrs:
+    """What attrs leaves on its classes."""
+
+    __attrs_attrs__ = (SimpleNamespace(name="x"), SimpleNamespace(name="gone"))
+    x = frozenset({2, 1})
+
+
+class OnDevice(Tensor):
+    """A tensor that lies on a device, and needs its gradient."""
+
+    def detach(self) -> "OnDevice":
+        return self
+
+    cpu = detach
+
+    def numpy(self) -> Any:
+        return self.values
+
+    def tolist(self) -> NoReturn:
+        raise RuntimeError("not this way: it is slow")
+
+
+class NAType:
+    __module__ = "pandas"
+
+
+class Scalar:
+    """A scalar of pyarrow."""
+
+    def as_py(self) -> Any:
+        return np.float32(0.1)
+
+
 CASES: dict[str, tuple[Any, Any]] = {
     "None": (None, None),
     "bools": ([True, False], [True, False]),
@@ -335,9 +379,9 @@ CASES: dict[str, tuple[Any, Any]] = {
     "longdouble array": (np.array([0.5, np.nan], np.longdouble), [0.5, "NaN"]),
     "numpy complex": ([np.complex64(0.1j), np.complex128(1 + 2j)], ["0.1j", "(1+2j)"]),
     "numpy clongdouble": (np.array([1 + 2j], np.clongdouble), ["(1+2j)"]),
-    "datetime64": ([np.datetime64("2026-01-31T08:36"), np.datetime64("NaT")], ["2026-01-31T08:36", "NaT"]),
-    "datetime64 array": (np.array(["2026-01-31", "NaT"], "M8[D]"), ["2026-01-31", "NaT"]),
-    "timedelta64": ([np.timedelta64(5, "s"), np.timedelta64("NaT")], ["5 seconds", "NaT"]),
+    "datetime64": ([np.datetime64("2026-01-31T08:36"), np.datetime64("NaT")], ["2026-01-31T08:36", None]),
+    "datetime64 array": (np.array(["2026-01-31", "NaT"], "M8[D]"), ["2026-01-31", None]),
+    "timedelta64": ([np.timedelta64(5, "s"), np.timedelta64("NaT")], ["5 seconds", None]),
     "array": (np.array([1.5, -0.0, np.nan, np.inf, -np.inf]), [1.5, -0.0, "NaN", "Infinity", "-Infinity"]),
     "3-d array with NaN": (
         np.array([[[1, np.nan], [np.inf, 2]]], np.float32),
@@ -374,6 +418,12 @@ CASES: dict[str, tuple[Any, Any]] = {
     "masked structured row": (MASKED_ROWS[0], {"n": 1, "x": None, "s": "a"}),
     "a long array, whole": (np.arange(2000) / 3, [i / 3 for i in range(2000)]),
     "a tensor that needs its gradient": (Tensor([[np.float32(0.1)], math.nan]), [[0.1], "NaN"]),
+    "a tensor on a device": ({"t": OnDevice(np.array([[1, 2]]))}, {"t": [[1, 2]]}),
+    "a tensor of no dimension": (OnDevice(np.array(0.5)), 0.5),
+    "pydantic": (Model(), {"n": 1, "path": "/x", "inner": [0.1]}),
+    "attrs": ([Attrs()], [{"x": [1, 2], "gone": None}]),
+    "NA of pandas": ([NAType(), 1], [None, 1]),
+    "a scalar of pyarrow": (Scalar(), 0.1),
     "a series": (Series(), [0.1, "NaN"]),
     "a series that can't be listed": (Sulky(), "sulky"),
     "int subclass that raises": (AngryInt(5), 5),

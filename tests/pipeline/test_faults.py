@@ -17,7 +17,7 @@ def test_both_faults_happen_and_are_logged_with_their_exceptions(channel_log: Ch
 
 def test_the_functions_that_fail_work_when_nothing_is_wrong(tmp_path: Path) -> None:
     path = tmp_path / "thresholds.txt"
-    path.write_text("approve = 0.5\n\nreview=0.4\n")
+    path.write_text("approve = 0.5\n\nreview=0.4\n", encoding="utf-8")
     assert faults.read_thresholds(path) == {"approve": 0.5, "review": 0.4}
     assert faults.error_rate(1, 4) == 0.25
     with pytest.raises(ZeroDivisionError):

@@ -1,6 +1,9 @@
 """What was logged comes back, from live, rotated and compressed files, while they are written and rotated."""
 
+import contextlib
 import gc
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +18,7 @@ from loguru import logger
 import sinks
 from sevenfold.channels import CHANNELS, Channel
 from sevenfold.files.channel_list import list_channels
+from sevenfold.files.opening import open_to_append
 from sevenfold.lines.parsing import Event
 from sevenfold.lines.values import plain
 from sevenfold.reading.folder import read
@@ -86,9 +90,9 @@ def test_a_folder_is_merged_by_time_with_each_error_once_and_its_traceback(
 
 
 def test_the_errors_file_may_have_another_name(tmp_path: Path) -> None:
-    (tmp_path / "failures.log").write_text(line(1, "m", "ERROR") + "    Traceback\n")
-    (tmp_path / "api.log").write_text(line(1, "m", "ERROR") + line(2))
-    (tmp_path / "other.log").write_text(line(3, channel="other"))
+    (tmp_path / "failures.log").write_text(line(1, "m", "ERROR") + "    Traceback\n", encoding="utf-8")
+    (tmp_path / "api.log").write_text(line(1, "m", "ERROR") + line(2), encoding="utf-8")
+    (tmp_path / "other.log").write_text(line(3, channel="other"), encoding="utf-8")
     list_channels(tmp_path, (Channel("failures", "failures.log", collects_errors=True), Channel("api", "api.log")))
     assert [(e.fields["n"], e.exception) for e in read(tmp_path)] == [(1, "Traceback"), (2, None), (3, None)]
     assert numbers(read(tmp_path, channel="failures")) == [1]
@@ -110,8 +114,8 @@ def test_what_another_file_says_in_the_name_of_a_sealed_channel_is_passed_over(
     expected = list(read(tmp_path))
     assert len(expected) == 9
     planted, listed_file = tmp_path / "app_json.old.log", tmp_path / "predictions.log"
-    rotated(planted, 5).write_text((tmp_path / "app_json.log").read_text().replace("event", "forged"))
-    listed_file.write_text(line(6, channel="audit") + line(7, channel="predictions"))
+    rotated(planted, 5).write_text((tmp_path / "app_json.log").read_text(encoding="utf-8").replace("event", "forged"))
+    listed_file.write_text(line(6, channel="audit") + line(7, channel="predictions"), encoding="utf-8")
     capfd.readouterr()
     assert [event for event in read(tmp_path) if event.channel != "predictions"] == expected
     assert sorted(capfd.readouterr().err.splitlines()) == [
@@ -124,7 +128,7 @@ def test_what_another_file_says_in_the_name_of_a_sealed_channel_is_passed_over(
 
 
 def test_a_copy_alone_in_a_folder_without_a_list_is_read(tmp_path: Path) -> None:
-    (tmp_path / "copy.log").write_text(line(1, channel="audit") + line(2))
+    (tmp_path / "copy.log").write_text(line(1, channel="audit") + line(2), encoding="utf-8")
     assert numbers(read(tmp_path)) == [1, 2]
 
 
@@ -141,7 +145,8 @@ def test_each_error_comes_once_where_a_later_table_collects_errors_in_another_fi
 
 def open_files() -> list[str]:
     own = Path("/proc/self/fd")
-    return sorted(str(link.readlink()) for link in own.iterdir() if link.is_symlink()) if own.exists() else []
+    links = own.iterdir() if sys.platform == "linux" else ()
+    return sorted(str(link.readlink()) for link in links if link.is_symlink())
 
 
 def test_a_reader_that_is_given_up_closes_its_files(tmp_path: Path, api: Path) -> None:
@@ -210,15 +215,15 @@ def test_a_follower_goes_on_through_rotations(tmp_path: Path, api: Path, through
 
 
 def test_a_follower_shows_errors_once_and_finds_new_files(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "errors.log").write_text(line(1, "before", "ERROR") + "    Traceback\n")
-    (tmp_path / "api_requests.log").write_text(line(1, "before", "ERROR"))
+    (tmp_path / "errors.log").write_text(line(1, "before", "ERROR") + "    Traceback\n", encoding="utf-8")
+    (tmp_path / "api_requests.log").write_text(line(1, "before", "ERROR"), encoding="utf-8")
     follower = Follower(tmp_path)
     follower.until(lambda events: len(events) == 1)
     with sinks.configure(tmp_path, console=None):
         log_some_errors()
         follower.until(lambda events: len(events) == 10)
         time.sleep(0.15)
-        (tmp_path / "new.log").write_text(line(2, channel="new") + line(3, "stop"))
+        (tmp_path / "new.log").write_text(line(2, channel="new") + line(3, "stop"), encoding="utf-8")
         found = follower.join()
     assert "unknown channel" in capfd.readouterr().err
     assert [(event.message, event.exception) for event in found[:1]] == [("before", "Traceback")]
@@ -232,10 +237,10 @@ def test_a_follower_shows_an_error_without_a_twin_a_moment_later_and_a_late_twin
     write(tmp_path / "api.log", 0)
     follower = Follower(tmp_path)
     follower.until(bool)
-    with (tmp_path / "api.log").open("a") as file:
+    with (tmp_path / "api.log").open("a", encoding="utf-8") as file:
         file.write(line(1, "m", "ERROR"))
     follower.until(lambda events: len(events) == 2)
-    with (tmp_path / "errors.log").open("a") as file:
+    with (tmp_path / "errors.log").open("a", encoding="utf-8") as file:
         file.write(line(1, "m", "ERROR") + "    late\n" + line(2, "stop"))
     assert numbers(iter(follower.join())) == [0, 1]
 
@@ -243,10 +248,10 @@ def test_a_follower_shows_an_error_without_a_twin_a_moment_later_and_a_late_twin
 @pytest.mark.usefixtures("quick")
 def test_a_follower_remembers_what_it_has_shown_from_the_start(tmp_path: Path) -> None:
     write(tmp_path / "errors.log")
-    (tmp_path / "api.log").write_text(line(1, "m", "ERROR") + line(2))
+    (tmp_path / "api.log").write_text(line(1, "m", "ERROR") + line(2), encoding="utf-8")
     follower = Follower(tmp_path)
     follower.until(bool)
-    (tmp_path / "errors.log").write_text(line(1, "m", "ERROR") + "    late\n" + line(3, "stop"))
+    (tmp_path / "errors.log").write_text(line(1, "m", "ERROR") + "    late\n" + line(3, "stop"), encoding="utf-8")
     assert numbers(iter(follower.join())) == [1, 2]
 
 
@@ -260,14 +265,14 @@ def test_a_follower_waits_for_a_file_that_is_moved_away_and_for_half_lines(api: 
     half = line(100)
     write(api, end=half[:40])
     time.sleep(0.1)
-    with api.open("a") as file:
+    with api.open("a", encoding="utf-8") as file:
         file.write(half[40:])
     follower.until(lambda events: len(events) == 101)
     write(api)  # truncated
     time.sleep(0.1)
     write(api, 101)
     follower.until(lambda events: len(events) == 102)
-    with api.open("a") as file:
+    with api.open("a", encoding="utf-8") as file:
         file.write(line(102, "stop"))
     assert numbers(iter(follower.join())) == list(range(102))
 
@@ -277,14 +282,13 @@ def test_a_follower_reads_what_a_late_writer_adds_to_a_rotated_file(api: Path) -
     write(api, 0)
     follower = Follower(api)
     follower.until(bool)
-    with api.open("a") as late:
+    with contextlib.closing(open_to_append(api)) as late:
         api.rename(rotated(api, 1))
         write(api, 1)
         follower.until(lambda events: len(events) == 2)
-        late.write(line(2))
-        late.flush()
+        os.write(late, line(2).encode())
         follower.until(lambda events: len(events) == 3)
-    with api.open("a") as file:
+    with api.open("a", encoding="utf-8") as file:
         file.write(line(3, "stop"))
     assert numbers(iter(follower.join())) == [0, 1, 2]
 

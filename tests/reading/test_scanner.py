@@ -10,6 +10,7 @@ import pytest
 from loguru import logger
 
 import sinks
+from sevenfold.files.opening import open_log
 from sevenfold.lines.parsing import parse
 from sevenfold.reading.folder import read
 from sevenfold.reading.scanner import Scanner
@@ -42,7 +43,7 @@ def test_the_audit_file_is_read_as_its_lines_would_be(tmp_path: Path) -> None:
         log.opt(raw=True).info("no line")
         log.log(25, "by number")
         log.info("")
-    records = [json.loads(text) for text in (tmp_path / "app_json.log").read_text().splitlines()]
+    records = [json.loads(text) for text in (tmp_path / "app_json.log").read_text(encoding="utf-8").splitlines()]
     events = list(read(tmp_path / "app_json.log"))
     raw = events.pop(5)
     texts = [record["text"] for record in records if record["text"] != "no line"]
@@ -81,20 +82,20 @@ def test_a_bad_line_is_reported_and_passed_over(api: Path, bad: bytes, n_around:
 
 
 def test_what_is_left_of_a_write_that_failed_is_no_bad_line(api: Path) -> None:
-    api.write_text("\n\n" + line(1) + "\n" * 5 + line(2) + "    Traceback\n" + "\n")
+    api.write_text("\n\n" + line(1) + "\n" * 5 + line(2) + "    Traceback\n" + "\n", encoding="utf-8")
     events, told_of = bad_of(api)
     assert ([event.fields["n"] for event in events], told_of) == ([1, 2], [])
 
 
 def test_a_traceback_without_its_line_is_reported_once(api: Path) -> None:
-    api.write_text("    Traceback\n    ValueError\n" + line(1))
+    api.write_text("    Traceback\n    ValueError\n" + line(1), encoding="utf-8")
     events, told_of = bad_of(api)
     assert (numbers(iter(events)), [number for _, number, _ in told_of]) == ([1], [1])
 
 
 def test_a_torn_traceback_leaves_the_event(tmp_path: Path) -> None:
     path = tmp_path / "errors.log"
-    path.write_text(line(1, level="ERROR") + "    Traceback\n      File x, li")
+    path.write_text(line(1, level="ERROR") + "    Traceback\n      File x, li", encoding="utf-8")
     events, told_of = bad_of(path)
     assert [event.exception for event in events] == ["Traceback"]
     assert [number for _, number, _ in told_of] == [3]
@@ -127,7 +128,7 @@ def test_what_on_bad_raises_ends_the_reading(api: Path) -> None:
 def test_a_file_from_windows_is_read(tmp_path: Path) -> None:
     path = tmp_path / "errors.log"
     text = line(1) + line(2, level="ERROR") + "    Traceback\n    \n    ValueError\n" + line(3)
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     expected = list(read(path))
     path.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
     assert list(read(path)) == expected
@@ -159,7 +160,10 @@ def test_blocks_may_end_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_lines_longer_than_a_block_are_read(api: Path) -> None:
     long = "x" * 3_000_000
-    api.write_text(line(1) + line(2, fields=f" a={long}") + line(3, level="ERROR") + f"    {long}\n" * 2 + line(4))
+    api.write_text(
+        line(1) + line(2, fields=f" a={long}") + line(3, level="ERROR") + f"    {long}\n" * 2 + line(4),
+        encoding="utf-8",
+    )
     events = list(read(api))
     assert [event.fields["n"] for event in events] == [1, 2, 3, 4]
     assert (events[1].fields["a"], events[2].exception) == (long, f"{long}\n{long}")
@@ -169,7 +173,7 @@ def test_memory_does_not_grow_with_the_files(tmp_path: Path, api: Path) -> None:
     text = "".join(line(n, fields=' features={"a":0.5,"b":[1,2,3]}') for n in range(1000))
     for minute in range(17, 27):
         rotated(api, minute, ".gz").write_bytes(gzip.compress(text.encode(), 1))
-    api.write_text(text)
+    api.write_text(text, encoding="utf-8")
     for path in (api, tmp_path):
         tracemalloc.start()
         assert sum(1 for _ in read(path)) == 11_000
@@ -180,11 +184,11 @@ def test_memory_does_not_grow_with_the_files(tmp_path: Path, api: Path) -> None:
 
 def test_a_traceback_in_the_writing_is_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "errors.log"
-    path.write_text(line(1) + line(2))
-    with contextlib.closing(Scanner(path, path.open("rb"))) as scanner:
+    path.write_text(line(1) + line(2), encoding="utf-8")
+    with contextlib.closing(Scanner(path, open_log(path))) as scanner:
 
         def more(text: str = "") -> list[tuple[int, str | None]]:
-            with path.open("a") as file:
+            with path.open("a", encoding="utf-8") as file:
                 file.write(text)
             return [(event.fields["n"], event.exception) for batch in scanner.more() for event in batch]
 
@@ -206,7 +210,7 @@ def test_an_event_that_is_too_long_is_told_and_passed_over(
     monkeypatch.setattr("sevenfold.reading.scanner.LONGEST_LINE", 300)
     second = 4 + long.count("\n")
     for tail, at in (("", [3, second]), ("y" * 1_000, [3, second, second + 1 + long.count("\n")])):
-        api.write_text("".join([line(0), line(1), long, line(2), long, line(3), tail]))
+        api.write_text("".join([line(0), line(1), long, line(2), long, line(3), tail]), encoding="utf-8")
         events, bad = bad_of(api)
         assert numbers(iter(events)) == [0, 1, 2, 3]
         assert bad == [(api.name, number, "expected a line's end within 300 bytes") for number in at]

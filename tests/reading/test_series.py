@@ -92,7 +92,7 @@ def test_what_is_written_after_the_first_event_was_asked_for_is_not_read(api: Pa
     write(api, *range(3000))
     events = read(api)
     found = [next(events).fields["n"]]
-    with api.open("a") as file:
+    with api.open("a", encoding="utf-8") as file:
         file.write(line(3000))
     assert found + numbers(events) == list(range(3000))
 
@@ -156,7 +156,7 @@ ODD = ["9999-12-31_23-59-59_999999", "2936-01-01_00-00-00_000000", "2026-99-01_0
 def test_an_odd_file_name_stops_no_reader(tmp_path: Path, stamp: str) -> None:
     text = "2026-11-25T09:00:0{}.000000Z | INFO     | api | line\n"
     for number, name in enumerate([f"api.{stamp}.log", "api.2026-11-25_10-00-00_000000.log", "api.log"]):
-        (tmp_path / name).write_text(text.format(number))
+        (tmp_path / name).write_text(text.format(number), encoding="utf-8")
     os.utime(tmp_path / f"api.{stamp}.log", (0, 0))
     since = datetime(2026, 11, 24, tzinfo=UTC)
     n_found = 2 if "-99-" in stamp else 3

@@ -60,4 +60,4 @@ def test_what_was_hidden_is_held_by_no_object(rules: Any, tmp_path: Path) -> Non
         held = [one for one in strings_that_hold(half[0]) if one != f"list: {half[0]}"]
         logger.remove(own)
     assert held == []
-    assert "".join(half) not in "".join(path.read_text() for path in tmp_path.glob("*.log"))
+    assert "".join(half) not in "".join(path.read_text(encoding="utf-8") for path in tmp_path.glob("*.log"))

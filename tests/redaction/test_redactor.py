@@ -105,7 +105,7 @@ def test_of_a_text_of_names_alone_the_rest_goes() -> None:
 
 
 def test_a_canary_is_found_nowhere(tmp_path: Path, capsys: pytest.CaptureFixture[str], canary: str) -> None:
-    with configure(tmp_path, rotation="50 kB"):
+    with configure(tmp_path, rotation="20 kB"):
         in_a_thread(partial(plant_everywhere, canary))
     texts = everything(tmp_path) + capsys.readouterr().err
     lines = [line for line in texts.splitlines() if canary[:8] in line]
@@ -120,7 +120,7 @@ def test_without_rules_the_canary_is_everywhere(tmp_path: Path, canary: str) -> 
         in_a_thread(partial(plant_everywhere, canary))
     assert REDACTED not in everything(tmp_path)
     for row in CHANNELS:
-        assert (tmp_path / row.file).read_text().count(canary) >= 10
+        assert (tmp_path / row.file).read_text(encoding="utf-8").count(canary) >= 10
 
 
 @pytest.mark.usefixtures("own_logger")
@@ -260,7 +260,7 @@ def test_what_a_client_sends_decides_nothing_but_its_own_place(
 ) -> None:
     with configure(tmp_path, console=None):
         logger.bind(channel="api").info("the message", **fields)
-    written = (tmp_path / "api_requests.log").read_text()
+    written = (tmp_path / "api_requests.log").read_text(encoding="utf-8")
     assert [part for part in kept if part not in written] == []
 
 

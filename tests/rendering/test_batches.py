@@ -91,7 +91,7 @@ def test_a_row_that_looks_like_a_mark_changes_nothing(monkeypatch: pytest.Monkey
     "batch",
     [
         *(5, "text", [1, 2], np.zeros(3), {}, {"a": "text"}, {"a": []}, {"a": np.zeros((0, 2))}, {"a": np.array(1)}),
-        *({"a": [1], "b": [1, 2]}, {"a": [1], "b": "x"}, {"a": (1, 2)}, {"a": {}}, {"a": {"b": [1], "c": [1, 2]}}),
+        *({"a": [1], "b": [1, 2]}, {"a": [1], "b": "x"}, {"a": {}}, {"a": {"b": [1], "c": [1, 2]}}),
         *(
             {1: [1]},
             {"a": {1: [1]}},

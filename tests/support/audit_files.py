@@ -144,7 +144,7 @@ def processes() -> Iterator[Start]:
     def start(program: str, *arguments: object) -> Process:
         command = [sys.executable, "-W", "error", "-c", program, *map(str, arguments)]
         pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-        started.append(subprocess.Popen(command, text=True, env=ENVIRONMENT, **pipes))  # type: ignore[call-overload]
+        started.append(subprocess.Popen(command, encoding="utf-8", env=ENVIRONMENT, **pipes))  # type: ignore[call-overload]
         return started[-1]
 
     try:

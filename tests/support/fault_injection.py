@@ -128,13 +128,13 @@ class Point:
         self.wait(self.fork(lambda: self.write(range(20, 23))))
         self.check("behind the next writer")
         steps = self.folder / "steps"
-        return int(steps.read_text()) if steps.exists() else 0
+        return int(steps.read_text(encoding="utf-8")) if steps.exists() else 0
 
     def stopped(self) -> None:
         """Begin and append five events; the process is stopped in one of them."""
         self.fault.patch()
         self.write(range(1, 6), self.fault)
-        (self.folder / "steps").write_text(str(self.fault.seen))
+        (self.folder / "steps").write_text(str(self.fault.seen), encoding="utf-8")
 
     def second(self, ready: int, wait: int) -> None:
         """Open the files, write, wait until the first writer is stopped, and write again."""
@@ -171,7 +171,7 @@ class Point:
     def append(self, chain: Chain, number: int) -> None:
         chain.append(event(number).encode())
         self.fault.armed = False
-        with (self.folder / "acknowledged").open("a") as file:
+        with (self.folder / "acknowledged").open("a", encoding="utf-8") as file:
             file.write(f"{number}\n")
 
     def check(self, when: str) -> None:
@@ -179,7 +179,7 @@ class Point:
         verdict = verify(self.trail.path, key=self.trail.key)
         seen = Counter(int(found) for line in self.trail.all_lines() for found in re.findall(rb'"n": (\d+)', line))
         told = self.folder / "acknowledged"
-        acknowledged = set(map(int, told.read_text().split())) if told.exists() else set()
+        acknowledged = set(map(int, told.read_text(encoding="utf-8").split())) if told.exists() else set()
         assert verdict.proved, f"{when}: {[str(one) for one in verdict.findings]}"
         assert not acknowledged - set(seen), f"{when}: lost {acknowledged - set(seen)}"
         assert not [number for number, count in seen.items() if count > 1], f"{when}: doubled {seen}"

@@ -34,11 +34,11 @@ class Server:
 
     @property
     def stdout(self) -> str:
-        return (self.folder / "stdout").read_text()
+        return (self.folder / "stdout").read_text(encoding="utf-8")
 
     @property
     def stderr(self) -> str:
-        return (self.folder / "stderr").read_text()
+        return (self.folder / "stderr").read_text(encoding="utf-8")
 
     @property
     def port(self) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 from pipeline.data.table import Table, make_synthetic
 from pipeline.model.features import FeatureEncoder
 from pipeline.model.logistic import LogisticModel, save
+from pipeline.model.watching import make_detector
 
 ROW = {"feature_01": 0.1, "feature_02": -0.2, "feature_03": 1.5}
 SCHEMA = dict.fromkeys(ROW, "number")
@@ -24,5 +25,5 @@ def trained() -> tuple[LogisticModel, Table]:
 def save_trained(folder: Path, *, with_reference: bool = True) -> Path:
     """Save that model."""
     model, table = trained()
-    save(model, folder / "model.npz", table if with_reference else None)
+    save(model, folder / "model.npz", make_detector(model, table, table) if with_reference else None)
     return folder / "model.npz"

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FLOORS = ("lines", "redaction", "notices rendering", "files", "audit", "handlers reading", "handle", "cli channel_log")
+FLOORS = (
+    *("lines", "redaction", "notices", "rendering", "files", "audit", "handlers reading", "handle"),
+    "cli channel_log",
+)
 ANYBODYS = {"channels", "loguru_internals"}  # they need loguru alone
-WINGS = {"asgi", "drift"}
+WINGS = {"asgi", "drift", "performance"}
 BELOW = {
     room: ANYBODYS | {below for lower in FLOORS[:number] for below in lower.split()}
     for number, floor in enumerate(FLOORS)
@@ -33,6 +36,7 @@ THIRD_PARTY = {
     "sevenfold": {"loguru", "numpy", "orjson", "tqdm"},
     "sevenfold/asgi": {"loguru", "numpy"},
     "sevenfold/drift": {"loguru", "numpy"},
+    "sevenfold/performance": {"loguru", "numpy"},
     "sevenfold/capture.py": {"pytest"},
     "sevenfold/handlers/console.py": {"colorama"},
     "pipeline": {"loguru", "numpy", "tqdm"},
@@ -127,17 +131,18 @@ print(*sorted(name for name in sys.modules if name.startswith("sevenfold") or na
     [
         ("sevenfold", "sevenfold"),
         ("sevenfold.asgi", "sevenfold.asgi"),
-        ("sevenfold.drift.detector", "sevenfold.drift"),
+        ("sevenfold.drift", "sevenfold.drift"),
+        ("sevenfold.performance", "sevenfold.performance"),
     ],
 )
 def test_a_wing_and_the_door_load_nothing_else_of_the_library(module: str, wing: str) -> None:
     program = LOADED.format(module=module)
     command = [sys.executable, "-c", program]
-    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, encoding="utf-8", timeout=60)
     assert [name for name in done.stdout.split() if name != "sevenfold" and not name.startswith(wing)] == []
 
 
 def test_the_plugin_loads_nothing_but_pytest_before_a_test_needs_it() -> None:
     command = [sys.executable, "-c", LOADED.format(module="sevenfold.capture")]
-    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, encoding="utf-8", timeout=60)
     assert done.stdout.split() == ["pytest", "sevenfold", "sevenfold.capture"]

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from sevenfold.audit.verify import verify
-from sevenfold.files.locks import LOCKS
 from tests.support.audit_files import processes
 
 WRITER = """
@@ -45,7 +44,6 @@ def copy_files(source: Path, target: Path) -> None:
 
 
 @pytest.mark.whole
-@pytest.mark.skipif(not LOCKS, reason="needs several processes")
 @pytest.mark.parametrize(("way", "n_copies"), [(rsync, 30), (copy_files, 10)])
 def test_each_copy_of_a_live_folder_says_how_far_it_is_proved(
     tmp_path: Path, way: Callable[..., None], n_copies: int

@@ -27,6 +27,8 @@ NOT_RUN = {
     "line   = time": "line-format: the grammar; a test of its own compares it with the code's",
     "# service.py": "production: a pool of processes, in a test of its own",
     "SELECT ": "reading: DuckDB runs them in a test of its own",
+    "# with ": "reading: they need pandas, polars, pyarrow and DuckDB, in a test of its own",
+    "lnav -i docs": "reading: test_lnav installs it",
     "main       -> sinks": "architecture: test_architecture has these arrows as a table",
     "2026-11-25T20:10:03.857945Z | INFO     | api": "api-log: test_frameworks has FastAPI write it",
     "python main.py serve --workers 4": "http: test_serve starts several workers",
@@ -57,7 +59,7 @@ class Reader:
         tools = folder / "bin"
         tools.mkdir()
         for name, arguments in (("python", ""), ("sevenfold", "-m sevenfold ")):
-            (tools / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments}"$@"\n')
+            (tools / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments}"$@"\n', encoding="utf-8")
             (tools / name).chmod(0o755)
         self.environment = os.environ | {"PYTHONPATH": str(ROOT), "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
 
@@ -101,7 +103,13 @@ class Reader:
 
     def run(self, *command: str) -> None:
         done = subprocess.run(
-            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=60, check=False
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=60,
+            check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         self.printed = done.stdout
@@ -112,7 +120,7 @@ def main_job(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """Run the main job once; give the folder that it filled, and what it printed."""
     folder = tmp_path_factory.mktemp("main_job")
     command = [sys.executable, str(ROOT / "main.py")]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=100, check=True)
+    done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", timeout=100, check=True)
     return folder, done.stdout
 
 
@@ -132,7 +140,7 @@ def reader_of_logs(reader: Reader, main_job: tuple[Path, str]) -> Reader:
     (reader.folder / "main.py").symlink_to(ROOT / "main.py")
     draw = random.Random(1)
     rows = [f"{x:.3f},{'yes' if draw.gauss(x, 1) > 0 else 'no'}" for x in (draw.gauss(0, 1) for _ in range(300))]
-    (reader.folder / "applicants.csv").write_text("\n".join(["income,card", *rows]))
+    (reader.folder / "applicants.csv").write_text("\n".join(["income,card", *rows]), encoding="utf-8")
     return reader
 
 
@@ -191,12 +199,36 @@ def test_the_queries_give_what_was_logged(reader_of_logs: Reader) -> None:
     ]
 
 
+@pytest.mark.whole("pandas", "polars", "pyarrow", "duckdb")
+@posix_only
+def test_pandas_polars_parquet_and_duckdb_take_a_table(
+    reader_of_logs: Reader, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs = reader_of_logs.folder / "logs"
+    logged = [event.fields for event in read(logs / "predictions.log")]
+    means = {
+        decision: sum(found) / len(found)
+        for decision in ("approve", "deny")
+        for found in [[one["confidence"] for one in logged if one["decision"] == decision]]
+    }
+    names = {}
+    for block in (one for one in blocks(ROOT / "docs" / "reading.md", "python") if one.text.startswith("# with ")):
+        reader_of_logs.namespace = {}
+        exec(block.text, reader_of_logs.namespace)  # noqa: S102 - the page's own
+        printed = capsys.readouterr().out
+        names[block.text.splitlines()[0]] = printed
+        if "Parquet" not in block.text:
+            assert all(f"{mean:.4f}"[:-1] in printed for mean in means.values())
+    assert list(names) == ["# with pandas", "# with polars", "# with pyarrow, to Parquet", "# with DuckDB"]
+    assert str(len(logged)) in names["# with DuckDB"]
+
+
 @contextlib.contextmanager
 def served(reader: Reader) -> Iterator[tuple[str, str]]:
     """Serve what the main job has trained, until Ctrl-C; yield the port, and the line that says so."""
     command = [sys.executable, "main.py", "serve", "--port", "0"]
-    with (reader.folder / "stderr").open("w") as stderr:
-        process = subprocess.Popen(command, cwd=reader.folder, stdout=subprocess.PIPE, stderr=stderr, text=True)
+    with (reader.folder / "stderr").open("w", encoding="utf-8") as stderr:
+        process = subprocess.Popen(command, cwd=reader.folder, stdout=subprocess.PIPE, stderr=stderr, encoding="utf-8")
     with process, contextlib.ExitStack() as at_end:
         at_end.callback(process.kill)
         assert process.stdout is not None

@@ -44,7 +44,11 @@ def test_a_line_of_half_a_gigabyte_is_told_and_never_held(tmp_path: Path, packed
         for _ in range(500):
             file.write(CHUNK)
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(tmp_path)], env=ENVIRONMENT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", PROGRAM, str(tmp_path)],
+        env=ENVIRONMENT,
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
     )
     events, told, findings, grown = json.loads(done.stdout)
     assert events == ["before", "after", "last"]

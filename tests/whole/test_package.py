@@ -43,7 +43,7 @@ def test_the_library_depends_on_what_it_imports_and_main_py_needs_that_too() -> 
 
 
 def run(*command: str | Path, cwd: Path) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd=cwd, capture_output=True, encoding="utf-8", check=False)
 
 
 @pytest.fixture(scope="session")

@@ -129,7 +129,7 @@ logger.bind(channel="api").info("request", status=200)
     command = ["unshare", "--mount", "sh", "-c", mount, sys.executable, program]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     try:
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", timeout=60, check=False)
     except FileNotFoundError:
         pytest.skip("no unshare")
     if "unshare" in done.stderr or "mount" in done.stderr:

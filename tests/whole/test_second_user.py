@@ -76,7 +76,7 @@ def test_a_second_user_of_the_group_writes_reads_and_verifies() -> None:
             [sys.executable, "-c", program, str(logs)],
             cwd=ROOT,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             timeout=90,
             check=False,
         )

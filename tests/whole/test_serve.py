@@ -188,7 +188,7 @@ def test_what_is_wrong_is_one_line_and_nothing_is_audited(
     n_workers: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "bad.npz").write_text("no model")
+    (tmp_path / "bad.npz").write_text("no model", encoding="utf-8")
     path = save_trained(tmp_path)
     arguments = arguments if "--model" in arguments else [*arguments, "--model", path.name]
     assert main.main(["serve", "--workers", n_workers, *arguments]) == WRONG_INPUT

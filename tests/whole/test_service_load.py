@@ -18,7 +18,7 @@ from tests.support.small_model import ROW, save_trained
 
 pytestmark = [
     pytest.mark.whole("uvicorn"),
-    pytest.mark.skipif(sys.platform == "win32", reason="several processes write a folder only where flock is"),
+    pytest.mark.skipif(sys.platform == "win32", reason="ends its servers as one session"),
 ]
 
 BODY = json.dumps(ROW).encode()

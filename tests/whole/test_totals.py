@@ -8,7 +8,6 @@ import pytest
 
 from sevenfold.audit.verify import verify
 from sevenfold.channels import CHANNELS
-from sevenfold.files.locks import LOCKS
 from sevenfold.files.names import Names
 from tests.support.audit_files import processes
 
@@ -43,7 +42,6 @@ def unsealed(folder: Path) -> int:
 
 
 @pytest.mark.whole
-@pytest.mark.skipif(not LOCKS, reason="needs several processes")
 def test_a_folder_under_load_is_never_beyond_its_bound_and_the_trail_is_whole(tmp_path: Path) -> None:
     logs, most = tmp_path / "logs", 0
     logs.mkdir()

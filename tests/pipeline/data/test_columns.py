@@ -119,7 +119,9 @@ def test_dates_are_days_and_never_dropped_as_ids(tmp_path: Path) -> None:
     start = date(2024, 1, 1).toordinal()
     days = [date.fromordinal(start + i) for i in range(60)]
     for form, said in (("%Y-%m-%d", "dates, as days"), ("%d.%m.%Y", "dates, as days, the day first")):
-        path.write_text("day,a,y\n" + "".join(f"{day:{form}},{i % 7},{i % 2}\n" for i, day in enumerate(days)))
+        path.write_text(
+            "day,a,y\n" + "".join(f"{day:{form}},{i % 7},{i % 2}\n" for i, day in enumerate(days)), encoding="utf-8"
+        )
         dataset, report = load_dataset(path, "y")
         assert dataset.table.columns["day"].tolist() == [(day - date(1970, 1, 1)).days for day in days]
         assert (report.said["day"], report.left_out) == (said, {})
@@ -156,9 +158,9 @@ def test_booleans_have_one_spelling(load: Load, cells: list[str]) -> None:
 def test_a_second_table_is_read_as_the_first(tmp_path: Path) -> None:
     first, second = tmp_path / "1.csv", tmp_path / "2.csv"
     rows = [f"1.{i % 7}00,5;{i % 27 + 1:02}/01/2024;0{i % 3};{'Yes' if i % 3 else 'no'};{i % 2}" for i in range(60)]
-    first.write_text("\n".join(["a;day;code;flag;y", *rows]))
+    first.write_text("\n".join(["a;day;code;flag;y", *rows]), encoding="utf-8")
     dataset, report = load_dataset(first, "y")
-    second.write_text("a;day;code;flag\n1.234;02/01/2024;01;YES\n-;03/01/2024;1;no\n")
+    second.write_text("a;day;code;flag\n1.234;02/01/2024;01;YES\n-;03/01/2024;1;no\n", encoding="utf-8")
     table = load_score_table(second, dataset.table, report.meanings)
     np.testing.assert_array_equal(table.columns["a"], [1234, np.nan])
     assert table.columns["day"].tolist() == [19724, 19725]

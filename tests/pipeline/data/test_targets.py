@@ -21,7 +21,7 @@ def load(tmp_path: Path) -> Load:
 
     def load(labels: list[str], positive: str | None = None, n: int = 60, **options: Any) -> LoadReport:
         path = tmp_path / "t.csv"
-        path.write_text("a|y\n" + "".join(f"{i % 7}|{labels[i % len(labels)]}\n" for i in range(n)))
+        path.write_text("a|y\n" + "".join(f"{i % 7}|{labels[i % len(labels)]}\n" for i in range(n)), encoding="utf-8")
         return load_dataset(path, "y", positive, options=Options(**options))[1]
 
     return load

@@ -103,7 +103,7 @@ def test_cells_with_control_characters_are_kept(path: Path) -> None:
 
 
 def test_a_row_with_a_cell_too_many_beside_one_with_too_few_is_named(path: Path) -> None:
-    path.write_text("a,b\n1,2\n1\n1,2,3\n")
+    path.write_text("a,b\n1,2\n1\n1,2,3\n", encoding="utf-8")
     message = "line 3: expected 2 values, as in the header, got 1; put a value that contains a comma in quotes"
     assert message_of(read_text, path) == f"{path}, {message}"
 

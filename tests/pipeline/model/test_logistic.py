@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from pipeline.data.table import Dataset, Table
-from pipeline.model.logistic import REFERENCE_ROWS, LogisticModel, load_saved, sample, save, sigmoid
+from pipeline.model.logistic import LogisticModel, load_saved, save, sigmoid
 from pipeline.model.training import train
+from sevenfold.drift import DriftDetector
 from tests.support.tables import fitted, one_column, synthetic
 
 
@@ -99,60 +100,38 @@ def test_numpy_reads_the_file_without_pickle(tmp_path: Path) -> None:
         assert arrays["weights"].tolist() == model.weights.tolist()
 
 
-def test_the_reference_comes_back_as_it_was_and_the_hash_is_that_of_the_whole_file(tmp_path: Path) -> None:
+def test_the_detector_comes_back_without_the_rows_and_the_hash_is_that_of_the_whole_file(tmp_path: Path) -> None:
     model, table = mixed_model()
-    odd = Table(
-        {"b": np.array([None, "\ud800", "a\0", ""], dtype=object), "a": np.array([np.nan, -0.0, 5e-324, 1e308])}
-    )
+    odd = {
+        "b": np.array([None, "\ud800", "a\0", ""] * 10, dtype=object),
+        "a": np.array([np.nan, -0.0, 5e-324, 1e308] * 10),
+    }
     digests = []
-    for reference in (None, table, odd, odd.take(slice(0, 0)), odd):
-        digests.append(save(model, tmp_path / "model.npz", reference)[1])
+    for reference in (None, table.columns, odd, {"c": np.zeros(0)}, odd):
+        detector = None if reference is None else DriftDetector(reference)
+        digests.append(save(model, tmp_path / "model.npz", detector)[1])
         saved = load_saved(tmp_path / "model.npz")
         assert saved.model_hash == digests[-1] == hashlib.sha256((tmp_path / "model.npz").read_bytes()).hexdigest()
-        again = saved.reference()
+        again = saved.detector()
         assert saved.model.predict_probability(table).tolist() == model.predict_probability(table).tolist()
         assert (again is None) == (reference is None)
-        if reference is not None and again is not None:
-            assert again.names == ("b", "a")
-            assert [c.dtype for c in again.columns.values()] == [c.dtype for c in reference.columns.values()]
-            assert again.columns["b"].tolist() == reference.columns["b"].tolist()
-            np.testing.assert_array_equal(again.columns["a"].tobytes(), reference.columns["a"].tobytes())
+        if reference is not None and detector is not None and again is not None:
+            assert again.check(reference, batch_id="b") == detector.check(reference, batch_id="b")
     assert len(set(digests)) == 4
     assert digests[2] == digests[4]
 
 
-def test_a_reference_of_one_kind_of_columns(tmp_path: Path) -> None:
-    rows = one_column([1.0, 2.0] * 10, [0, 1] * 10)
-    texts = Dataset(Table({"a": np.array(["x", "y"] * 10, dtype=object)}), rows.target)
-    for dataset in (rows, texts):
-        save(train(dataset, dataset, rng=np.random.default_rng(0))[0], tmp_path / "m.npz", dataset.table)
-        reference = load_saved(tmp_path / "m.npz").reference()
-        assert reference is not None
-        assert reference.columns["a"].tolist() == dataset.table.columns["a"].tolist()
-
-
-def test_a_damaged_reference_is_named_and_the_model_can_still_be_used(tmp_path: Path) -> None:
+def test_a_damaged_detector_is_named_and_the_model_can_still_be_used(tmp_path: Path) -> None:
     model, table = mixed_model()
     path = tmp_path / "model.npz"
-    save(model, path, table)
+    save(model, path, DriftDetector(table.columns))
     data = path.read_bytes()
-    at = data.index(b"reference_numbers.npy") + 200
+    at = data.index(b"drift_cells.npy") + 160
     path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
     assert load_saved(path).model.predict_probability(table).tolist() == model.predict_probability(table).tolist()
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the whole message is compared
-        load_saved(path).reference()
+        load_saved(path).detector()
     assert str(caught.value) == f"{path}: expected a saved model, got a file that is damaged or something else"
-
-
-def test_a_sample_has_at_most_so_many_rows_in_order_and_the_same_for_the_same_seed() -> None:
-    table = Table({"a": np.arange(REFERENCE_ROWS + 500.0)})
-    drawn = sample(table, np.random.default_rng(1)).columns["a"]
-    assert drawn.size == np.unique(drawn).size == REFERENCE_ROWS
-    assert np.all(np.diff(drawn) > 0)
-    assert drawn.tolist() == sample(table, np.random.default_rng(1)).columns["a"].tolist()
-    assert drawn.tolist() != sample(table, np.random.default_rng(2)).columns["a"].tolist()
-    short = table.take(slice(0, REFERENCE_ROWS))
-    assert sample(short, np.random.default_rng(1)) is short
 
 
 def test_a_failed_save_leaves_no_file_behind(tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def test_the_same_rows_as_in_training_are_no_drift(tmp_path: Path, channel_log: 
 def test_what_is_wrong_is_said_before_anything_is_logged(tmp_path: Path, channel_log: ChannelLog) -> None:
     with pytest.raises(FileNotFoundError, match=r"^none\.npz isn't there; make it with: python main\.py$"):
         load("none.npz")
-    (tmp_path / "model.npz").write_text("no model")
+    (tmp_path / "model.npz").write_text("no model", encoding="utf-8")
     with pytest.raises(ValueError, match=r"model\.npz: expected a saved model"):
         load(str(tmp_path / "model.npz"))
     with pytest.raises(ValueError, match=r"^drift is found in batches of at least 30 rows, got 3$"):
@@ -139,8 +139,9 @@ def test_settings_come_from_the_environment_or_from_options() -> None:
         "SEVENFOLD_WINDOW_REQUESTS": "50",
         "SEVENFOLD_WINDOW_SECONDS": "2.5",
         "SEVENFOLD_TRUSTED_PROXIES": "10.0.0.0/8",
+        "SEVENFOLD_WORKERS": "4",
     }
-    expected = Settings("/var/log/scoring", "artifacts/model.npz", 50, 2.5, trusted_proxies="10.0.0.0/8")
+    expected = Settings("/var/log/scoring", "artifacts/model.npz", 50, 2.5, trusted_proxies="10.0.0.0/8", workers=4)
     assert Settings.read(told) == expected
     assert Settings.read({}) == Settings()
     given = {"log_dir": Path("a"), "model": Path("b"), "window_requests": 1, "window_seconds": 2, "drift_rows": 3}

@@ -84,7 +84,7 @@ def test_a_forked_process_begins_anew_even_if_a_lock_was_held_at_the_fork() -> N
         [sys.executable, "-c", FORKING],
         env=os.environ | {"PYTHONPATH": path},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
         timeout=60,
     )

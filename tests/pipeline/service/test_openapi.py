@@ -10,6 +10,7 @@ from pipeline.data.table import Table
 from pipeline.model.features import FeatureEncoder
 from pipeline.model.logistic import LogisticModel, save
 from pipeline.service.openapi import document
+from sevenfold.drift import DriftDetector
 from tests.support.servers import service
 
 SCHEMA = {"income": "number", "owner": "category"}
@@ -42,12 +43,13 @@ def test_schemathesis_has_nothing_to_find(tmp_path: Path) -> None:
     owner = rng.choice(np.array(["yes", "no", None], dtype=object), 200)
     table = Table({"income": rng.normal(size=200), "age": rng.normal(40, 9, 200), "owner": owner})
     encoder = FeatureEncoder.fit(table)
-    save(LogisticModel(encoder, np.ones(len(encoder.names)), bias=0.1), tmp_path / "model.npz", table)
+    model = LogisticModel(encoder, np.ones(len(encoder.names)), bias=0.1)
+    save(model, tmp_path / "model.npz", DriftDetector(table.columns))
     with service(tmp_path) as server:
         place = f"http://127.0.0.1:{server.port}/openapi.json"
         command = ["-m", "schemathesis.cli", "run", place, "--checks", "all", "--mode", "all", "--max-examples", "200"]
         done = subprocess.run(
-            [sys.executable, *command], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=280
+            [sys.executable, *command], cwd=tmp_path, capture_output=True, encoding="utf-8", check=False, timeout=280
         )
         assert (done.returncode, server.events("errors")) == (0, []), done.stdout[-5000:]
         assert "No issues found" in done.stdout

@@ -1,0 +1,215 @@
+"""What drift detection keeps of a column of text, and how a batch's counts by level are compared with it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sevenfold.drift.cells import Counts, most_frequent
+from sevenfold.drift.distributions import student
+from sevenfold.drift.numeric import Comparison, Numbers
+from sevenfold.drift.reading import chunks
+from sevenfold.drift.statistics import (
+    Clustering,
+    Finding,
+    all_in_batch,
+    chi_squared,
+    clustering,
+    compare_shares,
+    pool_cells,
+    unseen_share,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sevenfold.drift.distributions import Floats, Ints
+    from sevenfold.drift.reading import Column
+    from sevenfold.drift.statistics import Counted
+
+LISTED_LEVELS = 10  # a column of identifiers would list every row
+MANY_LEVELS = 100_000  # with more, so many rows are kept, spread over the reference: each level takes memory
+SCORED_SINGLES = 0.5  # a column with more rows that are alone with their level has no ranks worth comparing
+
+
+class Levels:
+    """A column of text of the reference, as counts by level.
+
+    Parameters
+    ----------
+    names
+        The levels.
+    counts
+        The reference's, in their order.
+    groups
+        How much alike the reference's groups are; None without groups.
+    """
+
+    kind = "text"
+    n_tests = 5  # chi_squared, rare_share, unseen_share, new_level, missing_share
+
+    def __init__(self, names: list[str], counts: Counts, groups: Clustering | None = None) -> None:
+        self.names, self.counts, self.groups = names, counts, groups
+        self.m = int(counts.cells.sum())
+        self._index = {name: place for place, name in enumerate(names)}
+        self._n_single, self._n_double = (int((counts.cells == often).sum()) for often in (1, 2))
+
+    @classmethod
+    def of(cls, column: Column, groups: NDArray[Any] | None = None) -> Levels:
+        """Count the reference's column; `groups` numbers the group of each row, shape (n,), from 0."""
+        values = column.values
+        counted = _counted(values)
+        if len(counted) > MANY_LEVELS:
+            step = -(-values.size // MANY_LEVELS)
+            values, groups = values[::step], None if groups is None else groups[::step]
+            counted = _counted(values)
+        n_missing = counted.pop(None, 0)
+        cells = np.fromiter(counted.values(), dtype=np.intp, count=len(counted))
+        found = cls(list(counted), Counts(cells, np.array([n_missing, 0, 0], dtype=np.intp)))
+        found.groups = None if groups is None else found._clustering(values, groups)
+        return found
+
+    @property
+    def scored(self) -> bool:
+        """Whether a joint test may use it."""
+        return len(self.names) > 1 and self._n_single <= SCORED_SINGLES * self.m
+
+    @cached_property
+    def _hashes(self) -> NDArray[np.uint64]:
+        return np.array([_scatter(name) for name in self.names], dtype=np.uint64)
+
+    @cached_property
+    def _scores(self) -> Floats:
+        # By the name alone: an order by the reference's counts fits the reference better than any other table.
+        return np.append(self._hashes.astype(np.float64) * 2.0**-63 - 1.0, 0.0)
+
+    def scores(self, column: Column) -> Floats:
+        """Return a number for each row's level, shape (n,), in [-1, 1], 0 where a value is missing."""
+        if column.kind == "nothing":
+            return np.zeros(column.n_rows)
+        values = column.values.tolist()
+        scores: Floats = self._scores[self._places(values, missing=len(self.names), unseen=-2)]
+        for row, value in enumerate(values):
+            if value is not None and value not in self._index:
+                scores[row] = _scatter(value) * 2.0**-63 - 1.0
+        return scores
+
+    def _places(self, values: list[Any], *, missing: int, unseen: int) -> Ints:
+        place = self._index.get
+        return np.array([missing if value is None else place(value, unseen) for value in values], dtype=np.intp)
+
+    def count(self, column: Column) -> Counts:
+        """Count a batch's column."""
+        cells, unseen = np.zeros(len(self.names), dtype=np.intp), dict[str, int]()
+        if column.kind == "nothing":
+            return Counts(cells, np.array([column.n_rows, 0, 0], dtype=np.intp))
+        counted: Counter[Any] = Counter()
+        for part in chunks(column.values):
+            counted.update(part)
+        n_missing = counted.pop(None, 0)
+        for level, count in counted.items():
+            place = self._index.get(level)
+            if place is None:
+                unseen[level] = count
+            else:
+                cells[place] = count
+        listed, n_unlisted = most_frequent(unseen)
+        return Counts(cells, np.array([n_missing, 0, 0], dtype=np.intp), listed, n_unlisted)
+
+    def compare(self, batch: Counts, effect: float = 1.0) -> Comparison:
+        """Compare a batch's counts with the reference's; each row counts 1 / `effect`, the design effect of groups."""
+        new = np.fromiter(batch.unseen.values(), dtype=np.intp, count=len(batch.unseen))
+        table = np.zeros((2, len(self.names) + new.size))
+        table[0, : len(self.names)], table[1, : len(self.names)] = self.counts.cells, batch.cells
+        table[1, len(self.names) :] = new
+        unlisted = np.array([0.0, batch.n_unlisted]) / effect
+        missing = np.array([self.counts.special[0], batch.special[0]]) / effect
+        table /= effect
+        sizes = table.sum(axis=1) + unlisted
+        if not sizes.all():
+            found = compare_shares("missing_share", missing, sizes + missing)
+            return Comparison("all_missing", found, [np.column_stack([sizes, missing])])
+        cells, rare = self._pooled(table, batch.unseen)
+        rare = rare + unlisted
+        findings = chi_squared(cells, self.groups.df if self.groups else None)
+        findings += compare_shares("rare_share", rare, sizes)
+        tables = [np.column_stack([cells, rare, missing])]
+        if batch.n_unseen:
+            found, more = self._compare_new(table, sizes, batch.n_unseen / effect, new.max(initial=0) / effect)
+            findings, tables = findings + found, tables + more
+        findings += compare_shares("missing_share", missing, sizes + missing)
+        status = "constant" if len(self.names) == 1 else "ok"
+        return Comparison(status, findings, tables, _listed(batch.unseen))
+
+    def _pooled(self, table: Counted, unseen: dict[str, int]) -> tuple[Counted, Counted]:
+        """Join levels that are too rare, in an order that has nothing to do with one table or with the names.
+
+        By the reference's counts alone, or by name, new levels would stand side by side.
+        """
+        hashes = np.concatenate([self._hashes, np.array([_scatter(level) for level in unseen], dtype=np.uint64)])
+        return pool_cells(table[:, np.lexsort((hashes, -table.sum(axis=0)))])
+
+    def _compare_new(
+        self, table: Counted, sizes: Counted, n_new: float, most: float
+    ) -> tuple[list[Finding], list[Counted]]:
+        """Compare what the reference lacks: all such rows, and the most frequent such level by itself."""
+        m, n = sizes.tolist()
+        findings = unseen_share(self._n_single, self._n_double, m, n_new, n)
+        n_as_frequent = int((table.sum(axis=0) >= most).sum())  # any of them could have been all the batch's
+        findings.append(Finding("new_level", most / n, min(1.0, n_as_frequent * all_in_batch(round(most), m, n))))
+        single = min(m, float(self._n_single))
+        return findings, [np.array([[m - single, single], [n - n_new, n_new]]), np.array([[m, 0.0], [n - most, most]])]
+
+    def _clustering(self, values: NDArray[Any], groups: NDArray[Any]) -> Clustering:
+        large = np.argsort(self.counts.cells)[::-1][:20]
+        columns = np.full(len(self.names) + 1, large.size, dtype=np.intp)  # the rare ones together, and the missing
+        columns[large] = np.arange(large.size)
+        columns[-1] = large.size + 1
+        cell = columns[self._places(values.tolist(), missing=len(self.names), unseen=0)]
+        table = np.zeros((int(groups.max()) + 1, large.size + 2), dtype=np.intp)
+        np.add.at(table, (groups, cell), 1)
+        return clustering(table)
+
+
+Profile = Numbers | Levels
+
+
+def profile_of(column: Column, groups: NDArray[Any] | None) -> Profile:
+    """Return what is kept of a column of the reference."""
+    return Levels.of(column, groups) if column.kind == "text" else Numbers.of(column, groups)
+
+
+def compare_grouped(profile: Profile, counts: Counts, n_rows: int, batch_size: float) -> Comparison:
+    """Compare a column's counts; where the reference has groups, each row counts for less, and the tails are longer."""
+    if profile.groups is None:
+        return profile.compare(counts)
+    found = profile.compare(counts, profile.groups.design_effect(profile.counts.n_rows, n_rows, batch_size))
+    findings = [
+        one if one.method == "chi_squared" else one._replace(p_value=student(one.p_value, profile.groups.df))
+        for one in found.findings
+    ]
+    return found._replace(findings=findings)
+
+
+def _counted(values: NDArray[Any]) -> dict[Any, int]:
+    """Count the levels, as far as there aren't too many."""
+    counted: Counter[Any] = Counter()
+    for part in chunks(values):
+        counted.update(part)
+        if len(counted) > MANY_LEVELS + len(part):
+            break
+    return dict(counted)
+
+
+def _listed(unseen: dict[str, int]) -> tuple[str, ...]:
+    return tuple(level for level, _ in Counter(unseen).most_common(LISTED_LEVELS))
+
+
+def _scatter(level: str) -> int:
+    """Return a hash of a level's name, the same in every process: below 2**64."""
+    digest = hashlib.blake2b(level.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big")

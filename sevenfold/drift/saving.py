@@ -1,0 +1,192 @@
+"""A detector and a monitor as arrays in an npz file, without pickle: what a file holds is data, never a program."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sevenfold.drift.cells import Counts, Cuts
+from sevenfold.drift.joint import Joint, Sums
+from sevenfold.drift.levels import Levels
+from sevenfold.drift.numeric import Numbers
+from sevenfold.drift.statistics import Clustering
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from sevenfold.drift.levels import Profile
+
+    Arrays = dict[str, NDArray[Any]]
+
+
+def write_arrays(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write arrays to a file in one step, so that a reader finds the old ones or the new, and never a part."""
+    target, buffer = Path(path), io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(buffer.getvalue())
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def read_arrays(path: str | os.PathLike[str]) -> Arrays:
+    """Read the arrays of a file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is damaged, or something else.
+    """
+    try:
+        with np.load(io.BytesIO(Path(path).read_bytes()), allow_pickle=False) as file:
+            return {name: file[name] for name in file}
+    except (ValueError, EOFError, AttributeError, TypeError, KeyError, zipfile.BadZipFile) as error:
+        raise ValueError("expected an npz file of a drift detector or monitor, got a damaged one or another") from error
+
+
+def pack_json(value: Any) -> NDArray[np.uint8]:
+    """Return plain values as an array of bytes."""
+    return np.frombuffer(json.dumps(value).encode(), dtype=np.uint8)
+
+
+def unpack_json(array: NDArray[Any]) -> Any:
+    """Return what `pack_json` was given; tuples are lists."""
+    return json.loads(array.astype(np.uint8).tobytes())
+
+
+def pack_profiles(profiles: Mapping[str, Profile]) -> Arrays:
+    """Return the columns of a detector: one array of each sort for all columns, since each takes a while to open."""
+    numbers = [one for one in profiles.values() if isinstance(one, Numbers)]
+    grids = [one.cuts.grid for one in numbers if one.cuts.grid is not None]
+    return {
+        "columns": pack_json([_described(name, one) for name, one in profiles.items()]),
+        "cells": _joined([one.counts.cells for one in profiles.values()], np.intp),
+        "special": np.array([one.counts.special for one in profiles.values()]),
+        "edges": _joined([one.cuts.edges for one in numbers], np.float64),
+        "grids": np.concatenate(grids, axis=1) if grids else np.empty((2, 0)),
+    }
+
+
+def _described(name: str, profile: Profile) -> dict[str, Any]:
+    told = {"name": name, "kind": profile.kind, "n_cells": profile.counts.cells.size, "groups": profile.groups}
+    if isinstance(profile, Levels):
+        return told | {"levels": profile.names}
+    cuts = profile.cuts
+    distinct = {"n_distinct": cuts.n_distinct, "n_single": cuts.n_single, "n_double": cuts.n_double}
+    n_grid = None if cuts.grid is None else cuts.grid.shape[1]
+    return told | distinct | {"offset": profile.offset, "n_grid": n_grid}
+
+
+def unpack_profiles(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Profile]:
+    """Return the columns that `pack_profiles` was given."""
+    cells, edges, grids = _Taken(arrays["cells"]), _Taken(arrays["edges"]), _Taken(arrays["grids"])
+    profiles: dict[str, Profile] = {}
+    for told, special in zip(unpack_json(arrays["columns"]), arrays["special"], strict=True):
+        counts = Counts(cells.take(told["n_cells"]), special)
+        groups = None if told["groups"] is None else Clustering(*told["groups"])
+        if told["kind"] == "text":
+            profiles[told["name"]] = Levels(told["levels"], counts, groups)
+            continue
+        grid = None if told["n_grid"] is None else grids.take(told["n_grid"])
+        distinct = told["n_distinct"], told["n_single"], told["n_double"]
+        cuts = Cuts(edges.take(told["n_cells"] - 1), grid, *distinct)
+        profiles[told["name"]] = Numbers(told["kind"], told["offset"], cuts, counts, groups)
+    return profiles
+
+
+def pack_joint(joint: Joint | None) -> Arrays:
+    """Return the joint test of a detector, if it has one."""
+    if joint is None:
+        return {}
+    return {
+        "joint": pack_json({"m": joint.m, "groups": joint.groups, "pair_groups": joint.pair_groups}),
+        "joint_used": joint.used,
+        "joint_mean": joint.mean,
+        "joint_covariance": joint.covariance,
+        "joint_variance": joint.correlation_variance,
+    }
+
+
+def unpack_joint(arrays: Mapping[str, NDArray[Any]]) -> Joint | None:
+    """Return the joint test that `pack_joint` was given."""
+    if "joint" not in arrays:
+        return None
+    told = unpack_json(arrays["joint"])
+    groups = [None if one is None else Clustering(*one) for one in (told["groups"], told["pair_groups"])]
+    mean, covariance, variance = (arrays[f"joint_{name}"] for name in ("mean", "covariance", "variance"))
+    return Joint(arrays["joint_used"], told["m"], mean, covariance, variance, *groups)
+
+
+def pack_counts(counts: Sequence[Mapping[str, Counts]]) -> Arrays:
+    """Return the counts of several windows, each of the same columns."""
+    every = [one for window in counts for one in window.values()]
+    return {
+        "counts": pack_json([[one.unseen, one.n_unlisted, one.n_off_grid] for one in every]),
+        "cells": _joined([one.cells for one in every], np.intp),
+        "special": np.array([one.special for one in every]).reshape(len(every), 3),
+    }
+
+
+def unpack_counts(
+    arrays: Mapping[str, NDArray[Any]], sizes: Mapping[str, int], n_windows: int
+) -> list[dict[str, Counts]]:
+    """Return the counts that `pack_counts` was given, by the number of each column's cells."""
+    cells, rest = _Taken(arrays["cells"]), iter(zip(unpack_json(arrays["counts"]), arrays["special"], strict=True))
+    windows = []
+    for _ in range(n_windows):
+        window = {}
+        for name, size in sizes.items():
+            told, special = next(rest)
+            window[name] = Counts(cells.take(size), special, *told)
+        windows.append(window)
+    return windows
+
+
+def pack_sums(sums: Sequence[Sums]) -> Arrays:
+    """Return the sums of several windows."""
+    return {
+        "sums_n": np.array([one.n for one in sums], dtype=np.int64),
+        "sums_first": np.array([one.first for one in sums]),
+        "sums_second": np.array([one.second for one in sums]),
+    }
+
+
+def unpack_sums(arrays: Mapping[str, NDArray[Any]]) -> list[Sums]:
+    """Return the sums that `pack_sums` was given."""
+    parts = zip(arrays["sums_n"].tolist(), arrays["sums_first"], arrays["sums_second"], strict=True)
+    return [Sums(n, first, second) for n, first, second in parts]
+
+
+def _joined(arrays: Sequence[NDArray[Any]], dtype: type) -> NDArray[Any]:
+    return np.concatenate([np.empty(0, dtype=dtype), *arrays])
+
+
+class _Taken:
+    """Take an array's columns, so many at a time."""
+
+    def __init__(self, array: NDArray[Any]) -> None:
+        self._array, self._at = array, 0
+
+    def take(self, n: int) -> NDArray[Any]:
+        self._at += n
+        if self._at > self._array.shape[-1]:
+            raise ValueError("expected more cells")
+        return self._array[..., self._at - n : self._at]

@@ -1,0 +1,93 @@
+"""Which events are wanted: what a reader of files is told."""
+
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final, TypeAlias
+
+from sevenfold.lines.parsing import Event
+
+Keep: TypeAlias = Callable[[Event], bool]
+
+# An escape of a character that no writer of ours escapes: what is looked for may hide behind one.
+_ESCAPED: Final = re.compile(rb"\\u00(?:[36]|2[^27]|[45][^cC]|5[^cC]|7[^cCfF])")
+
+
+@dataclass(frozen=True, slots=True)
+class LinedEvent(Event):
+    """An event, and its text as it stands in the file: a line, and the traceback below."""
+
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which events are wanted.
+
+    Attributes
+    ----------
+    channels : frozenset of str or None
+        Only of these channels.
+    since, until : datetime or None
+        Only from this time on, and only before that one.
+    tests : tuple of callable
+        Only what meets all of them.
+    needles : tuple of str
+        What the text of a wanted event holds, so that blocks of a file without it need not be parsed.
+    lined : bool
+        Whether events come as `LinedEvent`.
+    """
+
+    channels: frozenset[str] | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    tests: tuple[Callable[[Event], bool], ...] = ()
+    needles: tuple[str, ...] = ()
+    lined: bool = False
+
+    @property
+    def keep(self) -> Keep | None:
+        """What says whether an event is wanted; None if all are."""
+        channels, since, until = self.channels, self.since, self.until
+        tests: list[Keep] = []
+        if channels is not None:
+            tests.append(lambda event: event.channel in channels)
+        if since is not None:
+            tests.append(lambda event: event.time >= since)
+        if until is not None:
+            tests.append(lambda event: event.time < until)
+        tests += self.tests
+        if len(tests) < 2:  # noqa: PLR2004
+            return tests[0] if tests else None
+        return lambda event: all(test(event) for test in tests)
+
+    def of_all_channels(self) -> "Selection":
+        """Return the selection without its channels."""
+        return replace(self, channels=None)
+
+    def leaves_out(self, data: bytes) -> bool:
+        """Return whether no event in a part of a file can be wanted."""
+        if all(needle.encode() in data for needle in self.needles):
+            return False
+        return b"\\u00" not in data or _ESCAPED.search(data) is None  # a literal is found several times as quickly
+
+    def may_hold(self, line: str) -> bool:
+        """Return whether a line may be that of a wanted event."""
+        return all(needle in line for needle in self.needles) or _ESCAPED.search(line.encode()) is not None
+
+    def with_texts(self, events: list[Event], texts: list[str]) -> list[Event]:
+        """Put the texts of events on those that are wanted."""
+        keep = self.keep
+        return [
+            LinedEvent(event.time, event.level, event.channel, event.message, event.fields, event.exception, text)
+            for event, text in zip(events, texts, strict=True)
+            if keep is None or keep(event)
+        ]
+
+
+def selection(channel: str | Collection[str] | None, **others: Any) -> Selection:
+    """Return the selection of one channel, several or all."""
+    if channel is None:
+        return Selection(None, **others)
+    return Selection(frozenset((channel,) if isinstance(channel, str) else channel), **others)

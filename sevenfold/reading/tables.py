@@ -1,0 +1,200 @@
+"""What was logged, as columns of NumPy: the way back from ``batch=``."""
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import chain, islice
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+
+from sevenfold.lines.parsing import Event
+from sevenfold.reading.conditions import LINE, PARTS, conditions_of
+from sevenfold.reading.folder import select
+from sevenfold.reading.selection import selection
+
+_CHUNK_EVENTS: Final = 1024
+_NOT_FINITE: Final = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
+_EXACT: Final = 1 << 53  # up to which each whole number is a float
+_TIME: Final = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?)0*(Z|[+-][0-9]{2}:[0-9]{2})?"
+)
+_UTC: Final = (None, "Z", "+00:00")
+
+_Columns: TypeAlias = dict[str, list[Any]]
+
+
+def read_table(
+    path: str | Path,
+    *,
+    channel: str | Collection[str] | None = None,
+    message: str | None = None,
+    fields: Collection[str] | None = None,
+    where: str | Collection[str] = (),
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> "dict[str, np.ndarray[Any, Any]]":
+    """Read the events of a log file or a log folder as a table, the inverse of ``batch=``.
+
+    Parameters
+    ----------
+    path : str or Path
+        As `read` takes it.
+    channel : str or collection of str, optional
+        Only the events of this channel, or of these.
+    message : str, optional
+        Only the events with exactly this message, such as ``"prediction"``.
+    fields : collection of str, optional
+        The columns that are wanted, in this order; by default the line's own four, and all fields.
+    where : str or collection of str, optional
+        Conditions that all must hold, as ``sevenfold logs --where`` takes them: ``"features.income>0.5"``.
+    since, until : datetime, optional
+        Only the events from this time on, and only those before that one; both must have a time zone.
+
+    Returns
+    -------
+    dict of str to ndarray
+        A column a field, all of one length, in the order of the events: ``time`` (UTC), ``level``, ``channel``,
+        ``message``, and the fields; those of an object one by one, such as ``features.income``. A field with the name
+        of one of the four takes it, and the line's own then is ``line.time``.
+        Whole numbers are int64; other numbers, and whole ones of which some are missing, float64 with NaN; truth values
+        bool; times with a date datetime64[us] in UTC with NaT; lists of numbers of one length a row of a 2-D array.
+        Everything else (texts, mixtures, whole numbers beyond 64 bits, times with nanoseconds, truth values of which
+        some are missing) is object, with None for what is missing.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file or folder, nor a rotated sibling.
+    ValueError
+        If a condition can't be read, or a column is wanted that no event has.
+    """
+    conditions = conditions_of(where)
+    tests = (*(() if message is None else (lambda event: event.message == message,)), *conditions)
+    needles = tuple(dict.fromkeys(needle for condition in conditions for needle in condition.needles))
+    wanted = selection(channel, since=since, until=until, tests=tests, needles=needles)
+    columns = _columns(select(path, wanted))
+    if fields is None:
+        return {name: _array(items) for name, items in columns.items()}
+    n_rows = len(columns["time"])
+    missing = next((name for name in fields if name not in columns), None)
+    if missing is not None and n_rows:
+        raise ValueError(f"no event has the field {missing!r}; known: {', '.join(columns)}")
+    return {name: _array(columns.get(name, [])) for name in fields}
+
+
+def _columns(events: Iterator[Event]) -> _Columns:
+    """Put the fields of events together by their names, with None where an event has none."""
+    own: list[list[Any]] = [[] for _ in PARTS]
+    columns: _Columns = {}
+    while chunk := list(islice(events, _CHUNK_EVENTS)):
+        _put("", [event.fields for event in chunk], columns, len(own[0]))
+        for column, items in zip(own, zip(*map(attrgetter(*PARTS), chunk), strict=True), strict=True):
+            column.extend(items)
+    for column in columns.values():
+        column.extend([None] * (len(own[0]) - len(column)))
+    parts = {f"{LINE}{part}" if part in columns else part: column for part, column in zip(PARTS, own, strict=True)}
+    return {**parts, **columns}
+
+
+def _put(path: str, items: Sequence[Any], columns: _Columns, at: int) -> None:
+    """Put items under a path from a row on, those of objects under the paths of their keys."""
+    if dict not in set(map(type, items)):
+        _extend(path, items, columns, at)
+        return
+    for start, run in _runs(items):
+        if not isinstance(run[0], dict):
+            if set(run) != {None}:  # or else nothing but that an object is missing
+                _extend(path, run, columns, at + start)
+        elif run[0]:
+            for key, inner in zip(run[0], zip(*map(dict.values, run), strict=True), strict=True):
+                _put(f"{path}.{key}" if path else key, inner, columns, at + start)
+
+
+def _extend(path: str, items: Sequence[Any], columns: _Columns, at: int) -> None:
+    column = columns.setdefault(path, [])
+    del column[at:]  # a field "a.b" beside one b in a: the later one holds
+    column.extend([None] * (at - len(column)))
+    column.extend(items)
+
+
+def _runs(items: Sequence[Any]) -> Iterator[tuple[int, Sequence[Any]]]:
+    """Give objects that follow each other with the same keys together, and so what is none, and where it begins."""
+    keys = [tuple(item) if isinstance(item, dict) else None for item in items]
+    if keys.count(keys[0]) == len(keys):
+        yield 0, items
+        return
+    start = 0
+    for i in range(1, len(items) + 1):
+        if i == len(items) or keys[i] != keys[start]:
+            yield start, items[start:i]
+            start = i
+
+
+def _array(items: list[Any]) -> "np.ndarray[Any, Any]":
+    kinds = set(map(type, items))
+    known = kinds - {type(None)}
+    found: np.ndarray[Any, Any] | None = None
+    if kinds == {bool}:
+        found = np.array(items, bool)
+    elif kinds == {datetime}:
+        found = _of_moments(items)
+    elif kinds == {list}:
+        found = _of_lists(items)
+    elif known == {str}:
+        found = _of_times(items)
+    if found is None and known and known <= {int, float, str}:
+        found = _of_numbers(items, kinds)
+    return _of_objects(items) if found is None else found
+
+
+def _of_numbers(items: list[Any], kinds: set[type]) -> "np.ndarray[Any, Any] | None":
+    if str in kinds:
+        if not all(item in _NOT_FINITE for item in items if type(item) is str):
+            return None
+        items = [_NOT_FINITE[item] if type(item) is str else item for item in items]
+    try:
+        if kinds == {int}:
+            return np.array(items, np.int64)
+        if float not in kinds and any(type(item) is int and abs(item) > _EXACT for item in items):
+            return None
+        return np.array(items, np.float64)
+    except OverflowError:
+        return None
+
+
+def _of_moments(moments: list[Any]) -> "np.ndarray[Any, Any]":
+    seconds = np.fromiter(map(datetime.timestamp, moments), np.float64, len(moments))
+    if np.abs(seconds).max() * 1e6 < _EXACT:
+        return np.rint(seconds * 1e6).astype(np.int64).view("M8[us]")
+    return np.array([one.replace(tzinfo=None) for one in moments], "M8[us]")
+
+
+def _of_times(texts: list[Any]) -> "np.ndarray[Any, Any] | None":
+    """Return texts as times in UTC, if all are such to the microsecond."""
+    times = []
+    for text in texts:
+        found = None if text is None else _TIME.fullmatch(text)
+        if found is None and text is not None:
+            return None
+        if found is not None and found[2] not in _UTC:
+            times.append(datetime.fromisoformat(found[0]).astimezone(UTC).replace(tzinfo=None).isoformat())
+        else:
+            times.append("NaT" if found is None else found[1])
+    return np.array(times, "M8[us]")
+
+
+def _of_lists(lists: list[Any]) -> "np.ndarray[Any, Any] | None":
+    """Return lists of one length whose items are numbers or truth values as rows of an array."""
+    if len(set(map(len, lists))) != 1 or not lists[0]:
+        return None
+    flat = _array(list(chain.from_iterable(lists)))
+    return None if flat.dtype.kind in "OM" else flat.reshape(len(lists), len(lists[0]), *flat.shape[1:])
+
+
+def _of_objects(items: list[Any]) -> "np.ndarray[Any, Any]":
+    array = np.empty(len(items), object)
+    array[:] = items
+    return array

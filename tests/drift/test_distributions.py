@@ -1,0 +1,85 @@
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sevenfold.drift.distributions import chi2_sf, f_sf, hypergeometric_sf, kolmogorov_sf, student, t_sf
+
+
+@pytest.mark.whole("scipy")
+@pytest.mark.parametrize("n", [1, 2, 3, 10, 49, 140, 141, 476, 5000])
+def test_the_kolmogorov_distribution_is_that_of_scipy_on_both_sides_of_each_regime(stats: Any, n: int) -> None:
+    distances = np.minimum(
+        1.0, np.concatenate([np.linspace(0.4, 1.1, 30) / n, np.linspace(0.2, 4.0, 60) / math.sqrt(n)])
+    )
+    expected = stats.kstwo.sf(distances, n)
+    ours = np.array([kolmogorov_sf(distance, n) for distance in distances.tolist()])
+    # Above 140 both are expansions with an error of this order.
+    assert ours == pytest.approx(expected, abs=5e-8 if n <= 140 else 5e-8 + 0.07 / n**2)
+    tail = (expected < 0.02) & (expected > 1e-30)
+    assert ours[tail] == pytest.approx(expected[tail], rel=1e-3)
+
+
+@pytest.mark.whole("scipy")
+@pytest.mark.parametrize("n", [141, 476, 5000])
+def test_pelz_and_goods_expansion_is_that_of_scipy_to_the_last_term(stats: Any, n: int) -> None:
+    for distance in (np.linspace(0.8, 1.48, 20) / math.sqrt(n)).tolist():
+        assert kolmogorov_sf(distance, n) == pytest.approx(stats.kstwo.sf(distance, n), abs=1e-10)
+
+
+def test_the_kolmogorov_distribution_of_one_value_by_hand() -> None:
+    # The value lies at u, so the distance is the greater of u and 1 - u.
+    assert [kolmogorov_sf(distance, 1) for distance in (0.5, 0.6, 0.9, 1.0)] == pytest.approx([1.0, 0.8, 0.2, 0.0])
+
+
+def test_the_kolmogorov_probability_falls_as_the_distance_grows() -> None:
+    for n in (30, 200):
+        found = [kolmogorov_sf(distance, n) for distance in np.linspace(0.0, 1.0, 400).tolist()]
+        assert found[0] == 1.0
+        assert found[-1] == 0.0
+        assert np.all(np.diff(found) < 1e-5)
+
+
+def test_the_chi_squared_tail_by_hand() -> None:
+    assert chi2_sf(0.0, 3) == 1.0
+    assert chi2_sf(3.0, 2) == pytest.approx(math.exp(-1.5))
+    assert chi2_sf(3.841458820694124, 1) == pytest.approx(0.05)
+
+
+@pytest.mark.whole("scipy")
+def test_the_chi_squared_tail_is_that_of_scipy(stats: Any) -> None:
+    rng = np.random.default_rng(2)
+    for df in [*range(1, 40), 99, 100, 2001]:
+        for statistic in rng.chisquare(df, 10) * rng.choice([0.5, 1.0, 2.0, 4.0], 10):
+            assert chi2_sf(float(statistic), df) == pytest.approx(stats.chi2.sf(statistic, df), rel=1e-10, abs=1e-300)
+
+
+def test_students_and_fishers_tails_by_hand() -> None:
+    # With 2 degrees of freedom P(|T| >= t) = 1 - t / sqrt(2 + t^2); with (2, 2) P(F >= f) = 1 / (1 + f).
+    assert [t_sf(t, 2.0) for t in (0.0, 1.0, -3.0)] == pytest.approx(
+        [1.0, 1 - 1 / math.sqrt(3), 1 - 3 / math.sqrt(11)], rel=1e-12
+    )
+    assert [f_sf(f, 2.0, 2.0) for f in (0.0, 0.5, 4.0)] == pytest.approx([1.0, 1 / 1.5, 0.2], rel=1e-12)
+
+
+@pytest.mark.whole("scipy")
+def test_students_and_fishers_tails_are_those_of_scipy_far_out(stats: Any) -> None:
+    for df, below in ((1, 4), (5, 9), (11, 6), (20, 9980), (200, 9800)):
+        for ratio in (0.2, 0.9, 1.1, 3.0, 30.0):
+            assert f_sf(ratio, df, below) == pytest.approx(stats.f.sf(ratio, df, below), rel=1e-8, abs=1e-300)
+    for df in (3, 97, 5000):
+        for t in (0.1, 2.0, 6.0, 12.0):
+            assert t_sf(t, df) == pytest.approx(2 * stats.t.sf(t, df), rel=1e-8)
+
+
+def test_a_scale_of_few_days_makes_a_p_value_larger_and_of_many_leaves_it() -> None:
+    assert student(0.001, 1e8) == pytest.approx(0.001, rel=1e-4)
+    assert student(0.05, 4) == pytest.approx(t_sf(1.959963984540054, 4))
+    assert [student(p, 4) for p in (1.0, 0.0)] == [1.0, pytest.approx(0.0, abs=1e-5)]
+    assert student(1e-6, 4) > student(1e-6, 30) > 1e-6
+
+
+def test_a_hypergeometric_tail_by_hand() -> None:
+    # Two of four are marked, two are drawn: both with probability 1/6.
+    assert hypergeometric_sf(2, 4, 2, 2) == pytest.approx(1 / 6)
