@@ -114,7 +114,8 @@ def test_what_another_file_says_in_the_name_of_a_sealed_channel_is_passed_over(
     expected = list(read(tmp_path))
     assert len(expected) == 9
     planted, listed_file = tmp_path / "app_json.old.log", tmp_path / "predictions.log"
-    rotated(planted, 5).write_text((tmp_path / "app_json.log").read_text(encoding="utf-8").replace("event", "forged"))
+    trail = (tmp_path / "app_json.log").read_bytes()
+    rotated(planted, 5).write_bytes(trail.replace(b"event", b"forged"))
     listed_file.write_text(line(6, channel="audit") + line(7, channel="predictions"), encoding="utf-8")
     capfd.readouterr()
     assert [event for event in read(tmp_path) if event.channel != "predictions"] == expected
