@@ -17,7 +17,8 @@ import numpy as np
 import sinks
 from pipeline.arguments import add_run_arguments, add_serve_arguments
 from pipeline.data.columns import Options
-from pipeline.data.loading import LoadReport, load_dataset, load_score_table
+from pipeline.data.load_report import LoadReport
+from pipeline.data.loading import load_dataset, load_score_table
 from pipeline.data.messages import DataError
 from pipeline.data.table import Dataset, Table, make_synthetic
 from pipeline.run import RunReport, Settings, run
@@ -164,14 +165,16 @@ def _run(options: argparse.Namespace, source: _Source, handle: sinks.Sinks) -> i
         print(f"main.py: the pipeline failed: {one_line(error)}; the traceback is in {where}", file=sys.stderr)
         return FAILED
     with reader_may_leave():
-        print(_summary(report, handle.events, Path(options.log_dir)))
+        print(_summary(report, source.loaded, handle.events, Path(options.log_dir)))
     return OK
 
 
-def _summary(report: RunReport, events: Mapping[str, int], folder: Path) -> str:
+def _summary(report: RunReport, loaded: LoadReport | None, events: Mapping[str, int], folder: Path) -> str:
     majority, accuracy, auc = report.baseline_accuracy, report.val_accuracy, report.val_auc
-    return f"""
-validation accuracy {accuracy:.3f} (majority {majority:.3f}), AUC {auc:.3f}
+    table = "" if loaded is None else f"\n{loaded}"
+    return f"""{table}
+validation accuracy {accuracy:.3f} (majority {majority:.3f}), AUC {auc:.3f}, \
+average precision {report.val_average_precision:.3f}
 {report.n_predictions:,} rows scored in {report.n_batches} batches, {report.n_drifted} of them drifted
 {report.n_requests:,} requests answered
 run_id {report.run_id}, logged in {folder.resolve()}

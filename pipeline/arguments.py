@@ -19,7 +19,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     add("--log-dir", **_PATH, default="logs", help="folder of the log files (default: %(default)s)")
     add("--model", **_PATH, default="artifacts/model.npz", help="where the model is saved (default: %(default)s)")
     add("--seed", **_number(0), default=7, help="same seed, same numbers (default: %(default)s)")
-    add("--epochs", **_number(1), default=30, help="most passes over the training rows (default: %(default)s)")
+    add("--epochs", **_number(1), default=30, help="most steps to the optimum (default: %(default)s)")
     add("--batches", **_number(1), default=6, help="most batches to check for drift and score (default: %(default)s)")
     add("--requests", **_number(0), default=200, help="requests to the scoring service (default: %(default)s)")
     add = parser.add_argument_group("synthetic data").add_argument

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline import faults
 from pipeline.audit_events import actor, audit, audit_drift
-from pipeline.data.loading import LoadReport, log_load
+from pipeline.data.load_report import LoadReport, log_load
 from pipeline.data.table import Dataset, Table, fingerprint, shift, split
 from pipeline.model import training
 from pipeline.model.inference import score
@@ -36,7 +36,7 @@ class Settings:
     Attributes
     ----------
     epochs : int
-        The most passes over the training rows, at least 1.
+        The most steps over all training rows, at least 1.
     seed : int
         Of the generator behind every random choice, at least 0.
     batches : int
@@ -66,7 +66,7 @@ class RunReport:
     ----------
     run_id : str
         In every record of the run.
-    val_accuracy, val_auc, baseline_accuracy : float
+    val_accuracy, val_auc, val_average_precision, baseline_accuracy : float
         Of the model on the validation rows, in [0, 1].
     n_predictions : int
         Rows scored, without those of requests.
@@ -81,6 +81,7 @@ class RunReport:
     run_id: str
     val_accuracy: float
     val_auc: float
+    val_average_precision: float
     baseline_accuracy: float
     n_predictions: int
     n_batches: int
@@ -150,6 +151,7 @@ def _run_stages(run_id: str, dataset: Dataset, settings: Settings, score_table: 
         run_id=run_id,
         val_accuracy=trained.val_accuracy,
         val_auc=trained.val_auc,
+        val_average_precision=trained.val_average_precision,
         baseline_accuracy=trained.baseline_accuracy,
         n_predictions=sum(batch.n_rows for batch in batches),
         n_batches=len(batches),

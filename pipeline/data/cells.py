@@ -1,19 +1,28 @@
-"""The cells of a column, packed as they stand in the file, or by their distinct texts."""
+"""The cells of a column, packed as they stand in the file; by their distinct texts; or, if they are that, as numbers.
+
+Plain numbers are read ten times as quickly as cell by cell: a block of them is a list in JSON.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import orjson
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
-_JOINER = "\x1e\x1f"
+# The usual spellings of a gap; what is spelled otherwise isn't quick.
+GAPS = ("null", "", "NA", "NaN", "nan", "NULL", "None", "none", "?", "-", ".", "#N/A", "N/A")  # JSON's own first
+
+_END, _START = "\x1e", "\x1f"
+_JOINER = _END + _START
 
 
 class Cells:
@@ -81,3 +90,47 @@ class Distinct:
         missing, spelling = {"", *na}, spelling or {}
         values = [None if value in missing else spelling.get(value.lower(), value) for value in self.values]
         return np.array([*values, None], dtype=object)[self.codes]  # with one more it is an array of one dimension
+
+
+def quick_numbers(cells: Cells, decimal: str = ".") -> tuple[NDArray[np.float64], Counter[str]] | None:
+    """Return a column's numbers, NaN for a gap, and the words that gaps were spelled with and how often each came.
+
+    None if not all cells are numbers as JSON spells them, which knows no leading zeros, but for the `decimal`, or gaps.
+    """
+    words: Counter[str] = Counter()
+    parts = []
+    for block, n_rows in cells.packed():
+        if block is None or (decimal == "," and "." in block):
+            return None
+        values = _numbers(f"{_START}{block}{_END}".replace(decimal, "."), n_rows, words)
+        if values is None:
+            return None
+        parts.append(values)
+    numbers = np.concatenate(parts)
+    return None if np.isnan(numbers).all() else (numbers, words)
+
+
+def _numbers(block: str, n_rows: int, words: Counter[str]) -> NDArray[np.float64] | None:
+    """Return the numbers of a block whose cells each have a start and an end."""
+    if any(mark in block for mark in '"[{rf'):  # text, lists, true and false are JSON, too
+        return None
+    values = _loaded(block)
+    if values is None:
+        for word in GAPS:
+            cell = f"{_START}{word}{_END}"
+            if count := block.count(cell):
+                words[word] += count
+                block = block.replace(cell, f"{_START}null{_END}")
+        values = _loaded(block)
+    if values is None or len(values) != n_rows:  # a cell with a comma would count as two
+        return None
+    del words[""]
+    return np.array(values, dtype=np.float64)
+
+
+def _loaded(block: str) -> list[Any] | None:
+    try:
+        values: list[Any] = orjson.loads(f"[{block[1:-1].replace(_END + _START, ',')}]")
+    except orjson.JSONDecodeError:
+        return None
+    return values

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.data.cells import Distinct
+from pipeline.data.cells import Distinct, quick_numbers
 from pipeline.data.dates import day_comes_first, has_order, read_dates
 from pipeline.data.messages import DataError, shown
-from pipeline.data.numerals import is_code, is_missing, read_number
-from pipeline.data.quick import quick_numbers
+from pipeline.data.numerals import is_code, is_grouped, is_missing, read_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -159,6 +158,11 @@ def _read(text: Text, name: str, options: Options, prefer: str | None = None) ->
         plain = quick_numbers(cells)
         if plain is not None:
             return Column(_bounded(text, name, plain[0]), NUMBER, _said_missing(plain[1]))
+    if options.decimal != "." and not options.na and _has_decimal_commas(cells):
+        plain = quick_numbers(cells, ",")
+        if plain is not None:
+            said = "; ".join(filter(None, ["decimal commas", _said_missing(plain[1])]))
+            return Column(_bounded(text, name, plain[0]), Meaning("number", ","), said)
     return _Decision(text, name, Distinct.of(cells), options).column(prefer)
 
 
@@ -189,9 +193,8 @@ class _Decision:
 
     def _said_numbers(self, decimal: str, fitting: dict[str, list[float]]) -> list[str]:
         marks = [("%", "percentages, as fractions"), (decimal, "decimal commas" if decimal == "," else "")]
-        grouped = [mark for mark in ".,' " if mark != decimal and any(mark in value[1:] for value in self.told)]
         said = [words for mark, words in marks if any(mark in value for value in self.told)]
-        said += ["thousands separators"] if grouped else []
+        said += ["thousands separators"] if any(is_grouped(value, decimal) for value in self.told) else []
         if len(fitting) > 1 and fitting["."] != fitting[","]:
             other = "." if decimal == "," else ","
             said.append(f"--decimal {other} reads {shown(self.told[0])} the other way")
@@ -280,6 +283,12 @@ def _numbers(texts: list[str], decimal: str) -> list[float] | None:
             return None
         values.append(value)
     return values
+
+
+def _has_decimal_commas(cells: Cells) -> bool:
+    """Whether one of the first cells is a number with a decimal comma alone."""
+    some = next(cells.blocks())
+    return any("," in cell and read_number(cell, ",") is not None and read_number(cell) is None for cell in some)
 
 
 def _may_be_grouped(cells: Cells) -> bool:

@@ -72,6 +72,18 @@ def read_number(text: str, decimal: str = ".") -> float | None:
     return value / 100 if found["unit"] == "%" else value
 
 
+def is_grouped(text: str, decimal: str = ".") -> bool:
+    """Whether a number has a mark between its thousands.
+
+    Examples
+    --------
+    >>> is_grouped("1,234"), is_grouped("1 %"), is_grouped("1.234", ",")
+    (True, False, True)
+    """
+    found = _FORMATS[decimal].fullmatch(text.translate(_SIGNS))
+    return found is not None and found["mark"] is not None
+
+
 def is_code(text: str) -> bool:
     """Whether a text is digits that begin with a needless 0, as codes do and numbers don't.
 

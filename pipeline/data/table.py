@@ -23,7 +23,7 @@ MIN_SYNTHETIC_ROWS = 100
 SIGNAL = 2.5  # the sd of the synthetic logits: the best AUC that anybody can reach is then .895
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Table:
     """Named columns of equal length.
 
@@ -62,7 +62,12 @@ class Table:
 
     def row(self, i: int) -> dict[str, float | str | None]:
         """Return row `i` as plain Python values, None where one is missing."""
-        return next(self.take(np.array([i])).rows())
+        cells = ((name, column.item(i)) for name, column in self.columns.items())
+        return {name: None if isinstance(cell, float) and math.isnan(cell) else cell for name, cell in cells}
+
+    def __repr__(self) -> str:
+        """Return the size alone: a traceback that shows variables would take seconds for the columns."""
+        return f"<Table of {self.n_rows:,} rows, {len(self.columns):,} columns>"
 
     def rows(self) -> Iterator[dict[str, float | str | None]]:
         """Yield every row as `row` returns it, at a fraction of the cost."""
@@ -70,7 +75,7 @@ class Table:
             yield dict(zip(self.columns, values, strict=True))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Dataset:
     """A table and what is to be predicted: `target` is int8 (n,), 1 for the positive class and 0 for the other."""
 
@@ -81,6 +86,10 @@ class Dataset:
     def n_rows(self) -> int:
         """The number of rows."""
         return len(self.target)
+
+    def __repr__(self) -> str:
+        """Return the size alone."""
+        return f"<Dataset of {self.n_rows:,} rows, {len(self.table.columns):,} columns>"
 
     def take(self, index: Index) -> Dataset:
         """Return the rows that `index` picks: positions in any order, or a slice."""
@@ -196,8 +205,10 @@ def plain_values(column: NDArray[Any]) -> list[Any]:
     """List a column's values, None where one is missing."""
     values: list[Any] = column.tolist()
     if column.dtype.kind == "f":
-        for i in np.flatnonzero(np.isnan(column)):
-            values[i] = None
+        gaps = np.isnan(column)
+        if gaps.any():
+            for i in np.flatnonzero(gaps):
+                values[i] = None
     return values
 
 

@@ -32,7 +32,7 @@ BLOCK = 1 << 16  # characters: what is cut from one block stays in the processor
 
 UNNAMED = "unnamed column"
 
-_ROWS = 500  # that the csv module reads before they are turned into columns
+_ROWS = 256  # that are turned into columns at a time, at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +136,10 @@ class _Parser:
 
     def _blocks(self) -> Iterator[str]:
         """Yield whole lines, some thousands of characters at a time."""
-        while block := self.stream.read(BLOCK):
-            yield block + self.stream.readline()
+        size = BLOCK
+        while block := self.stream.read(size):
+            yield (block := block + self.stream.readline())
+            size = max(BLOCK, _ROWS * len(block) // (1 + block.count("\n")))
 
     def _header(self, first: str, line: int) -> _Header:
         source = io.StringIO(first, newline="")

@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from pipeline.data.table import Index, Table
 
 FENCE = 5.0  # how many widths of its middle part a column may reach beyond that part
-MAX_LEVELS = 50
-MIN_COUNT = 5
-MIN_SHARE = 0.005
+MAX_LEVELS = 255
+MIN_COUNT = 5  # rows of a level that has an output of its own
 
 _TAILS = (0.25, 0.1, 0.05, 0.01, 0.0)  # what the middle part leaves out on either side
 
@@ -262,7 +261,6 @@ def _fences(values: NDArray[np.float64]) -> tuple[float, float]:
 def _levels(column: NDArray[np.object_]) -> Levels:
     counts = Counter(column.tolist())
     missing = counts.pop(None, 0) > 0
-    least = max(MIN_COUNT, MIN_SHARE * len(column))
     ranked = sorted(counts, key=lambda level: (-counts[level], level))
-    kept = [level for level in ranked[:MAX_LEVELS] if counts[level] >= least]
+    kept = [level for level in ranked[:MAX_LEVELS] if counts[level] >= MIN_COUNT]
     return Levels(tuple(sorted(kept)), other=len(kept) < len(counts), missing=missing)

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from pipeline.data.columns import Options
-from pipeline.data.loading import LoadReport, load_dataset, load_score_table, log_load
+from pipeline.data.load_report import LoadReport, log_load
+from pipeline.data.loading import load_dataset, load_score_table
 from pipeline.data.table import Dataset, Table
 from sevenfold.channel_log import ChannelLog
 from tests.support.log_files import told

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from pipeline.data.columns import Options
-from pipeline.data.loading import LoadReport, load_dataset, log_load
+from pipeline.data.load_report import LoadReport, log_load
+from pipeline.data.loading import load_dataset
 from sevenfold.channel_log import ChannelLog
 from tests.support.log_files import told
 from tests.support.tables import message_of

@@ -95,18 +95,18 @@ def test_a_level_never_seen_is_other_or_none_at_all() -> None:
     assert FeatureEncoder.fit(words(b=["x", "y"] * 5 + ["r"])).transform(words(b=["z"])).tolist() == [[0, 0, 1]]
 
 
-def test_levels_are_kept_from_half_a_percent_or_5_rows_on_and_at_most_50() -> None:
+def test_levels_are_kept_from_5_rows_on_and_at_most_255() -> None:
     def levels(*counts: int) -> Levels:
         values = [f"{i:03d}" for i, count in enumerate(counts) for _ in range(count)]
         return FeatureEncoder.fit(words(b=values)).levels[0]
 
     assert levels(10, 5, 4) == Levels(("000", "001"), other=True, missing=False)
-    assert levels(1990, 10) == Levels(("000", "001"), other=False, missing=False)
-    assert levels(1991, 9) == Levels(("000",), other=True, missing=False)
+    assert levels(1995, 5) == Levels(("000", "001"), other=False, missing=False)
+    assert levels(1996, 4) == Levels(("000",), other=True, missing=False)
     assert levels(4, 4) == Levels((), other=True, missing=False)
-    most = levels(*[6] * 30, *[7] * 30)
+    most = levels(*[6] * 30, *[7] * 250)
     assert most.other
-    assert most.levels == tuple(f"{i:03d}" for i in [*range(20), *range(30, 60)])
+    assert most.levels == tuple(f"{i:03d}" for i in [*range(5), *range(30, 280)])
 
 
 def test_an_infinite_value_is_refused_with_its_row_and_column() -> None:

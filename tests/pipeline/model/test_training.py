@@ -188,6 +188,13 @@ def test_text_gaps_and_an_outlier_are_learned_as_by_scikit_learn(
     assert_as_good(sklearn, dataset, seed)
 
 
+def cities(rng: np.random.Generator) -> Dataset:
+    """Draw a text column of 200 levels, each with an effect of its own."""
+    city, effect, age = rng.integers(0, 200, 10_000), rng.normal(0, 1.2, 200), rng.normal(size=10_000)
+    columns = {"age": age, "city": np.array([f"city {i}" for i in city], dtype=object)}
+    return Dataset(Table(columns), (effect[city] + age > rng.logistic(size=10_000)).astype(np.int8))
+
+
 def sparse_signal(rng: np.random.Generator) -> Dataset:
     """Draw 2,000 columns, of which 30 say something."""
     x = rng.normal(size=(3000, 2000))
@@ -204,9 +211,9 @@ def cars(rng: np.random.Generator) -> Dataset:
 
 
 @pytest.mark.whole("sklearn")
-@pytest.mark.parametrize("make", [sparse_signal, cars])
+@pytest.mark.parametrize("make", [sparse_signal, cars, cities])
 @pytest.mark.parametrize("seed", [0, 1])
-def test_wide_and_correlated_tables_are_learned_as_by_scikit_learn(
+def test_wide_correlated_and_many_levelled_tables_are_learned_as_by_scikit_learn(
     sklearn: Any, make: Callable[[np.random.Generator], Dataset], seed: int
 ) -> None:
     assert_as_good(sklearn, make(np.random.default_rng(seed)), seed)
