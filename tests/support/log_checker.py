@@ -70,7 +70,8 @@ def write_lines(path: Path, work: Path, writer: int, count: int) -> None:
     """Write a file as it were logged, without taking the time."""
     line = "2026-01-01T00:00:00.000000Z | INFO     | predictions | line | writer={} number={} padding={}\n"
     path.parent.mkdir(exist_ok=True)
-    path.write_text("".join(line.format(writer, number, padding(number)) for number in range(count)), encoding="utf-8")
+    lines = (line.format(writer, number, padding(number)) for number in range(count))
+    path.write_text("".join(lines), encoding="utf-8", newline="\n")
     note_returned(work, writer, count)
 
 
