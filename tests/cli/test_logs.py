@@ -222,7 +222,7 @@ def test_several_channels_the_last_ones_and_counts(shown: Any, folder: Path) -> 
         {"value": value, "n": 1} for value in (None, 200, 500)
     ]
     (folder / "x.log").write_text(
-        f'{timestamp(NOW)} | INFO     | x | m | v="-"\n{timestamp(NOW)} | INFO     | x | m | v=y\n'
+        f'{timestamp(NOW)} | INFO     | x | m | v="-"\n{timestamp(NOW)} | INFO     | x | m | v=y\n', encoding="utf-8"
     )
     assert shown("--where", "channel=x", "--count-by", "v") == '       1 "-"\n       1 y\n'
 
@@ -244,10 +244,10 @@ def test_a_line_is_printed_as_it_stands_in_the_file(shown: Any, folder: Path) ->
         f'{timestamp(NOW)} | INFO     | x | older | id="5a4b41eb" n=1.50 o={{"a": 1}}\n'
         f"{timestamp(NOW)} | ERROR    | x | failed | n=2.00\n    Traceback\n      a \\ b\n"
     )
-    (folder / "x.log").write_text(lines)
+    (folder / "x.log").write_text(lines, encoding="utf-8")
     assert shown("--where", "channel=x") == lines
     assert shown("--where", "n>=2", "--where", "channel=x") == "".join(lines.splitlines(keepends=True)[1:])
-    (folder / "x.log").write_text(lines.replace("older", "\x1b[31mold"))
+    (folder / "x.log").write_text(lines.replace("older", "\x1b[31mold"), encoding="utf-8")
     assert "\x1b" not in shown("--where", "channel=x")
 
 
