@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -432,11 +433,31 @@ def test_the_console_is_coloured_on_a_terminal_alone_and_respects_no_color(
         monkeypatch.setenv("NO_COLOR", "1")
         logger.bind(channel="training").warning("plain")
     coloured, plain = terminal.getvalue().splitlines()
-    assert re.sub(r"\d\d:\d\d:\d\d", "*", coloured) == (
+    assert re.sub(r"\d\d:\d\d:\d\dZ", "*", coloured) == (
         "\x1b[2m*\x1b[0m \x1b[33mWARNING \x1b[0m training    \x1b[1mover \\u001b[31mred\x1b[0m"
         " \x1b[2mloss=0.33333\x1b[0m"
     )
     assert plain.endswith(" WARNING  training    plain")
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the time zone is the system's there")
+def test_a_terminal_shows_the_time_in_utc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        with configure(tmp_path):
+            logger.bind(channel="training").info("shown")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    (written,) = read_events(tmp_path / "ml_pipeline.log")
+    assert terminal.getvalue().startswith(f"{written.time:%H:%M:%S}Z INFO ")
 
 
 def test_a_terminal_shows_a_long_value_whole_only_where_no_file_has_it(

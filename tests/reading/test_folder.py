@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,10 @@ from sevenfold.files.channel_list import list_channels
 from sevenfold.files.opening import open_to_append
 from sevenfold.lines.parsing import Event
 from sevenfold.lines.values import plain
-from sevenfold.reading.folder import read
-from tests.support.made_logs import line, numbers, rotated, write
+from sevenfold.reading.conditions import Condition
+from sevenfold.reading.folder import read, select
+from sevenfold.reading.selection import LinedEvent, Selection
+from tests.support.made_logs import START, bad_of, line, numbers, rotated, write
 from tests.support.strategies import FEW, KEYS, TEXT, VALUES, WORDS
 
 pytestmark = pytest.mark.usefixtures("own_logger")
@@ -314,3 +317,62 @@ def test_reading_gives_back_whatever_was_logged(
         ("api", error),
         ("audit", error),
     ]
+
+
+def test_several_channels_and_an_end_choose_the_events_of_a_folder(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with sinks.configure(tmp_path, console=None):
+        log_some_errors()
+    assert "unknown channel" in capfd.readouterr().err
+    everything = list(read(tmp_path))
+    found = list(read(tmp_path, channel=["api", "drift"]))
+    assert found == [event for event in everything if event.channel in {"api", "drift"}]
+    assert any(event.exception for event in found)
+    with_errors = list(read(tmp_path, channel={"errors", "predictions"}))
+    of_errors = list(read(tmp_path, channel="errors"))
+    assert with_errors == [event for event in everything if event in of_errors or event.channel == "predictions"]
+    middle = everything[3].time
+    assert list(read(tmp_path, until=middle)) == [event for event in everything if event.time < middle]
+    assert list(read(tmp_path, since=middle, until=middle)) == []
+
+
+def test_a_file_that_was_begun_after_the_end_is_not_opened(api: Path) -> None:
+    write(rotated(api, 1), 1)
+    write(rotated(api, 60), 2, 70)
+    write(rotated(api, 120), 3700, end="torn")
+    write(api, 7300, end="torn")
+    events, bad = bad_of(api, until=START + timedelta(seconds=60))
+    assert [event.fields["n"] for event in events] == [1, 2]
+    assert [name for name, *_ in bad] == ["api_requests.log"]  # the live one is open already
+
+
+def test_what_a_selection_leaves_out_is_not_parsed_and_an_escape_hides_nothing(api: Path) -> None:
+    lines = [line(n, fields=f" id=k{n:05}") for n in range(20_000)]
+    lines[9_000] = "no event, and far from any\n"
+    lines[15_000] = lines[15_000].rstrip("\n") + "\n    Traceback\n      k99999\n"
+    api.write_text("".join(lines), encoding="utf-8")
+    bad: list[int] = []
+    for wanted in (9_001, 15_000, 19_999):
+        condition = Condition(f"id=k{wanted:05}")
+        chosen = Selection(tests=(condition,), needles=condition.needles, lined=True)
+        (event,) = select(api, chosen, on_bad=lambda _path, number, _why: bad.append(number))
+        assert isinstance(event, LinedEvent)
+        assert event.text + "\n" == lines[wanted]
+    assert set(bad) <= {9001}
+    condition = Condition("id=k00007")
+    escaped = line(7, fields=r' "i\u0064"="k\u00300007"')
+    api.write_text("".join([*lines[:7], escaped, *lines[8:]]), encoding="utf-8")
+    assert [event.fields["n"] for event in select(api, Selection(tests=(condition,), needles=condition.needles))] == [7]
+
+
+def test_the_last_events_are_those_of_all_files(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with sinks.configure(tmp_path, console=None):
+        log_some_errors()
+    assert "unknown channel" in capfd.readouterr().err
+    everything = list(read(tmp_path))
+    for n in (0, 1, 3, 100):
+        assert list(select(tmp_path, Selection(), last=n)) == (everything[-n:] if n else [])
+    follower = select(tmp_path, Selection(), follow=True, last=3)
+    assert [next(follower) for _ in range(3)] == everything[-3:]
+    follower.close()  # type: ignore[attr-defined]

@@ -65,7 +65,7 @@ class Lnav:
             command,
             env=self._environment,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             timeout=60,
             stdin=subprocess.DEVNULL,
             check=True,
