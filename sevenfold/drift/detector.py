@@ -233,13 +233,14 @@ class DriftDetector:
         found = None
         if enough and profile.counts.n_rows >= self.min_rows:
             found = compare_grouped(profile, counts, n_rows, batch_size)
-        first = min(found.findings, key=lambda one: one.p_value, default=None) if found else None
+        p_values = {one: one.p_value * profile.factors[one.method] for one in found.findings} if found else {}
+        first = min(p_values, key=p_values.__getitem__, default=None)
         return FeatureDrift(
             feature=name,
             role="output" if name in self.outputs else "feature",
             method=first.method if first else "none",
             statistic=float(first.statistic) if first else None,
-            p_value=min(1.0, profile.n_tests * first.p_value) if first else None,
+            p_value=min(1.0, p_values[first]) if first else None,
             p_value_adjusted=None,
             psi=max(map(population_stability_index, found.tables)) if found else None,
             missing_fraction=int(counts.special[0]) / max(1, n_rows),

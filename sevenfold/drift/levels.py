@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -50,7 +50,10 @@ class Levels:
     """
 
     kind = "text"
-    n_tests = 5  # chi_squared, rare_share, unseen_share, new_level, missing_share
+    # By how much a test's p-value is multiplied, as for numbers.
+    factors: ClassVar[dict[str, float]] = dict.fromkeys(
+        ("chi_squared", "rare_share", "unseen_share", "new_level", "missing_share"), 5.0
+    )
 
     def __init__(self, names: list[str], counts: Counts, groups: Clustering | None = None) -> None:
         self.names, self.counts, self.groups = names, counts, groups

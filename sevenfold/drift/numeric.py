@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -74,6 +74,18 @@ class Numbers:
         How much alike the reference's groups are; None without groups.
     """
 
+    # By how much a test's p-value is multiplied: the inverses add up to 1, so that all tests together keep the rate
+    # (Bonferroni). The first three are told small differences by; the others have tiny p-values where they have any.
+    factors: ClassVar[dict[str, float]] = {
+        "kolmogorov_smirnov": 4.0,
+        "rank_sum": 4.0,
+        "chi_squared": 4.0,
+        "outside_share": 16.0,
+        "missing_share": 16.0,
+        "infinite_share": 16.0,
+        "unseen_share": 16.0,
+    }
+
     def __init__(self, kind: str, offset: int, cuts: Cuts, counts: Counts, groups: Clustering | None = None) -> None:
         self.kind, self.offset, self.cuts, self.counts, self.groups = kind, offset, cuts, counts, groups
         self.m = int(counts.cells.sum())
@@ -96,11 +108,6 @@ class Numbers:
         found = cls(column.kind, offset, cuts, Counts(_by_cell(ordered, cuts), special))
         found.groups = None if groups is None else found._clustering(centred(column, offset), groups)
         return found
-
-    @property
-    def n_tests(self) -> int:
-        """How many tests a column's p-value is corrected for: as many as there may be, whatever a batch holds."""
-        return 6 + (self.cuts.grid is not None)
 
     @property
     def scored(self) -> bool:

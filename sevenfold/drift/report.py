@@ -27,17 +27,18 @@ class FeatureDrift:
     role
         feature or output: of the model.
     method
-        The test with the least p-value. For numbers: kolmogorov_smirnov, rank_sum, chi_squared, outside_share (beyond
-        the reference's least or greatest number), missing_share, infinite_share, or unseen_share where the reference
-        has few distinct numbers. For text: chi_squared, rare_share (levels too rare for chi-squared), unseen_share
-        (levels that the reference lacks), new_level (one such level), missing_share. none if there was nothing to test.
+        The test with the least corrected p-value; none if there was nothing to test. For numbers: kolmogorov_smirnov,
+        rank_sum, chi_squared, outside_share (beyond the reference's least or greatest number), missing_share,
+        infinite_share, or unseen_share where the reference has few distinct numbers. For text: chi_squared, rare_share
+        (levels too rare for chi-squared), unseen_share (levels that the reference lacks), new_level (one such level),
+        missing_share.
     statistic
         Of that test: the distance in [0, 1], P(batch > reference) less one half, Pearson's statistic, the batch's
         share less the reference's, or the batch's share.
     p_value
-        Of the feature: that of `method` times the number of tests for its kind, 6 for numbers, 7 where they are few,
-        and 5 for text. The number is fixed, or a single NaN would change what the other tests find. None if there was
-        nothing to test.
+        Of the feature: that of `method`, corrected for the other tests of its kind: times 4 for numbers' first three
+        and 16 for the others, and 5 for text. The factors are fixed, or a single NaN would change what the other tests
+        find. None if there was nothing to test.
     p_value_adjusted
         The same, adjusted for the number of features and for the other families of tests.
     psi
