@@ -112,7 +112,8 @@ class DriftDetector:
             profiles[name], sampled[name] = profile_of(column, numbered), column.every(step)
         # Outputs of rows of their own have no groups.
         known = {name: profile_of(column, numbered if column.n_rows == n_rows else None) for name, column in scores}
-        n_rows = n_rows or next(iter(known.values())).counts.n_rows
+        if not profiles:
+            n_rows = next(iter(known.values())).counts.n_rows
         self._hold(profiles | known, tuple(known), n_rows)
         self._joint = self._make_joint(sampled, None if numbered is None else numbered[::step]) if joint else None
 

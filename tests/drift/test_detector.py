@@ -557,3 +557,10 @@ def test_days_that_differ_a_little_anyway_are_no_drift_where_the_reference_has_d
 def test_groups_that_make_no_sense_are_refused(groups: list[int], message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}$"):
         DriftDetector({"x": np.zeros(50)}, groups=groups)
+
+
+def test_a_reference_may_be_without_rows_or_of_outputs_alone() -> None:
+    assert DriftDetector({"x": np.zeros(0)}).check({"x": np.zeros(50)}, batch_id="b").status == "insufficient_data"
+    alone = DriftDetector({}, outputs={"p": np.linspace(0, 1, 200)})
+    report = alone.check({"p": np.zeros(50)}, batch_id="b")
+    assert (alone.reference_size, report.drifted_outputs, report.n_features) == (200, ("p",), 0)
