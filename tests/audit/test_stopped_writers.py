@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.audit_files import run
+
+pytest.importorskip("fcntl", reason="stops writers that it forks")
 from tests.support.fault_injection import Case
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="stops writers that it forks")

@@ -643,9 +643,11 @@ def test_a_file_that_may_not_grow_loses_lines_and_says_how_many(work: Work, n_wr
 
 # Folders that can't be written
 
+WAY_OUT = 'without files: configure(None, console_format="json", console_stream="stdout")'
+
 
 def refusal(folder: Path, error: int) -> str:
-    return f"[Errno {error}] the log folder can't be written: {os.strerror(error)}: {str(folder)!r}"
+    return f"[Errno {error}] the log folder can't be written: {os.strerror(error)}; {WAY_OUT}: {str(folder)!r}"
 
 
 @pytest.mark.usefixtures("own_logger")
@@ -655,7 +657,7 @@ def test_a_folder_that_is_a_file_is_named_by_the_error(tmp_path: Path, below: st
     folder = tmp_path / "file" / below
     with pytest.raises(OSError, match="the log folder") as caught:
         sinks.configure(folder)
-    assert str(caught.value) == f"[Errno {error}] the log folder can't be written: {why}: {str(folder)!r}"
+    assert str(caught.value) == f"[Errno {error}] the log folder can't be written: {why}; {WAY_OUT}: {str(folder)!r}"
 
 
 @pytest.mark.usefixtures("own_logger")
