@@ -42,6 +42,7 @@ from benchmarks.common import conditions, in_turn, parse_scale, table
 from pipeline.data.table import make_synthetic, split
 from pipeline.model import training
 from pipeline.model.logistic import save
+from pipeline.model.watching import make_detector
 from pipeline.service.application import Settings, load, make_app
 from pipeline.service.server import listen, serve
 
@@ -195,7 +196,7 @@ def save_model(folder: Path) -> list[bytes]:
     rng = np.random.default_rng(7)
     train, val, held_out = split(make_synthetic(3_000, 8, rng), rng)
     model, _ = training.train(train, val, epochs=5, rng=rng)
-    save(model, folder / "model.npz", train.table)
+    save(model, folder / "model.npz", make_detector(model, train.table, val.table))
     return [json.dumps(held_out.table.row(number)).encode() for number in range(held_out.table.n_rows)]
 
 

@@ -50,6 +50,7 @@ import sevenfold.capture
 """
 
 
+@pytest.mark.whole
 def test_the_imports_of_the_first_readme_work_in_a_fresh_process() -> None:
     done = subprocess.run(
         [sys.executable, "-c", FIRST_IMPORTS], cwd=ROOT, capture_output=True, encoding="utf-8", check=False

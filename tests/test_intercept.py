@@ -123,6 +123,7 @@ def run(tmp_path: Path) -> Run:
     return run
 
 
+@pytest.mark.whole
 def test_a_stdlib_error_reaches_errors_log_once_with_its_place_fields_and_exception(run: Run) -> None:
     outcome = run("""
 def compute(denominator):
@@ -186,6 +187,7 @@ print(logging.root.level)
     assert outcome.stdout.split() == ["20", "30"]
 
 
+@pytest.mark.whole
 def test_the_table_routes_a_logger_and_those_below_it_and_the_longest_name_counts(run: Run) -> None:
     outcome = run(
         """

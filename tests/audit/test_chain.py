@@ -87,6 +87,7 @@ with sinks.configure(sys.argv[1], console=None, rotation=25_000):
 """
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("n_events", [200, pytest.param(5_000, marks=pytest.mark.slow)])
 def test_four_processes_write_one_chain_through_rotations_and_gzip(tmp_path: Path, n_events: int) -> None:
     with processes() as start:

@@ -70,6 +70,7 @@ def told(verdict: Verdict) -> list[str]:
 STEPS = st.lists(st.integers(0, 3), min_size=40, max_size=40)
 
 
+@pytest.mark.whole
 @given(st.sampled_from([None, KEY]), st.integers(0, len(history(None)) - 1), STEPS, STEPS, st.integers(0, 300))
 def test_whatever_moments_the_files_are_of_nobody_is_accused(
     key: bytes | None, first: int, steps: list[int], later: list[int], torn: int

@@ -53,6 +53,7 @@ def nothing(_: Columns) -> None:
     pass
 
 
+@pytest.mark.whole
 @few_and_many
 @pytest.mark.parametrize("n_rows", [50, 500, *(pytest.param(n, marks=pytest.mark.slow) for n in (100, 5000))])
 def test_at_most_six_in_a_hundred_batches_without_drift_alarm(n_rows: int, n_batches: int) -> None:
@@ -67,6 +68,7 @@ def test_at_most_six_in_a_hundred_batches_of_categories_without_drift_alarm(n_ba
     assert share_of_batches(np.random.default_rng(6), table, 500, nothing, None, n_batches) <= 0.06
 
 
+@pytest.mark.whole
 @few_and_many
 def test_a_quarter_of_a_standard_deviation_is_found_in_500_rows(n_batches: int) -> None:
     def shift(batch: Columns) -> None:
@@ -75,6 +77,7 @@ def test_a_quarter_of_a_standard_deviation_is_found_in_500_rows(n_batches: int) 
     assert share_of_batches(np.random.default_rng(7), gaussians, 500, shift, "d", n_batches) >= 0.95
 
 
+@pytest.mark.whole
 @few_and_many
 def test_half_as_much_variance_again_is_found_in_500_rows(n_batches: int) -> None:
     def widen(batch: Columns) -> None:

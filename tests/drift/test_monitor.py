@@ -69,6 +69,7 @@ def test_a_shift_that_no_batch_shows_is_found_in_some_batches_together(detector:
         assert alarm.window_rows == 100 * alarm.window_batches
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("n_years", [1, pytest.param(8, marks=pytest.mark.slow)])
 def test_a_year_without_drift_has_no_alarm_though_single_batches_do(n_years: int) -> None:
     n_alarms = n_flagged = 0

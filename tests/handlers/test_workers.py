@@ -45,7 +45,7 @@ if __name__ == "__main__":
 
 def run(folder: Path, program: str) -> str:
     (folder / "program.py").write_text(WORK + program, encoding="utf-8")
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNDEFAULTENCODING": ""}  # joblib names none
     done = subprocess.run(
         [sys.executable, "program.py"],
         cwd=folder,

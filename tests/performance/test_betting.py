@@ -16,6 +16,7 @@ def day_of_alarm(rng: np.random.Generator, loss: float, drop: float = 0.0, n_lab
     return next((day for day, n in enumerate(wrong.tolist()) if alarm.update(n, n_labels)), None)
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize(("loss", "n_labels"), [(0.2, 200), (0.03, 200), (0.2, 20)])
 def test_a_model_that_is_as_good_as_it_was_rings_in_hardly_any_year(loss: float, n_labels: int) -> None:
     rng = np.random.default_rng(1)

@@ -22,6 +22,7 @@ def world(
     return sigmoid(sure * z + bias), (rng.random(n_rows) < sigmoid(z)).astype(int)
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("n_trials", [100, pytest.param(1000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("model", "later"),

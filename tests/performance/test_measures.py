@@ -78,6 +78,7 @@ def test_the_auc_is_that_of_scikit_learn() -> None:
         assert roc_auc(scores, positive) == pytest.approx(roc_auc_score(positive, scores))
 
 
+@pytest.mark.whole
 def test_the_limits_of_an_auc_hold() -> None:
     rng = np.random.default_rng(3)
     held = []

@@ -169,6 +169,7 @@ def test_lines_longer_than_a_block_are_read(api: Path) -> None:
     assert (events[1].fields["a"], events[2].exception) == (long, f"{long}\n{long}")
 
 
+@pytest.mark.whole
 def test_memory_does_not_grow_with_the_files(tmp_path: Path, api: Path) -> None:
     text = "".join(line(n, fields=' features={"a":0.5,"b":[1,2,3]}') for n in range(1000))
     for minute in range(17, 27):

@@ -50,6 +50,7 @@ def log_secrets(half: list[str]) -> None:
         logger.bind(channel="audit", password=secret).error("failed")
 
 
+@pytest.mark.whole
 @pytest.mark.usefixtures("own_logger")
 @pytest.mark.parametrize("rules", [SECRETS, (*SECRETS, "iban")], ids=["default", "own"])
 def test_what_was_hidden_is_held_by_no_object(rules: Any, tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def free_port() -> int:
 
 
 def start(folder: Path, *command: str) -> "subprocess.Popen[bytes]":
-    environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{folder}"}
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{folder}", "PYTHONWARNDEFAULTENCODING": ""}
     return subprocess.Popen([sys.executable, *command], cwd=folder, env=environment, stderr=subprocess.PIPE)
 
 

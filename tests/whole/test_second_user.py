@@ -17,10 +17,11 @@ import contextlib
 import io
 import os
 import sys
+import unicodedata
 import sinks
 from loguru import logger
 from sevenfold import read
-from sevenfold.cli import main
+from sevenfold.cli import main, verify
 
 
 def write(folder, writer):

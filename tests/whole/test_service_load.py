@@ -113,7 +113,7 @@ def test_each_answered_request_has_its_two_lines_once(
     assert (len(clients.broken) <= n_connections) if is_killed else clients.broken == []
     assert len(bad) <= is_killed  # the kernel may cut a write in two where somebody is killed
     assert list((tmp_path / "logs").glob("predictions.*.log.gz"))
-    assert all(event.message in {"feature", "batch"} for event in server.events("drift"))
+    assert all(event.message in {"feature", "joint", "batch", "monitor"} for event in server.events("drift"))
     assert {event.fields["batch_id"].partition("-pid-")[0] for event in server.events("drift")} == {"live"}
     events = Counter(one["event"] for one in server.audited())
     assert (events["service_started"], events["service_stopped"]) == (n_workers + is_killed, n_workers)

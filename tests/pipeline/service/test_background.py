@@ -77,6 +77,7 @@ counter.close()
 """
 
 
+@pytest.mark.whole
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
 def test_a_forked_process_begins_anew_even_if_a_lock_was_held_at_the_fork() -> None:
     path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
