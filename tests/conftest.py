@@ -37,20 +37,24 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("slow" if config.getoption("--slow") else "quick")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what wasn't asked for."""
+    unasked = [name for name in FLAGS if not config.getoption(f"--{name}")]
+    left_out = [item for item in items if any(item.get_closest_marker(name) for name in unasked)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        kept = set(items) - set(left_out)
+        items[:] = [item for item in items if item in kept]
     for item in items:
         if item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.timeout(600))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip what wasn't asked for, and with a reason what lacks a package that its marker names."""
-    for name in FLAGS:
-        for mark in item.iter_markers(name):
-            if not item.config.getoption(f"--{name}"):
-                pytest.skip(f"needs --{name}")
-            for package in mark.args:
-                pytest.importorskip(package, reason=f"needs {package}: pip install -r requirements-whole.txt")
+    """Skip with a reason what lacks a package that its marker names."""
+    for mark in item.iter_markers("whole"):
+        for package in mark.args:
+            pytest.importorskip(package, reason=f"needs {package}: pip install -r requirements-whole.txt")
 
 
 class Clock:

@@ -514,6 +514,7 @@ def test_in_another_fixture(app):
     ]
 
 
+@pytest.mark.whole
 def test_a_test_that_fails_anyway_is_reported_once_with_its_own_reason(run: Run) -> None:
     assert run("""
 def test_not_swallowed(channel_log):

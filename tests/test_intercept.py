@@ -305,6 +305,7 @@ def fails(denominator):
 """
 
 
+@pytest.mark.whole
 def test_an_uncaught_exception_is_logged_once_and_ends_the_program_as_ever(run: Run) -> None:
     outcome = run(FAILS + "fails(0)")
     crashed(outcome, "CRITICAL", "uncaught exception")

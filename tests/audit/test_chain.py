@@ -276,6 +276,7 @@ def test_an_event_waits_for_a_lock_that_another_keeps_but_not_for_ever(tmp_path:
     assert verify(tmp_path / "app_json.log").proved
 
 
+@pytest.mark.whole
 @pytest.mark.usefixtures("own_logger")
 def test_a_lock_that_another_keeps_is_told_after_a_second(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     head = tmp_path / "app_json.head"

@@ -142,6 +142,7 @@ def test_a_copy_is_proved_as_far_as_it_goes(folder: Path, capsys: pytest.Capture
     assert call(capsys, "--copy")[:2] != (0, [])
 
 
+@pytest.mark.whole
 def test_a_foreign_lock_on_the_head_is_told_and_waited_for_as_long_as_is_said(
     folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

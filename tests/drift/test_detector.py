@@ -525,6 +525,7 @@ def test_a_large_batch_does_not_alarm_for_a_correlation_that_hardly_changed() ->
     assert not report.drift_detected
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("n_days", [4, 20])
 def test_days_that_differ_a_little_anyway_are_no_drift_where_the_reference_has_days(n_days: int) -> None:
     rng = np.random.default_rng(25)

@@ -59,6 +59,7 @@ def test_the_model_of_a_run_knows_the_rows_it_was_trained_on_and_its_scores_of_o
     assert (found.drifted_features, found.drifted_outputs) == ((), ("probability",))
 
 
+@pytest.mark.whole
 def test_a_run_goes_on_watching_where_the_last_one_of_the_same_model_stopped(
     tmp_path: Path, channel_log: ChannelLog
 ) -> None:

@@ -201,6 +201,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sevenfold.reading.folder.POLL_S", 0.01)
 
 
+@pytest.mark.whole
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("through", ["file", "folder"])
 def test_a_follower_goes_on_through_rotations(tmp_path: Path, api: Path, through: str) -> None:
@@ -218,6 +219,7 @@ def test_a_follower_goes_on_through_rotations(tmp_path: Path, api: Path, through
     assert found == list(range(400))
 
 
+@pytest.mark.whole
 def test_a_follower_shows_errors_once_and_finds_new_files(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "errors.log").write_text(line(1, "before", "ERROR") + "    Traceback\n", encoding="utf-8")
     (tmp_path / "api_requests.log").write_text(line(1, "before", "ERROR"), encoding="utf-8")

@@ -124,6 +124,7 @@ def test_readers_lose_and_repeat_nothing_while_processes_write_and_rotate(tmp_pa
             assert [e.fields["n"] for e in read(path) if e.fields["worker"] == w] == list(range(500))
 
 
+@pytest.mark.whole
 def test_one_writer_is_read_without_a_gap_at_any_moment(tmp_path: Path, api: Path) -> None:
     writing = threading.Thread(target=log_numbers, args=(tmp_path, 0, 3000), kwargs={"rotation": "20 kB"})
     lengths = []

@@ -137,6 +137,7 @@ def test_the_rules_are_found() -> None:
     }
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("name", [*PATTERNS, *WHOLE])
 def test_no_rule_takes_more_than_linear_time(name: str) -> None:
     for unit in texts_for(name, UNITS[::3] if name in WHOLE else UNITS[::8]):

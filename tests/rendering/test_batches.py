@@ -119,6 +119,7 @@ def without_times(path: Path) -> list[str]:
     return [line.partition(" | ")[2] for line in path.read_text(encoding="utf-8").splitlines()]
 
 
+@pytest.mark.whole
 def test_files_are_rotated_between_the_same_lines_as_row_by_row(logs: Path) -> None:
     n_rows = 3000
     batch = {"n": np.arange(n_rows), "x": np.random.default_rng(7).random(n_rows)}

@@ -126,6 +126,7 @@ print(*sorted(name for name in sys.modules if name.startswith("sevenfold") or na
 """
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize(
     ("module", "wing"),
     [

@@ -140,6 +140,7 @@ def work(tmp_path: Path) -> Iterator[Work]:
 # Several processes
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("compression", [pytest.param(None, marks=pytest.mark.slow), "gz"])
 @pytest.mark.parametrize(
     ("n_writers", "n_lines", "limit"),

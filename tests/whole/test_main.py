@@ -359,6 +359,7 @@ def test_a_run_does_not_depend_on_who_reads_what_it_prints(tmp_path: Path, redir
     assert read_json(tmp_path / "logs" / "app_json.log")[-1]["record"]["extra"]["event"] == "ml_pipeline_completed"
 
 
+@pytest.mark.whole
 def test_the_model_of_a_run_is_a_plain_file_whose_hash_is_audited(default_run: Run) -> None:
     trained = default_run.audit()[1]
     model = default_run.folder / "artifacts" / "model.npz"
