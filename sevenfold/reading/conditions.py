@@ -2,6 +2,7 @@
 
 import json
 import re
+import warnings
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -225,7 +226,9 @@ def _unquoted(text: str) -> str:
 
 def _pattern(pattern: str, text: str, *, ignore_case: bool) -> "re.Pattern[str]":
     try:
-        return re.compile(pattern, re.IGNORECASE if ignore_case else 0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # "[[" may mean something else in a later Python
+            return re.compile(pattern, re.IGNORECASE if ignore_case else 0)
     except re.error as error:
         raise ValueError(f"expected a regular expression behind ~, got {text!r}: {error}") from None
 

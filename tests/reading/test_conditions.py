@@ -109,3 +109,7 @@ def test_an_event_that_meets_a_condition_holds_its_bytes(
         return
     if condition(parse(line)):
         assert all(needle in line for needle in condition.needles)
+
+
+def test_a_pattern_that_python_warns_of_is_taken_without_a_word() -> None:
+    assert Condition("name~[[]x")(parse(f'{HEAD} | name="a[x"'))
