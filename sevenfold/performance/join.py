@@ -68,7 +68,7 @@ class OutcomeJoin:
     """Takes predictions and labels in any order, and joins them by ``prediction_id``.
 
     A prediction is kept as 32 bytes and a label as 16, whatever their ids: 10 million of each take half a gigabyte, and
-    twice that while they are joined. Ids are compared by a hash of 64 bits, in which ten million have a
+    three to four times that while they are joined. Ids are compared by a hash of 64 bits, in which ten million have a
     chance of 3 in a million that any two are taken for one.
 
     Parameters
