@@ -11,7 +11,11 @@ import pytest
 from loguru import logger
 
 from sevenfold.channels import CHANNELS, Channel
+from sevenfold.handlers.console import Console
+from sevenfold.handlers.formats import LineFormat
 from sevenfold.reading.folder import read
+from sevenfold.redaction.redactor import Redactor
+from sevenfold.rendering.renderer import Renderer
 from sinks import configure
 
 pytestmark = pytest.mark.usefixtures("own_logger")
@@ -200,3 +204,13 @@ def test_a_handle_says_what_it_wrote_where(tmp_path: Path) -> None:
     assert repr(handle).startswith(f"<Sinks {tmp_path}, replaced: ")
     other.close()
     assert repr(other).startswith(f"<Sinks {tmp_path / 'other'}, closed: ")
+
+
+def test_json_tells_in_json_how_many_records_nobody_read(capsys: pytest.CaptureFixture[str]) -> None:
+    console = Console((), Redactor(), format="json", stream="stdout")
+    console._n_dropped = 3
+    handler = logger.add(console, format=LineFormat(Renderer(Redactor())))
+    logger.bind(channel="api").info("request")
+    logger.remove(handler)
+    told, after = shown_as_json(capsys)
+    assert (told["level"], told["message"][:9], after["message"]) == ("WARNING", "3 records", "request")

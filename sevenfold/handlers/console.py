@@ -4,7 +4,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from sevenfold.channels import FormatArgument
@@ -12,7 +12,7 @@ from sevenfold.handlers.formats import RENDERED
 from sevenfold.handlers.sinks import Unrendered, traceback_of
 from sevenfold.lines.colours import BOLD, DIM, RESET, colour_of
 from sevenfold.lines.flat_json import to_flat_json
-from sevenfold.lines.grammar import channel_text, escape, indent, value_text
+from sevenfold.lines.grammar import NO_CHANNEL, channel_text, escape, indent, timestamp, value_text
 from sevenfold.lines.record import Record, has_exception
 from sevenfold.notices import PREFIX, notice, takes_text, write_in_time
 from sevenfold.redaction.redactor import Redactor
@@ -93,7 +93,8 @@ class Console:
 
     def _dropped_line(self) -> str:
         said = f"{self._n_dropped} records weren't shown here, since nobody read them"
-        return "" if self._is_json else f"{PREFIX}{said}\n"
+        line = f"{timestamp(datetime.now(UTC))} | WARNING  | {NO_CHANNEL} | {said}"
+        return to_flat_json(line) if self._is_json else f"{PREFIX}{said}\n"
 
     def _texts(self, stream: TextIO, message: Any) -> Iterator[str]:
         """Give what is shown of a record: one text, or the rows of a batch that no file has."""
