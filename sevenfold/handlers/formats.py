@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Final
 
-import numpy as np
-
 from sevenfold.lines.record import Record, has_exception
 from sevenfold.rendering.batches import BATCH, Rows, rows_of
 from sevenfold.rendering.renderer import Renderer
@@ -18,7 +16,6 @@ from sevenfold.rendering.renderer import Renderer
 RENDERED: Final = "sevenfold"
 _LINE: Final = "{sevenfold.line}"
 _LINE_AND_TRACEBACK: Final = "{sevenfold.line}\n{exception}"
-_NOT_PLAIN: Final = frozenset({np.ndarray, np.float64})  # what is written the quick way all the same
 
 
 @dataclass(slots=True)
@@ -94,10 +91,9 @@ class JsonFormat:
 
     def _is_plain(self, record: Record) -> bool:
         """Put the line on the record, if it says all and nothing else than what loguru would dump."""
-        extra = record["extra"]
-        if BATCH in extra or not _NOT_PLAIN.isdisjoint(map(type, extra.values())):
+        if BATCH in record["extra"]:
             return False
-        line = self.line.renderer.quick_line(record)
+        line = self.line.renderer.quick_line(record, as_json=True)
         if line is not None:
             record[RENDERED] = Rendered(line)
         return line is not None

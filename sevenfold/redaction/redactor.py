@@ -116,6 +116,11 @@ class Redactor:
     def _is_off(self) -> bool:
         return not self.rules and not self._pseudonyms.names
 
+    @property
+    def has_own_rules(self) -> bool:
+        """Whether somebody's own names or patterns have a say, besides those of `SECRETS`."""
+        return bool(self._patterns or self._own or self._pseudonyms.names)
+
     def about(self, name: str) -> About:
         """Return all that a name says."""
         found = self._about.get(name)
@@ -161,7 +166,7 @@ class Redactor:
         """Return a text without what looks like a secret."""
         for pattern in self._patterns:
             text = pattern.sub(_redact, text)
-        if _is_prose(text) or ARE_IDS.fullmatch(text):
+        if _is_prose(text) or (" " not in text and ARE_IDS.fullmatch(text)):
             return text  # nearly all texts
         return self._looked_at(text) if self._has_policy or self._own or self._pseudonyms.names else text
 
