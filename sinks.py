@@ -48,10 +48,11 @@ from sevenfold.handlers.filters import (
 )
 from sevenfold.handlers.formats import JsonFormat, LineFormat
 from sevenfold.handlers.options import file_options
+from sevenfold.handlers.serializer import Serializer
 from sevenfold.handlers.sinks import LineSink, discard, make_sink
 from sevenfold.handlers.workers import tell_unconfigured_worker
 from sevenfold.intercept import LOGGERS, ROOT, Interception, install
-from sevenfold.loguru_internals import attach, new_handlers
+from sevenfold.loguru_internals import attach, new_handlers, serialize_with
 from sevenfold.notices import redacting
 from sevenfold.redaction.redactor import SECRETS, Redactor, Rule
 from sevenfold.rendering.renderer import Renderer
@@ -310,6 +311,8 @@ def _add(logger: "Logger", sink: LineSink | Console, level: int, accepts: Filter
     options = {"catch": True, **said, **options}
     handler_id = logger.add(sink, level=level, filter=accepts, **options)
     attach(sink, handler_id, logger, report_failures=options["catch"])
+    if options["serialize"]:
+        serialize_with(handler_id, logger, Serializer())
 
 
 def _loggers(intercept: bool | Mapping[str, str | None], table: tuple[Channel, ...]) -> Mapping[str, str | None] | None:

@@ -152,6 +152,11 @@ def serialized(text: str, record: Any) -> str:
     return str(Handler._serialize_record(text, record))  # type: ignore[no-untyped-call]  # noqa: SLF001
 
 
+def serialize_with(handler_id: int, logger: "Logger", serializer: Callable[[str, Any], str]) -> None:
+    """Have a handler with ``serialize=True`` dump its records with a serializer of ours."""
+    logger._core.handlers[handler_id]._serialize_record = serializer  # type: ignore[attr-defined]  # noqa: SLF001
+
+
 def attach(sink: Sink, handler_id: int, logger: "Logger", *, report_failures: bool) -> None:
     """Let a sink know its handler, and be told what fails in it where that is kept from the caller."""
     handler = logger._core.handlers[handler_id]  # type: ignore[attr-defined]  # noqa: SLF001

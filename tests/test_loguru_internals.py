@@ -13,6 +13,7 @@ from sevenfold.loguru_internals import (
     handler_ids,
     new_handlers,
     once_idle,
+    serialize_with,
     serialized,
     swap_handlers,
 )
@@ -84,6 +85,16 @@ def test_a_handler_that_fails_tells_its_sink_instead_of_printing_the_record(
     assert [str(error) for error in sink.failures] == ([] if rescues else ["no room"])
     assert sink.rescued == (["password is 1234"] if rescues else [])
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_handler_dumps_its_records_with_the_serializer_that_it_is_given() -> None:
+    logger.remove()
+    seen: list[str] = []
+    handler = logger.add(seen.append, format="line {message}", serialize=True)
+    serialize_with(handler, logger, lambda text, record: f"{text.strip()} of {record['function']}")
+    logger.info("one")
+    function = "test_a_handler_dumps_its_records_with_the_serializer_that_it_is_given"
+    assert seen == [f"line one of {function}"]
 
 
 def test_handlers_are_swapped_in_one_step_and_get_ids_of_their_own() -> None:

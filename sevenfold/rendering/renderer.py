@@ -1,7 +1,7 @@
 """From record to line: the quick way where a record holds nothing unusual, the exact way for all others.
 
-The quick way skips the plain values (`quick_values`): it writes what orjson can write as it is, and remembers which texts
-it has found harmless, and which keys must be asked about their values. As soon as anything else turns up (an
+The quick way skips the plain values (`quick_values`): it writes what orjson can write as it is, and remembers which
+texts it has found harmless, and which keys must be asked about their values. As soon as anything else turns up (an
 exception, a secret's name, NaN, an object), the record goes to `Redactor.contents_of` and `lines.render`, which define
 what a line is; tests hold the two together. What such a record holds is forgotten: it may be a secret.
 A record of five fields takes the quick way in an eighth of the time.
