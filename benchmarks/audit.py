@@ -29,7 +29,7 @@ from loguru import logger
 
 import sinks
 from benchmarks.common import conditions, in_turn, parse_scale, table, verdict
-from sevenfold.audit.chain import make_key
+from sevenfold.audit.keys import make_key
 from sevenfold.audit.verify import verify
 from sevenfold.files.rotating import RotatingFile
 

@@ -28,6 +28,7 @@ _TEXTS: Final = frozenset({str})
 _NUMBERS: Final = frozenset({int, float})
 _ARRAYS: Final = "dlqf"  # float64, int64 and float32, by the characters of their dtypes
 _SIMPLE: Final = frozenset({int, float, bool})
+_SIMPLE_OR_NONE: Final = frozenset({*_SIMPLE, type(None)})
 _FLAT: Final = frozenset({*_SIMPLE, str})
 _CONTAINERS: Final = frozenset({dict, list, tuple, np.ndarray})
 _JSON: Final = frozenset({*_SIMPLE, str, type(None), dict, list, tuple})  # Python's json writes them as a line has them
@@ -155,13 +156,12 @@ class QuickValues:
             raise UnusualError
         if type(value) is np.ndarray:
             return _require_array(value, kinds)
-        is_object = type(value) is dict
-        items = self._asked(value) if is_object else value
+        items = self._asked(value) if type(value) is dict else value
         found = set(map(type, items))
         kinds |= found
-        if found <= _SIMPLE:
-            return 0
-        if str in found and not is_object:
+        if found <= _SIMPLE_OR_NONE:
+            return list(items).count(None) if type(None) in found else 0
+        if str in found and items is value:
             self._require_no_names(value)
         n_null = 0
         for item in items:
