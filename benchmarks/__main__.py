@@ -2,9 +2,10 @@
 
     python -m benchmarks [--quick]
 
-`speed` (a call, through each logger), `bulk` (a whole table, and one channel more), `whole` (a run of main.py), `audit`
-(the chain), `files` (shared by processes), `reading`, `service` (HTTP). Each is a command of its own with more options,
-such as ``python -m benchmarks.speed --help``. ``python -m benchmarks.drift`` compares detectors, and takes long.
+`speed` (a call, through each logger), `events` (kinds of events), `growth` (many files, `configure`, imports), `bulk`
+(a whole table, and one channel more), `whole` (a run of main.py), `audit` (the chain), `files` (shared by processes),
+`reading`, `service` (HTTP). Each is a command of its own with more options, such as ``python -m benchmarks.speed
+--help``. ``python -m benchmarks.drift`` compares detectors, and takes long.
 """
 
 import argparse
@@ -12,7 +13,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-PARTS = ("speed", "bulk", "whole", "audit", "files", "reading", "service")
+PARTS = ("speed", "events", "growth", "bulk", "whole", "audit", "files", "reading", "service")
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -73,6 +73,7 @@ __all__ = [
     "verify",
 ]
 
+
 def __getattr__(name: str) -> object:
     """Import a public name when it is first used (PEP 562)."""
     if name == "__version__":

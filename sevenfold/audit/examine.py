@@ -1,7 +1,6 @@
 """One pass over the lines of an audit trail: what each is, compared with the one that it should follow."""
 
 import json
-import zlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -10,6 +9,7 @@ from pathlib import Path
 from sevenfold.audit.findings import TORN, Finding, Line
 from sevenfold.audit.seals import NO_MAC, fits, mac_if_sealed, mac_of, opening, read_seal
 from sevenfold.audit.snapshot import AnyLine
+from sevenfold.files.gzipped import UNREADABLE
 from sevenfold.files.opening import LONGEST_LINE
 
 _TORN_START = b'{"text": "'
@@ -73,7 +73,7 @@ class Trail:
                     self._read_line(line[:-1] if line.endswith(b"\n") else line)
                 if self._number % _REPORT_EVERY == 0:
                     progress(_REPORT_EVERY)
-        except (OSError, EOFError, zlib.error) as error:
+        except UNREADABLE as error:
             self._number += 1
             self._findings.append(self._here("damaged", note=str(getattr(error, "strerror", None) or error)))
         progress(self._number % _REPORT_EVERY)

@@ -1,12 +1,11 @@
 """The ends of audit files: what the last sealed lines say, for a chain that isn't as its head says."""
 
-import gzip
 import os
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from sevenfold.audit.seals import Head, Seal, mac_of, read_seal
+from sevenfold.files.gzipped import DAMAGED
 from sevenfold.files.names import Names
 from sevenfold.files.opening import LONGEST_LINE, open_log
 
@@ -29,7 +28,9 @@ def read_tail(path: Path) -> bytes:
                 if length >= min(size, LONGEST_LINE) or b"\n" in tail.rstrip():
                     return tail
                 length = min(8 * length, LONGEST_LINE)
-    except (FileNotFoundError, EOFError, gzip.BadGzipFile, zlib.error):
+    except FileNotFoundError:
+        return b""
+    except DAMAGED:
         return b""
 
 

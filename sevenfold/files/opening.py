@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import gzip
 import os
 import stat
 import time
@@ -10,6 +9,7 @@ from io import BufferedReader, FileIO
 from pathlib import Path
 from typing import IO, cast
 
+from sevenfold.files.gzipped import GzipFile
 from sevenfold.files.locks import is_same_file, lock
 from sevenfold.files.systems import system
 
@@ -167,7 +167,7 @@ def open_log(path: Path) -> IO[bytes]:
     return cast("IO[bytes]", _Unpacked(file) if path.suffix == ".gz" else file)
 
 
-class _Unpacked(gzip.GzipFile):
+class _Unpacked(GzipFile):
     """A compressed file, read through one that is closed with it."""
 
     def __init__(self, file: FileIO) -> None:

@@ -1,14 +1,13 @@
 """One open log file, block by block, as Events; what is no event is reported and passed over."""
 
-import gzip
 import time
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, TypeAlias
 
 import numpy as np
 
+from sevenfold.files.gzipped import DAMAGED
 from sevenfold.files.opening import LONGEST_LINE
 from sevenfold.lines.flat_json import is_flat_json, parse_flat_json
 from sevenfold.lines.grammar import INDENT, LineError
@@ -106,7 +105,7 @@ class Scanner:
             return b""
         try:
             block = self.file.read(n_bytes)
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        except DAMAGED as error:
             self._broken = True
             self._report(self._n_lines + 1, f"expected a whole gzip file: {error}")
             return b""

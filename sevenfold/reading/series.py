@@ -3,7 +3,6 @@
 import contextlib
 import os
 import time
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,6 +12,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import IO
 
+from sevenfold.files.gzipped import UNREADABLE
 from sevenfold.files.locks import is_same_file
 from sevenfold.files.names import Names, Rotated, log_of
 from sevenfold.files.opening import open_log
@@ -248,6 +248,6 @@ def _rotated_from(file: IO[bytes], new: list[Rotated]) -> Rotated | None:
 
 
 def _start(path: Path) -> bytes:
-    with contextlib.suppress(OSError, EOFError, zlib.error), open_log(path) as file:
+    with contextlib.suppress(*UNREADABLE), open_log(path) as file:
         return file.read(_TELLING_BYTES)
     return b""

@@ -39,6 +39,7 @@ THIRD_PARTY = {
     "sevenfold/performance": {"loguru", "numpy"},
     "sevenfold/capture.py": {"pytest"},
     "sevenfold/handlers/console.py": {"colorama"},
+    "sevenfold/files/gzipped.py": {"isal"},
     "pipeline": {"loguru", "numpy", "tqdm"},
     "pipeline/data": {"loguru", "numpy", "orjson", "tqdm"},
     "pipeline/service": {"loguru", "numpy", "starlette", "uvicorn"},
