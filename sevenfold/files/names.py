@@ -4,7 +4,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -153,6 +153,29 @@ class Names:
         for name in _files_in(self.path.parent, f"{self.path.stem}.", end, gently=gently):
             if found := pattern.fullmatch(name):
                 yield found[1], found[2], name
+
+
+def rotated_in(folder: Path, logs: Container[str], known: Mapping[str, Rotated]) -> list[Rotated]:
+    """List the rotated files of several log files of one folder, oldest first.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+    logs : container of str
+        Names of log files in it.
+    known : mapping of str to Rotated
+        What was listed before, by name: it isn't made anew, which takes most of the time.
+    """
+    found = []
+    for name in _files_in(folder, "", "", gently=False):
+        one = known.get(name)
+        if one is None and log_of(name) in logs:
+            stamp = _ROTATED.fullmatch(name.removesuffix(".gz"))
+            one = stamp and Rotated(stamp[2], name.endswith(".gz"), folder / name)
+        if one is not None:
+            found.append(one)
+    return _in_order(found)
 
 
 def check_name(name: str) -> None:

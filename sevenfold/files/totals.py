@@ -6,17 +6,17 @@ files leaves room for whatever may be written before the next look, which each r
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from sevenfold.files.names import Names, Rotated
+from sevenfold.files.names import Rotated, rotated_in
 from sevenfold.files.policies import Rotation, hint_for, size_of
 
 LEAST_BYTES = 10**6
 _PART = 8
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Total:
     """The bound, and what each of the files may have of it.
 
@@ -25,11 +25,13 @@ class Total:
     max_bytes : int
         What all files may have together.
     limits : mapping of Path to int
-        The size at which each log file is rotated, in bytes.
+        The size at which each log file is rotated, in bytes; all lie in one folder.
     """
 
     max_bytes: int
     limits: Mapping[Path, int]
+    # What was measured before, by name: each rotation looks, and 10,000 files would take it most of a second.
+    _measured: dict[str, tuple[Rotated, int]] = field(default_factory=dict, compare=False, repr=False)
 
     def rotated(self) -> tuple[int, list[tuple[Rotated, int]]]:
         """Measure the rotated files.
@@ -42,9 +44,20 @@ class Total:
             What could be deleted, oldest first, and the size of each in bytes.
         """
         live = sum(max(limit, _size(path)) for path, limit in self.limits.items())
-        found = [one for path in self.limits for one in Names(path).rotated()]
-        sizes = [(one, _size(one.path)) for one in sorted(found, key=lambda one: one.order)]
+        sizes = self._sizes()
         return live + sum(self.limits.values()) + sum(size for _, size in sizes) - self.max_bytes, sizes
+
+    def _sizes(self) -> list[tuple[Rotated, int]]:
+        """Measure the rotated files; the size of a compressed one is for ever."""
+        (folder,) = {path.parent for path in self.limits}
+        before, now = self._measured, {}
+        for one in rotated_in(
+            folder, {path.name for path in self.limits}, {name: one for name, (one, _) in before.items()}
+        ):
+            name = one.path.name
+            now[name] = before[name] if one.compressed and name in before else (one, _size(one.path))
+        self._measured = now  # in one step: a thread and a rotation may measure at once
+        return list(now.values())
 
 
 def parse_total(value: float | str | None) -> int | None:
