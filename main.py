@@ -6,7 +6,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -69,7 +69,7 @@ def _pipeline(arguments: Sequence[str]) -> int:
     options = _parse(arguments)
     try:
         source = _read(options)
-        handle = sinks.configure(options.log_dir)
+        handle = sinks.configure(options.log_dir, console_traceback=False)
     except (DataError, OSError, ValueError) as error:
         print(f"main.py: {one_line(error)}", file=sys.stderr)
         return WRONG_INPUT
@@ -157,6 +157,7 @@ def _run(options: argparse.Namespace, source: _Source, handle: sinks.Sinks) -> i
         requests=options.requests,
         model_path=options.model,
         shift_some=options.data is None,
+        faults=options.data is None and not options.no_faults,
     )
     try:
         report = run(source.dataset, settings, loaded=source.loaded, score_table=source.score_table)
@@ -165,11 +166,11 @@ def _run(options: argparse.Namespace, source: _Source, handle: sinks.Sinks) -> i
         print(f"main.py: the pipeline failed: {one_line(error)}; the traceback is in {where}", file=sys.stderr)
         return FAILED
     with reader_may_leave():
-        print(_summary(report, source.loaded, handle.events, Path(options.log_dir)))
+        print(_summary(report, source.loaded, handle))
     return OK
 
 
-def _summary(report: RunReport, loaded: LoadReport | None, events: Mapping[str, int], folder: Path) -> str:
+def _summary(report: RunReport, loaded: LoadReport | None, handle: sinks.Sinks) -> str:
     majority, accuracy, auc = report.baseline_accuracy, report.val_accuracy, report.val_auc
     table = "" if loaded is None else f"\n{loaded}"
     return f"""{table}
@@ -177,20 +178,23 @@ validation accuracy {accuracy:.3f} (majority {majority:.3f}), AUC {auc:.3f}, \
 average precision {report.val_average_precision:.3f}
 {report.n_predictions:,} rows scored in {report.n_batches} batches, {report.n_drifted} of them drifted
 {report.n_requests:,} requests answered
-run_id {report.run_id}, logged in {folder.resolve()}
+run_id {report.run_id}, logged in {Path(handle.log_dir or "").resolve()}
 
-{_table(events, folder)}"""
+{_table(handle)}"""
 
 
-def _table(events: Mapping[str, int], folder: Path) -> str:
-    width = max(map(len, events))
-    rows = [f"{'file':{width}} {'events':>9} {'size':>9}"]
-    rows += [f"{file:{width}} {count:>9,} {_size(folder / file):>9}" for file, count in events.items()]
+def _table(handle: sinks.Sinks) -> str:
+    """Return what this run wrote: earlier ones may have written the same files."""
+    width = max(map(len, handle.written))
+    rows = [f"{'file':{width}} {'events':>9} {'warnings':>9} {'written':>9}"]
+    rows += [
+        f"{file:{width}} {one.n_events:>9,} {one.n_warnings:>9,} {_size(one.n_bytes):>9}"
+        for file, one in handle.written.items()
+    ]
     return "\n".join(rows)
 
 
-def _size(path: Path) -> str:
-    size: float = path.stat().st_size if path.exists() else 0
+def _size(size: float) -> str:
     for unit in ("B", "kB", "MB"):
         if size < 1000:  # noqa: PLR2004
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"

@@ -279,6 +279,7 @@ def _add_console(  # noqa: PLR0917
 ) -> None:
     """Add the console's handler; without files it shows what they would keep."""
     least = {one.channel.name: level_no(one.channel.console_level) if sinks else one.level for one in routes}
+    omitted = {one.channel.name: one.channel.console_omits for one in routes if sinks and one.channel.console_omits}
     (collector,) = (one.channel for one in routes if one.channel.collects_errors)
     console = Console(
         tuple(sinks),
@@ -292,7 +293,7 @@ def _add_console(  # noqa: PLR0917
         logger,
         console,
         level,
-        OnConsole({name: max(level, no) for name, no in least.items()}, level).accepts,
+        OnConsole({name: max(level, no) for name, no in least.items()}, level, omitted).accepts,
         format=replace(line, template="{exception}"),
         backtrace=collector.backtrace,
         diagnose=collector.diagnose,

@@ -25,6 +25,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("synthetic data").add_argument
     add("--rows", **_number(100), default=10_000, help="rows to make, at least 100 (default: %(default)s)")
     add("--features", **_number(1), default=8, help="columns to make (default: %(default)s)")
+    add("--no-faults", action="store_true", help="leave out the two faults that a run on made-up data provokes")
     add = parser.add_argument_group("a table of your own, instead").add_argument
     add("--data", type=Path, metavar="FILE.csv", help="table with a header, to learn from; also FILE.csv.gz")
     add("--target", metavar="COLUMN", help="the column to predict")

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
@@ -12,6 +13,7 @@ from uuid import uuid4
 import numpy as np
 from loguru import logger
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from pipeline import faults
 from pipeline.audit_events import actor, audit, audit_drift
@@ -22,6 +24,7 @@ from pipeline.model.inference import score
 from pipeline.model.logistic import LogisticModel, save
 from pipeline.model.outcomes import Outcomes, calibrate
 from pipeline.model.watching import make_detector, with_scores
+from pipeline.stages import Stages
 from sevenfold.drift import DriftDetector, DriftMonitor, DriftReport, MonitorVerdict, log_report
 
 LOOPBACK = "127.0.0.1"
@@ -48,6 +51,8 @@ class Settings:
         Where the model is saved; what watches it for drift keeps its state in a file beside.
     shift_some : bool
         Whether to shift a third of the batches, so that there is drift to be found: for synthetic data.
+    faults : bool
+        Whether to provoke two faults at the end, so that errors.log has something to show: for synthetic data.
     """
 
     epochs: int = 30
@@ -56,6 +61,7 @@ class Settings:
     requests: int = 200
     model_path: Path = Path("artifacts/model.npz")
     shift_some: bool = False
+    faults: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,15 +144,19 @@ def run(
 def _run_stages(run_id: str, dataset: Dataset, settings: Settings, score_table: Table | None) -> RunReport:
     rng = np.random.default_rng(settings.seed)
     train, val, held_out = split(dataset, rng)
-    model, detector, trained, model_hash = _train(train, val, settings, rng)
-    table = held_out.table if score_table is None else score_table
-    calibration = calibrate(model, val)
-    batches = _batches(table, settings, rng)
-    n_drifted = _check_and_score(run_id, model, detector, batches, settings.model_path.with_suffix(".monitor.npz"))
-    n_requests = _serve(settings, table)
-    if score_table is None and calibration is not None:
-        _learn_outcomes(run_id, Outcomes(model, calibration), batches, held_out.target)
-    faults.provoke(settings.model_path.parent)
+    with Stages(_stages(settings, score_table)) as stages:
+        stages.begin("train")
+        model, detector, trained, model_hash = _train(train, val, settings, rng)
+        table = held_out.table if score_table is None else score_table
+        calibration = calibrate(model, val)
+        batches = _batches(table, settings, rng)
+        stages.begin("score")
+        n_drifted = _check_and_score(run_id, model, detector, batches, settings.model_path.with_suffix(".monitor.npz"))
+        n_requests = _serve(settings, table) if stages.begin("serve") else 0
+        if stages.begin("learn outcomes") and calibration is not None:
+            _learn_outcomes(run_id, Outcomes(model, calibration), batches, held_out.target)
+        if stages.begin("provoke faults"):
+            faults.provoke(settings.model_path.parent)
     return RunReport(
         run_id=run_id,
         val_accuracy=trained.val_accuracy,
@@ -159,6 +169,16 @@ def _run_stages(run_id: str, dataset: Dataset, settings: Settings, score_table: 
         n_requests=n_requests,
         model_hash=model_hash,
     )
+
+
+def _stages(settings: Settings, score_table: Table | None) -> Iterator[str]:
+    yield from ("train", "score")
+    if settings.requests:
+        yield "serve"
+    if score_table is None:  # the other rows' outcomes are known
+        yield "learn outcomes"
+    if settings.faults:
+        yield "provoke faults"
 
 
 def _train(
@@ -224,8 +244,6 @@ def _watch(monitor: DriftMonitor, report: DriftReport, run_id: str) -> MonitorVe
 
 def _serve(settings: Settings, table: Table) -> int:
     """Serve the model over HTTP on the loopback, and ask it; return how many requests were answered."""
-    if settings.requests == 0:
-        return 0
     from pipeline.service import application, server  # noqa: PLC0415 - a run that sends no request needs no server
     from pipeline.service.traffic import make_requests, send  # noqa: PLC0415
 
@@ -235,7 +253,9 @@ def _serve(settings: Settings, table: Table) -> int:
     )
     app = application.make_app(application.load(watched.model), watched)
     with server.in_thread(app, LOOPBACK) as url:
-        return send(make_requests(table, settings.requests), url)
+        requests = make_requests(table, settings.requests)
+        bar = tqdm(requests, total=settings.requests, desc="asking", unit="request", leave=False, disable=None)
+        return send(bar, url)
 
 
 def _config_hash(settings: Settings) -> str:

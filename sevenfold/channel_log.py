@@ -11,8 +11,8 @@ from typing import Any, Self
 from loguru import logger
 
 from sevenfold import handle
-from sevenfold.channels import INFO, Channel, LevelArgument
-from sevenfold.handle import Sinks
+from sevenfold.channels import INFO, WARNING, Channel, LevelArgument
+from sevenfold.handle import Sinks, Written
 from sevenfold.handlers.filters import GiveChannel, RaiseOnUnknown, make_routes
 from sevenfold.handlers.formats import RENDERED, LineFormat
 from sevenfold.handlers.sinks import discard
@@ -228,10 +228,14 @@ class _CapturedSinks(Sinks):
         self._table = table
 
     @property
-    def events(self) -> dict[str, int]:
-        """Events that a file would have, by file name."""
-        kept = {channel.file: channel.name for channel in self._table}
-        return {file: sum(name in one.channels for one in self._log.records) for file, name in kept.items()}
+    def written(self) -> dict[str, Written]:
+        """Events and warnings that a file would have, by file name; no byte is written."""
+        return {channel.file: _written(self._log.records, channel.name) for channel in self._table}
+
+
+def _written(records: Iterable[CapturedRecord], channel: str) -> Written:
+    kept = [record for record in records if channel in record.channels]
+    return Written(len(kept), sum(record.level_no >= WARNING for record in kept), 0)
 
 
 @contextlib.contextmanager

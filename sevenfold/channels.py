@@ -58,6 +58,8 @@ class Channel:
         The least level that the file keeps.
     console_level : str or int
         The least level that the console shows.
+    console_omits : tuple of str
+        Messages that the console doesn't show below WARNING, where a file has them.
     serialize : bool
         Whether the file holds loguru's JSON, one object a line, instead of lines of text.
     format : "text" or "json"
@@ -93,6 +95,7 @@ class Channel:
     file: str
     level: LevelArgument = "INFO"
     console_level: LevelArgument = "INFO"
+    console_omits: tuple[str, ...] = ()
     serialize: bool = False
     format: FormatArgument = "text"
     sealed: bool = False
@@ -110,6 +113,8 @@ class Channel:
             raise ValueError(f"the file of channel {self.name!r} must be a bare file name, got {self.file!r}")
         if self.file.casefold() == LIST_FILE:
             raise ValueError(f"the file of channel {self.name!r} can't be {LIST_FILE}, which lists the channels")
+        if isinstance(self.console_omits, str):
+            raise ValueError(f"channel {self.name!r}: console_omits must be a tuple, such as ({self.console_omits!r},)")  # noqa: TRY004 - as for all arguments
         require_format(self.format, f"format of channel {self.name!r}")
         if self.serialize and self.format != "text":
             raise ValueError(f"channel {self.name!r}: serialize=True is loguru's JSON and format='json' flat: take one")
@@ -124,8 +129,9 @@ class Channel:
 CHANNELS: Final = (
     Channel("training", "ml_pipeline.log"),
     Channel("predictions", "predictions.log", console_level="WARNING"),
-    Channel("drift", "data_drift.log"),
-    Channel("monitoring", "monitoring.log"),
+    # The console shows the verdict on a batch, and what alarms.
+    Channel("drift", "data_drift.log", console_omits=("feature", "joint", "monitor")),
+    Channel("monitoring", "monitoring.log", console_omits=("performance", "performance_alarm")),
     Channel("api", "api_requests.log", console_level="WARNING"),
     # Evidence isn't deleted unless somebody says so.
     Channel("audit", "app_json.log", serialize=True, sealed=True, retention=None),

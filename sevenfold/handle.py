@@ -9,6 +9,7 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
@@ -26,6 +27,25 @@ if TYPE_CHECKING:
 # Takes the table, the level over all channels, the channel of what has none, the format and the folder that
 # `configure` was called with.
 StandIn: TypeAlias = Callable[[tuple[Channel, ...], LevelArgument | None, str | None, LineFormat, Path | None], "Sinks"]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What this process wrote through one file's handler.
+
+    Attributes
+    ----------
+    n_events : int
+        Events; of a batch, each row is one.
+    n_warnings : int
+        Those of level WARNING or above.
+    n_bytes : int
+        Bytes, whether they stand in the file or in rotated ones.
+    """
+
+    n_events: int
+    n_warnings: int
+    n_bytes: int
 
 
 class Sinks:
@@ -62,7 +82,14 @@ class Sinks:
     @property
     def events(self) -> dict[str, int]:
         """Events that this process wrote through these handlers, by file name."""
-        return {sink.file.path.name: sink.events for sink in self._sinks.values()}
+        return {file: written.n_events for file, written in self.written.items()}
+
+    @property
+    def written(self) -> dict[str, Written]:
+        """Events, warnings and bytes that this process wrote through these handlers, by file name."""
+        return {
+            sink.file.path.name: Written(sink.events, sink.warnings, sink.file.n_bytes) for sink in self._sinks.values()
+        }
 
     def __repr__(self) -> str:
         """Return what is written where, for an interactive prompt."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from loguru import logger
 from loguru._better_exceptions import ExceptionFormatter
 from loguru._handler import Handler
+from loguru._logger import context as _context
 
 if TYPE_CHECKING:
     from loguru import Logger
@@ -168,6 +169,12 @@ def attach(sink: Sink, handler_id: int, logger: "Logger", *, report_failures: bo
 def handler_ids() -> tuple[int, ...]:
     """List the handlers of the logger."""
     return tuple(_core.handlers)
+
+
+def contextualized() -> Mapping[str, Any]:
+    """Return what `logger.contextualize` adds to the records of this context, by name."""
+    found: Mapping[str, Any] = _context.get()
+    return found
 
 
 @contextlib.contextmanager

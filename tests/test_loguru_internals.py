@@ -10,6 +10,7 @@ from loguru import logger
 from sevenfold.loguru_internals import (
     attach,
     borrowed_logger,
+    contextualized,
     handler_ids,
     new_handlers,
     once_idle,
@@ -167,3 +168,9 @@ def test_a_record_is_serialized_as_a_handler_does() -> None:
     logger.bind(n=1).info("stored")
     (message,) = seen
     assert json.loads(serialized("stored\n", message.record)) == json.loads(message)
+
+
+def test_what_a_context_adds_is_known_in_it_alone() -> None:
+    with logger.contextualize(run_id="r-1"):
+        assert contextualized() == {"run_id": "r-1"}
+    assert contextualized() == {}

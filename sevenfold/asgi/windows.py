@@ -174,8 +174,6 @@ class _Window:
         n, seconds = len(self.durations_ms), (end - self._start).total_seconds()
         n_errors = sum(count for status, count in self._statuses.items() if status >= SERVER_ERROR)
         return {
-            "window_start": self._start.isoformat(),
-            "window_end": end.isoformat(),
             "request_count": n,
             "quiet_count": self.n_quiet,
             "error_count": n_errors,
@@ -185,6 +183,8 @@ class _Window:
             **_by_class(self._statuses),
             **{f"mean_{name}": _mean(values) for name, values in self._values.items()},
             **{f"{name}_counts": dict(counts) for name, counts in self._counts.items()},
+            "window_start": self._start.isoformat(),
+            "window_end": end.isoformat(),
         }
 
 

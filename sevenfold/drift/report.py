@@ -241,9 +241,16 @@ def log_report(report: DriftReport, verdict: MonitorVerdict | None = None) -> No
     if report.joint is not None:
         log.info("joint", **batch, **_fields(report.joint))
     level = "WARNING" if report.drift_detected and verdict is None else "INFO"
-    log.log(level, "batch", **_fields(report, but={"features", "joint", "tally"}))
+    found = _fields(report, but={"features", "joint", "tally"})
+    log.log(level, "batch", **_first(found, "batch_id", "drift_detected", "severity", "drifted_features"))
     if verdict is not None:
-        log.log("WARNING" if verdict.alarm else "INFO", "monitor", **_fields(verdict))
+        found = _fields(verdict)
+        log.log("WARNING" if verdict.alarm else "INFO", "monitor", **_first(found, "batch_id", "alarm", "features"))
+
+
+def _first(found: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Put what matters most in front, since a terminal may have no room for all."""
+    return {name: found[name] for name in names} | found
 
 
 def _fields(

@@ -61,6 +61,11 @@ class RotatingFile:
     total : Total, optional
         A bound for this file and others together; it holds at each moment, whoever writes them.
 
+    Attributes
+    ----------
+    n_bytes : int
+        Bytes that this process has written to it, and to the rotated ones.
+
     Raises
     ------
     OSError
@@ -69,6 +74,7 @@ class RotatingFile:
         If an option can't be understood.
     """
 
+    n_bytes = 0
     _end_of_torn: bytes  # what must come before the next line
 
     def __init__(
@@ -171,6 +177,7 @@ class RotatingFile:
             else:
                 self._blank_out(written)
         self._end_of_torn = b""
+        self.n_bytes += len(data)
 
     def _write_rest(self, data: bytes, written: int) -> None:
         """Write what is left, or cut off what is there: the disk is full, or will be with the next byte."""

@@ -10,24 +10,22 @@ from typing import Any, TextIO
 from sevenfold.channels import FormatArgument
 from sevenfold.handlers.formats import RENDERED
 from sevenfold.handlers.sinks import Unrendered, traceback_of
-from sevenfold.lines.colours import BOLD, DIM, RESET, colour_of
+from sevenfold.handlers.terminal import Terminal, columns_of
 from sevenfold.lines.flat_json import to_flat_json
-from sevenfold.lines.grammar import NO_CHANNEL, channel_text, escape, indent, timestamp, value_text
+from sevenfold.lines.grammar import NO_CHANNEL, indent, timestamp
 from sevenfold.lines.record import Record, has_exception
+from sevenfold.loguru_internals import contextualized
 from sevenfold.notices import PREFIX, notice, takes_text, write_in_time
 from sevenfold.redaction.redactor import Redactor
-
-WIDTH = 60  # characters of a value on a terminal; the file has it whole
-DIGITS = 5  # significant ones of a number there
 
 
 class Console:
     """Show records on stderr or stdout, which is looked up at each call.
 
-    In a pipe a record is the line that its file has. On a terminal and in a notebook it is for people: the time
-    in UTC, numbers of five digits, long values cut if a file has them whole, the traceback, colours unless ``NO_COLOR``
-    (https://no-color.org) is set, and a tqdm bar that stands there is moved down. ``FORCE_COLOR`` makes any stream a
-    terminal. Flat JSON has the traceback in it.
+    In a pipe a record is the line that its file has. On a terminal and in a notebook it is for people, as
+    `sevenfold.handlers.terminal` lays it out, with the traceback, colours unless ``NO_COLOR`` (https://no-color.org) is
+    set, and a tqdm bar that stands there is moved down. ``FORCE_COLOR`` makes any stream a terminal. Flat JSON has the
+    traceback in it.
 
     Where the stream takes nothing for a second (a full pipe, a terminal after Ctrl-S), records are dropped until it
     takes some again, and then their number is told: the program and its files go on.
@@ -68,6 +66,7 @@ class Console:
         self._traceback = traceback
         self._unsealed = unsealed
         self._n_dropped = 0
+        self._terminal = Terminal(channels)
         if sys.platform == "win32":  # pragma: no cover
             import colorama  # noqa: PLC0415 - loguru installs it on Windows, where a console must be told of colours
 
@@ -105,7 +104,7 @@ class Console:
                 yield "".join(map(to_flat_json, text.splitlines())) if self._is_json else text
             return
         for_people = not self._is_json and _is_for_people(stream)
-        line = self._for_people(record) if for_people else rendered.line
+        line = self._for_people(record, stream) if for_people else rendered.line
         text = f"{line}\n{self._below(message, for_people=for_people)}"
         yield to_flat_json(text) if self._is_json else text
 
@@ -132,39 +131,16 @@ class Console:
     def lose(self, error: BaseException) -> None:
         """Say nothing: where the console fails, stderr is gone or busy."""
 
-    def _for_people(self, record: Record) -> str:
+    def _for_people(self, record: Record, stream: TextIO) -> str:
         rows = record[RENDERED].rows
-        channel, message, fields = self._redactor.contents_of(record if rows is None else rows.summary)
-        width = WIDTH if channel in self._channels else None
-        time = f"{record['time'].astimezone(UTC):%H:%M:%SZ}"
-        level = f"{escape(record['level'].name):8}"
-        colour = colour_of(record["level"].no)
-        parts = [(DIM, time), (colour, level), ("", f"{channel_text(channel):11}"), (BOLD, escape(message))]
-        parts += [(DIM, f"{escape(key)}={_short(value, width)}") for key, value in fields.items()]
-        if "NO_COLOR" in os.environ:
-            return " ".join(text for _, text in parts)
-        return " ".join(f"{code}{text}{RESET}" if code else text for code, text in parts)
+        contents = self._redactor.contents_of(record if rows is None else rows.summary)
+        return self._terminal.line(record, contents, contextualized(), columns_of(stream))
 
 
 def _is_for_people(stream: TextIO) -> bool:
     """Return whether a stream is a terminal, a notebook's cell, or is said to be one."""
     in_notebook = type(stream).__module__.partition(".")[0] == "ipykernel"
     return stream.isatty() or in_notebook or bool(os.environ.get("FORCE_COLOR"))
-
-
-def _short(value: Any, width: int | None) -> str:
-    text = value_text(_rounded(value))
-    return text if width is None or len(text) <= width else text[: width - 3] + "..."
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, float):
-        return float(f"{value:.{DIGITS}g}")
-    if isinstance(value, list):
-        return [_rounded(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
-    return value
 
 
 def _beside_progress_bars(stream: Any) -> contextlib.AbstractContextManager[Any]:

@@ -4,7 +4,7 @@ Filters pickle, as handlers must when a logger is an argument of a process. They
 look for: each call of the logger asks every one of them, and calling an object takes a fifth longer.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -52,16 +52,23 @@ class OnConsole:
         The least level shown, by channel.
     other_level : int
         The least level shown of records without a channel, or of one that the table lacks.
+    omitted : dict
+        Messages not shown below WARNING, by channel.
     """
 
     levels: Mapping[str, int]
     other_level: int
+    omitted: Mapping[str, Collection[str]] = field(default_factory=dict)
 
     def accepts(self, record: Mapping[str, Any]) -> bool:
         """Whether the console shows the record."""
         channel = record["extra"].get("channel")
-        least = self.levels.get(channel, self.other_level) if isinstance(channel, str) else self.other_level
-        return bool(record["level"].no >= least)
+        if not isinstance(channel, str):
+            return bool(record["level"].no >= self.other_level)
+        no = record["level"].no
+        if no < WARNING and channel in self.omitted and record["message"] in self.omitted[channel]:
+            return False
+        return bool(no >= self.levels.get(channel, self.other_level))
 
 
 @dataclass(frozen=True, slots=True)

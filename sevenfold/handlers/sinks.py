@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Any, Self
 
 from sevenfold.audit.chain import WAIT_S, Chain
-from sevenfold.channels import Channel
+from sevenfold.channels import WARNING, Channel
 from sevenfold.files.rotating import RotatingFile
 from sevenfold.handlers.filters import Route
 from sevenfold.handlers.formats import RENDERED, Rendered
@@ -84,6 +84,8 @@ class LineSink:
     ----------
     events : int
         Records written so far by this process.
+    warnings : int
+        Those of level WARNING or above among them.
     """
 
     encoding = "utf-8"  # loguru asks, and draws the arrows of diagnose with it
@@ -92,19 +94,23 @@ class LineSink:
     def __init__(self, file: RotatingFile, channel: str, *, is_flat: bool = False) -> None:
         self.file = file
         self.channel = channel
-        self.events = 0
+        self.events = self.warnings = 0
         self._is_flat = is_flat
         self._lost = 0
         self._notice_from = 0.0
 
     def write(self, message: Any) -> None:
         """Append what the message's record says: a line, or the lines of a batch."""
-        rendered: Rendered = message.record[RENDERED]
+        record = message.record
+        rendered: Rendered = record[RENDERED]
+        before = self.events
         if rendered.rows is None:
             self._append(self._as_written(f"{rendered.line}\n"))
         else:
             for text, n_lines in rendered.rows.texts():
                 self._write_lines(text, n_lines)
+        if record["level"].no >= WARNING:
+            self.warnings += self.events - before
 
     def lose(self, error: BaseException, n_lines: int = 1) -> None:
         """Count lines that couldn't be written, and tell it unless that was done just now."""
@@ -207,6 +213,7 @@ class ErrorsSink(LineSink):
                 return
         below = indent(traceback_of(message, record, self._redactor)) if has_exception(record) else ""
         self._append(self._as_written(f"{rendered.line}\n{below}"))
+        self.warnings += record["level"].no >= WARNING
 
 
 class JsonSink(LineSink):
@@ -235,6 +242,7 @@ class JsonSink(LineSink):
         if self._redactor is not None and has_exception(record):
             text = _with_traceback(message, rendered.line, record, self._redactor)
         self._append(_encoded(text, str(record["level"].icon)))
+        self.warnings += record["level"].no >= WARNING
 
     def rescue(self, record: Record) -> bool:
         """Write the JSON of a record whose exception loguru could not render, with the traceback that can be had."""

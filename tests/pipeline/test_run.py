@@ -50,7 +50,7 @@ def test_the_model_of_a_run_knows_the_rows_it_was_trained_on_and_its_scores_of_o
     saved = load_saved(tmp_path / "model.npz")
     detector = saved.detector()
     assert detector is not None
-    trained = channel_log.channel("training")[0].fields
+    (trained,) = [one.fields for one in channel_log.channel("training") if one.message == "data"]
     assert (detector.reference_size, detector.outputs) == (trained["n_train"], ("probability",))
     batch = dataset().table
     probability = saved.model.predict_probability(batch)
