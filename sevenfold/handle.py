@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from sevenfold.channels import Channel, LevelArgument
 from sevenfold.handlers.formats import LineFormat
+from sevenfold.handlers.workers import tell_unconfigured_worker
 from sevenfold.intercept import Interception
 from sevenfold.loguru_internals import DEFAULT_ID, swap_handlers
 from sevenfold.notices import describe, notice, redact_with
@@ -254,9 +255,11 @@ def _call_all(calls: Iterable[Callable[[], object]]) -> None:
 
 
 def _after_fork() -> None:
-    """Give a child a lock that no thread of its parent holds."""
+    """Give a child a lock that no thread of its parent holds, and have it say so if it was forked too early."""
     global _lock  # noqa: PLW0603
     _lock = threading.RLock()
+    if _active is None and _stand_in is None:
+        tell_unconfigured_worker()
 
 
 if hasattr(os, "register_at_fork"):

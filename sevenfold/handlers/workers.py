@@ -15,15 +15,20 @@ if TYPE_CHECKING:
 
 UNCONFIGURED = (
     "this worker process was never configured, so what it logs is in no file; "
-    "give the pool initializer=sinks.configure and initargs=(log_dir,)"
+    "give the pool initializer=sinks.configure and initargs=(log_dir,), or make it after configure()"
 )
 
 
-def tell_unconfigured_worker() -> None:
-    """Take loguru's default handler's place, in a process that another one started as its worker."""
+def is_worker() -> bool:
+    """Return whether another process started this one as its worker, with multiprocessing or on top of that."""
     process = sys.modules.get("multiprocessing.process")
     # A worker that imports its main module has its name, and no parent yet.
-    if process is None or process.current_process().name == "MainProcess" or DEFAULT_ID not in handler_ids():
+    return process is not None and process.current_process().name != "MainProcess"
+
+
+def tell_unconfigured_worker() -> None:
+    """Take loguru's default handler's place."""
+    if DEFAULT_ID not in handler_ids():
         return
     (handler,) = new_handlers(_add).values()
     swap_handlers([DEFAULT_ID], {DEFAULT_ID: handler})  # under its id, so that configure() replaces it as ever

@@ -72,6 +72,25 @@ def test_a_worker_that_is_configured_says_nothing(tmp_path: Path) -> None:
     assert [event.fields["number"] for event in read(tmp_path / "logs" / "predictions.log")] == [0, 1, 2]
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("is_configured_first", [True, False])
+def test_a_pool_that_was_forked_before_configure_says_so(is_configured_first: bool, tmp_path: Path) -> None:
+    steps = ["sinks.configure('logs', console=None)", "pool = multiprocessing.get_context('fork').Pool(1)"]
+    ordered = steps if is_configured_first else steps[::-1]
+    program = "\n".join(
+        f"    {step}" for step in (*ordered, "pool.map(score, range(3))", "pool.close()", "pool.join()")
+    )
+    told = run(tmp_path, f"if __name__ == '__main__':\n{program}\n").splitlines()
+    numbers = [event.fields["number"] for event in read(tmp_path / "logs" / "predictions.log")]
+    if is_configured_first:
+        assert (told, numbers) == ([], [0, 1, 2])
+    else:
+        assert told[0] == f"sevenfold: {UNCONFIGURED}"
+        assert [line.partition(" | ")[2] for line in told[1:]] == [
+            f"INFO     | predictions | scored | number={number}" for number in range(3)
+        ]
+
+
 @pytest.mark.whole("joblib")
 def test_the_workers_of_joblib_lose_nothing(tmp_path: Path) -> None:
     assert run(tmp_path, JOBLIB) == ""

@@ -1,9 +1,9 @@
-"""What the fixture `channel_log` of `sevenfold.capture` gives a test: what would stand in the log files."""
+"""The log that a test looks at, and what puts it in the place of real files."""
 
 import contextlib
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -11,7 +11,9 @@ from typing import Any, Self
 from loguru import logger
 
 from sevenfold import handle
-from sevenfold.channels import INFO, WARNING, Channel, LevelArgument
+from sevenfold.channel_log.records import CapturedRecord, Told, unpacked
+from sevenfold.channel_log.spool import Spool, spooling
+from sevenfold.channels import CHANNELS, INFO, WARNING, Channel, LevelArgument
 from sevenfold.handle import Sinks, Written
 from sevenfold.handlers.filters import GiveChannel, RaiseOnUnknown, make_routes
 from sevenfold.handlers.formats import RENDERED, LineFormat
@@ -22,6 +24,8 @@ from sevenfold.redaction.redactor import Redactor
 from sevenfold.rendering.batches import BATCH, rows_of
 from sevenfold.rendering.renderer import Renderer
 
+_NOBODY = -1  # the id of no process
+
 
 @dataclass(frozen=True, slots=True)
 class _Captured:
@@ -31,51 +35,32 @@ class _Captured:
     lines: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class CapturedRecord:
-    """One logging call.
-
-    Attributes
-    ----------
-    time : datetime
-        When it was made.
-    level : str
-        Name of the level.
-    level_no : int
-        Its number; a higher one is more severe.
-    channel : str or None
-        What it was bound to.
-    message : str
-        The formatted message.
-    fields : dict
-        The extras but the channel, as plain values: arrays are lists, NaN is ``"NaN"``.
-    exception : BaseException or None
-        What was logged with it.
-    channels : tuple of str
-        The channels whose files would get it; an error is in its own and in ``errors``.
-    """
-
-    time: datetime
-    level: str
-    level_no: int
-    channel: str | None
-    message: str
-    fields: dict[str, Any]
-    exception: BaseException | None
-    channels: tuple[str, ...]
-
-
 class ChannelLog:
     """What was logged during one test.
 
     Attributes
     ----------
     records : list of CapturedRecord
-        Every call that a file or, without a channel, the console would get, in order; of a batch every row.
+        Every call that a file or, without a channel, the console would get, in order; of a batch every row. Those of
+        child processes are among them, by their time.
+    batches : list of list of CapturedRecord
+        Of each call with ``batch=`` its rows.
+
+    Parameters
+    ----------
+    table : tuple of Channel
+        To route by.
+    spool : Spool, optional
+        Where the records of child processes are.
+    owner : int
+        The process that the test runs in; another one sends its records there.
     """
 
-    def __init__(self, table: tuple[Channel, ...]) -> None:
-        self.records: list[CapturedRecord] = []
+    def __init__(self, table: tuple[Channel, ...], spool: Spool | None = None, owner: int = 0) -> None:
+        self._spool = spool
+        self._owner = owner or os.getpid()
+        self._records: list[CapturedRecord] = []
+        self._batches: list[list[CapturedRecord]] = []
         self._lines: list[str] = []
         self._unknown: list[str] = []
         self._least: int | None = None  # what `at_level` asks for, over all tables
@@ -88,8 +73,19 @@ class ChannelLog:
         self._table, self._level, self._line = table, level, line
 
     @property
+    def records(self) -> list[CapturedRecord]:  # noqa: D102 - documented in the class
+        self._take_from_children()
+        return self._records
+
+    @property
+    def batches(self) -> list[list[CapturedRecord]]:  # noqa: D102 - documented in the class
+        self._take_from_children()
+        return self._batches
+
+    @property
     def unknown(self) -> list[str]:
         """The calls that named an unknown channel, a sentence each."""
+        self._take_from_children()
         return list(self._unknown)
 
     @property
@@ -100,6 +96,7 @@ class ChannelLog:
     @property
     def text(self) -> str:
         """The lines as the text files have them, without tracebacks."""
+        self._take_from_children()
         return "".join(f"{line}\n" for line in self._lines)
 
     def channel(self, name: str) -> list[CapturedRecord]:
@@ -130,9 +127,9 @@ class ChannelLog:
 
     def clear(self) -> None:
         """Forget what was captured, and that a channel was unknown: for a test that expects just that."""
-        self.records.clear()
-        self._lines.clear()
-        self._unknown.clear()
+        self._take_from_children()
+        for captured in (self._records, self._batches, self._lines, self._unknown):
+            captured.clear()
 
     def _gate(self, record: Mapping[str, Any]) -> bool:
         if self._unbound is not None:
@@ -141,7 +138,7 @@ class ChannelLog:
             return RaiseOnUnknown(tuple(row.name for row in self._table)).accepts(record)
         except ValueError as error:
             place = f"{record['file'].name}:{record['line']}"
-            self._unknown.append(f"{error} (raised at {place} and swallowed; expected? call channel_log.clear())")
+            self._add(Told(unknown=f"{error} (raised at {place} and swallowed; expected? call channel_log.clear())"))
             raise
 
     def _channels(self, record: Mapping[str, Any]) -> tuple[str, ...]:
@@ -173,8 +170,7 @@ class ChannelLog:
         record = message.record
         captured: _Captured = record[RENDERED]
         told = ("exception_type", "exception_message") if has_exception(record) else ()
-        self._lines += captured.lines
-        self.records += [
+        records = [
             CapturedRecord(
                 time=record["time"],
                 level=record["level"].name,
@@ -187,6 +183,29 @@ class ChannelLog:
             )
             for _, text, fields in captured.contents
         ]
+        self._add(Told(records, captured.lines, is_batch=BATCH in record["extra"]))
+
+    def _add(self, told: "Told") -> None:
+        if self._spool is not None and os.getpid() != self._owner:
+            self._spool.send(told.packed())
+            return
+        self._records += told.records
+        self._lines += told.lines
+        if told.is_batch:
+            self._batches.append(told.records)
+        if told.unknown:
+            self._unknown.append(told.unknown)
+
+    def _take_from_children(self) -> None:
+        """Add what children have sent, in the order of time."""
+        if self._spool is None or os.getpid() != self._owner:
+            return
+        sent = [unpacked(one) for one in self._spool.take()]
+        for told in sent:
+            self._add(told)
+        if sent and len(self._lines) == len(self._records):  # or the test has taken some out
+            pairs = sorted(zip(self._records, self._lines, strict=True), key=lambda pair: pair[0].time)
+            self._records[:], self._lines[:] = [record for record, _ in pairs], [line for _, line in pairs]
 
     def _configure(
         self,
@@ -241,9 +260,23 @@ def _written(records: Iterable[CapturedRecord], channel: str) -> Written:
 @contextlib.contextmanager
 def capturing(table: tuple[Channel, ...]) -> Iterator[ChannelLog]:
     """Capture what is logged, by the channels of a table; the logger is given back as it was found."""
-    log = ChannelLog(table)
+    with spooling(table) as spool, _captured_by(ChannelLog(table, spool)) as log:
+        yield log
+
+
+@contextlib.contextmanager
+def _captured_by(log: ChannelLog) -> Iterator[ChannelLog]:
     options: Any = {"level": 0, "catch": False, "backtrace": False, "diagnose": False}
     with handle.captured(by=log._configure) as real, borrowed_logger(set_aside=real) as keep:  # noqa: SLF001
         keep(logger.add(discard, filter=log._gate, format="", **options))  # noqa: SLF001
         keep(logger.add(log._write, filter=log._keeps, format=log._format, **options))  # noqa: SLF001
         yield log
+
+
+def capture_worker(folder: str) -> None:
+    """Send what this process logs to the test that it was started by, until it ends."""
+    spool = Spool(Path(folder))
+    _of_this_process.enter_context(_captured_by(ChannelLog(spool.settings() or CHANNELS, spool, owner=_NOBODY)))
+
+
+_of_this_process = contextlib.ExitStack()

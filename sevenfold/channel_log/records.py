@@ -1,0 +1,82 @@
+"""What is captured of a logging call, and how it goes from a child process to the test."""
+
+import contextlib
+import pickle
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from sevenfold.notices import describe
+
+
+@dataclass(frozen=True, slots=True)
+class CapturedRecord:
+    """One logging call.
+
+    Attributes
+    ----------
+    time : datetime
+        When it was made.
+    level : str
+        Name of the level.
+    level_no : int
+        Its number; a higher one is more severe.
+    channel : str or None
+        What it was bound to.
+    message : str
+        The formatted message.
+    fields : dict
+        The extras but the channel, as plain values: arrays are lists, NaN is ``"NaN"``.
+    exception : BaseException or None
+        What was logged with it.
+    channels : tuple of str
+        The channels whose files would get it; an error is in its own and in ``errors``.
+    """
+
+    time: datetime
+    level: str
+    level_no: int
+    channel: str | None
+    message: str
+    fields: dict[str, Any]
+    exception: BaseException | None
+    channels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one call leaves: its records with their lines, or what it did wrong.
+
+    Attributes
+    ----------
+    records : list of CapturedRecord
+        One, or the rows of a batch.
+    lines : list of str
+        Of each record its line.
+    is_batch : bool
+        Whether the call was one with ``batch=``.
+    unknown : str
+        What to say of the unknown channel that it named.
+    """
+
+    records: list[CapturedRecord] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    is_batch: bool = False
+    unknown: str = ""
+
+    def packed(self) -> tuple["Told", bytes, str]:
+        """Return this without its exception, that pickled if it can be, and what to say of it if not."""
+        error = next((record.exception for record in self.records), None)
+        pickled, said = b"", describe(error) if error is not None else ""
+        with contextlib.suppress(Exception):
+            pickled = pickle.dumps(error)
+        return replace(self, records=[replace(record, exception=None) for record in self.records]), pickled, said
+
+
+def unpacked(packed: tuple[Told, bytes, str]) -> Told:
+    """Return what a child has packed, with its exception or one that says what it was."""
+    told, pickled, said = packed
+    error: BaseException | None = RuntimeError(f"{said} (in a child process; it doesn't pickle)") if said else None
+    with contextlib.suppress(Exception):
+        error = pickle.loads(pickled)  # noqa: S301 - of a child of this process
+    return replace(told, records=[replace(record, exception=error) for record in told.records])
