@@ -114,7 +114,7 @@ def _serve(arguments: Sequence[str]) -> int:
     description = (
         "Answer requests for predictions with a saved model, until Ctrl-C or SIGTERM; GET /openapi.json says how."
     )
-    parser = Parser(prog="main.py serve", description=description)
+    parser = Parser(prog="main.py serve", description=description, example="--workers 4 --port 8000 --log-dir logs")
     add_serve_arguments(parser)
     options = parser.parse_args(arguments)
     try:
@@ -221,6 +221,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="main.py",
         description="Train a model, score and serve with it; log all of it to seven files.",
         epilog=f"other commands, each with a --help of its own, as in 'main.py logs --help':\n{commands}",
+        example="--data applicants.csv --target card --positive yes --log-dir logs",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_run_arguments(parser)

@@ -30,6 +30,8 @@ class Command:
     run : str
         The function that takes what the parser read, with the name of the program as ``prog``, and returns the exit
         status.
+    example : str
+        Arguments of it that show what it is for, for the end of its help.
     """
 
     summary: str
@@ -37,6 +39,7 @@ class Command:
     module: str
     add_arguments: str = "add_arguments"
     run: str = "run"
+    example: str = ""
 
 
 COMMANDS: Final = {
@@ -44,17 +47,20 @@ COMMANDS: Final = {
         "print what was logged: one channel, one request, one level, as it comes",
         "Print the events of all log files, merged by time: as they stand there, each error with its traceback.",
         "logs",
+        example="--channel api --where 'http_response_status_code>=500' --since 1h",
     ),
     "performance": Command(
         "how right the model was: what labels say, and what the scores promise",
         "Join predictions with the outcomes that came later: accuracy, AUC and Brier score, with 95 % limits, beside"
         " what the scores alone promise; and an alarm for days that were worse than the validation rows allow.",
         "performance",
+        example="--by model_version --since '7 days'",
     ),
     "verify": Command(
         "prove the audit trail",
         "Prove that no audit event was edited, cut, removed, added or moved; the last line is a checkpoint.",
         "verify",
+        example="--log-dir logs --key /etc/sevenfold/audit.key",
     ),
     "audit-key": Command(
         "make a key that seals the audit trail",
@@ -62,6 +68,7 @@ COMMANDS: Final = {
         "verify",
         "add_key_arguments",
         "make",
+        example="/etc/sevenfold/audit.key",
     ),
 }
 
@@ -97,11 +104,14 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "sevenfold") -> int:
 
 
 def _parser(prog: str, called: Sequence[str]) -> Parser:
-    parser = Parser(prog=prog, description="Read and prove what Sevenfold has logged.")
+    description = "Read and prove what Sevenfold has logged."
+    parser = Parser(prog=prog, description=description, example="logs --level WARNING --since 1h")
     parser.add_argument("--version", action=_Version, help="print the version and exit")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, command in COMMANDS.items():
-        added = commands.add_parser(name, help=command.summary, description=command.description)
+        added = commands.add_parser(
+            name, help=command.summary, description=command.description, example=command.example
+        )
         if name in called:
             module = import_module(f"{__name__}.{command.module}")
             added.set_defaults(run=getattr(module, command.run), parser=added, prog=added.prog)

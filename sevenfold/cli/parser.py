@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from sevenfold.files.policies import parse_retention
 
@@ -15,7 +15,23 @@ _MINUTES = re.compile(r"(?<=\d)\s*m\b")  # which a retention takes for neither m
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that says what is wrong in one line."""
+    """A parser that says what is wrong in one line, and ends its help with an example.
+
+    Parameters
+    ----------
+    *args, **options
+        As argparse has them.
+    example : str
+        The arguments of the example.
+    """
+
+    def __init__(self, *args: Any, example: str = "", **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.example = example
+
+    def format_help(self) -> str:
+        """Return the help, with the example on a line that can be pasted."""
+        return super().format_help() + (f"\nexample:\n  {self.prog} {self.example}\n" if self.example else "")
 
     def error(self, message: str) -> NoReturn:
         """End the program with the message, without the usage in front."""
