@@ -36,7 +36,9 @@ from sevenfold.lines.values import plain
 from sevenfold.notebooks import KERNEL_LOGGER, log_cells
 from sevenfold.notices import describe, notice
 
-LOGGERS: Final[Mapping[str, str | None]] = MappingProxyType({"root": None, "uvicorn": None, "uvicorn.access": "api"})
+LOGGERS: Final[Mapping[str, str | None]] = MappingProxyType(
+    {"root": None, "uvicorn": None, "uvicorn.access": "api", "gunicorn.error": None, "gunicorn.access": "api"}
+)
 WARNINGS = "py.warnings"  # the logger of warnings, by the stdlib's own name for it; a table may route it, too
 
 # By number first: programs rename the stdlib's levels, to colour them for instance.
