@@ -39,7 +39,6 @@ NOT_RUN = {
     "$ tail -n 1": "http: the end of that session",
     "from loguru import logger\nfrom opentelemetry": "recipes: test_recipes has a span for it",
     "[Service]": "recipes: a unit of systemd",
-    "[sources.sevenfold]": "recipes: a configuration of Vector",
 }
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="the blocks are for a POSIX shell")
 

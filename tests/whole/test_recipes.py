@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,11 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def start(folder: Path, *command: str) -> "subprocess.Popen[bytes]":
+def start(folder: Path, *command: str, stdout: int | None = None) -> "subprocess.Popen[bytes]":
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{folder}", "PYTHONWARNDEFAULTENCODING": ""}
-    return subprocess.Popen([sys.executable, *command], cwd=folder, env=environment, stderr=subprocess.PIPE)
+    return subprocess.Popen(
+        [sys.executable, *command], cwd=folder, env=environment, stdout=stdout, stderr=subprocess.PIPE
+    )
 
 
 def status_of(url: str) -> int:
@@ -46,6 +49,14 @@ def status_of(url: str) -> int:
             return int(response.status)
     except urllib.error.HTTPError as error:
         return error.code
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    for _ in range(600):
+        if condition():
+            return
+        time.sleep(0.1)
+    pytest.fail("waited for a minute")
 
 
 def wait_for(url: str) -> None:
@@ -88,6 +99,85 @@ def test_flask_under_gunicorns_own_workers_has_a_line_a_request_and_windows(tmp_
     windows = list(read(tmp_path / "logs" / "monitoring.log"))
     assert sum(event.fields["request_count"] for event in windows) == N_REQUESTS + 1
     assert sum(event.fields["error_count"] for event in windows) == 10
+
+
+GRPC = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import sinks
+from grpc_log import ApiLog
+
+
+def divide(request, context):
+    number = int(request)
+    if number < 0:
+        context.abort(grpc.StatusCode.INVALID_ARGUMENT, "negative")
+    return str(12 / number).encode()
+
+
+sinks.configure("logs")
+server = grpc.server(ThreadPoolExecutor(4), interceptors=[ApiLog()])
+handlers = {"Divide": grpc.unary_unary_rpc_method_handler(divide)}
+server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("Numbers", handlers),))
+port = server.add_insecure_port("127.0.0.1:0")
+server.start()
+call = grpc.insecure_channel(f"127.0.0.1:{port}").unary_unary("/Numbers/Divide")
+for number in (3, 4, 0, -1, 6):
+    try:
+        print(call(str(number).encode(), timeout=30).decode())
+    except grpc.RpcError as error:
+        print(error.code().name)
+server.stop(None).wait()
+"""
+
+
+@pytest.mark.whole("grpc")
+def test_grpc_has_a_line_a_call_and_windows(tmp_path: Path) -> None:
+    (tmp_path / "grpc_log.py").write_text(block("# grpc_log.py"), encoding="utf-8")
+    (tmp_path / "server.py").write_text(GRPC, encoding="utf-8")
+    process = start(tmp_path, "server.py", stdout=subprocess.PIPE)
+    out, err = process.communicate(timeout=100)
+    assert out.decode().split() == ["4.0", "3.0", "UNKNOWN", "INVALID_ARGUMENT", "2.0"], err.decode()
+    lines = [event.fields for event in read(tmp_path / "logs" / "api_requests.log") if event.message == "call"]
+    assert [one["rpc_status"] for one in lines] == ["OK", "OK", "UNKNOWN", "INVALID_ARGUMENT", "OK"]
+    assert len({one["request_id"] for one in lines}) == 5
+    (window,) = read(tmp_path / "logs" / "monitoring.log")
+    assert (window.fields["request_count"], window.fields["error_count"]) == (5, 1)
+    assert window.fields["status_4xx_count"] == 1
+    (error,) = read(tmp_path / "logs" / "errors.log")
+    assert error.fields["exception_type"] == "ZeroDivisionError"
+    assert error.fields["request_id"] == lines[2]["request_id"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its workers are forked")
+@pytest.mark.whole("celery")
+def test_celery_has_a_line_a_task_and_windows(tmp_path: Path) -> None:
+    (tmp_path / "tasks.py").write_text(block("# tasks.py"), encoding="utf-8")
+    (tmp_path / "queue").mkdir()
+    worker = start(
+        tmp_path,
+        *["-m", "celery", "-A", "tasks", "worker", "--concurrency", "2", "--without-gossip", "--without-mingle"],
+    )
+    try:
+        send = "from tasks import divide\nfor number in range(20): divide.delay(number % 4)"
+        assert start(tmp_path, "-c", send).communicate(timeout=60)[1] == b""
+        log = tmp_path / "logs" / "api_requests.log"
+        wait_until(lambda: log.exists() and log.read_text(encoding="utf-8").count("| task |") == 20)
+    finally:
+        worker.send_signal(signal.SIGTERM)
+        _, errors = worker.communicate(timeout=60)
+    assert worker.returncode == 0, errors
+    tasks = [event.fields for event in read(tmp_path / "logs" / "api_requests.log")]
+    assert Counter(one["task_state"] for one in tasks) == {"SUCCESS": 15, "FAILURE": 5}
+    assert len({one["task_id"] for one in tasks}) == 20
+    windows = [event.fields for event in read(tmp_path / "logs" / "monitoring.log")]
+    assert sum(one["request_count"] for one in windows) == 20
+    assert sum(one["error_count"] for one in windows) == 5
+    failed = [event for event in read(tmp_path / "logs" / "errors.log") if event.exception]
+    assert [event.fields["exception_type"] for event in failed] == ["ZeroDivisionError"] * 5
+    assert errors.decode().count("Task tasks.divide[") == 40  # received, and how it ended: each once
 
 
 @pytest.mark.whole("opentelemetry.sdk")
