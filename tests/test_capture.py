@@ -555,6 +555,38 @@ def test_not_swallowed(channel_log):
     ]
 
 
+def test_it_stands_beside_caplog_capsys_asyncio_and_unittest(run: Run) -> None:
+    outcomes = run("""
+import asyncio, logging, unittest
+
+def test_caplog_and_capsys(channel_log, caplog, capsys):
+    logging.getLogger("lib").warning("of the stdlib")
+    logger.bind(channel="training").info("own")
+    print("printed")
+    assert (caplog.messages, channel_log.messages) == (["of the stdlib"], ["own"])
+    assert capsys.readouterr() == ("printed\\n", "")
+
+def test_asyncio(channel_log):
+    async def work(number):
+        with logger.contextualize(task=number):
+            await asyncio.sleep(0)
+            logger.bind(channel="api").info("done")
+    async def all_of_them():
+        await asyncio.gather(*map(work, range(3)))
+    asyncio.run(all_of_them())
+    assert [record.fields["task"] for record in channel_log.records] == [0, 1, 2]
+
+class TestUnittest(unittest.TestCase):
+    @pytest.fixture(autouse=True)
+    def take(self, channel_log):
+        self.log = channel_log
+    def test_case(self):
+        logger.bind(channel="drift").info("x")
+        self.assertEqual(self.log.messages, ["x"])
+""")
+    assert [outcome for *_, outcome, _ in outcomes] == ["passed"] * 3
+
+
 def test_what_a_failing_test_logged_is_shown_by_phase(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sevenfold.audit.verify import verify
 from sevenfold.handlers.workers import UNCONFIGURED
 from sevenfold.reading.folder import read
 
@@ -96,3 +97,53 @@ def test_the_workers_of_joblib_lose_nothing(tmp_path: Path) -> None:
     assert run(tmp_path, JOBLIB) == ""
     found = sorted(event.fields["number"] for event in read(tmp_path / "logs" / "predictions.log"))
     assert found == list(range(600))
+
+
+PICKLED = """
+import cloudpickle
+
+log = logger.bind(channel="predictions")
+
+
+class Actor:
+    def __init__(self):
+        self.log = logger.bind(channel="training")
+
+    def run(self, number):
+        self.log.info("actor", number=number)
+
+
+def work(number):
+    log.info("scored", number=number)
+    logger.bind(channel="audit").info("model_asked", number=number)
+    try:
+        1 / 0
+    except ZeroDivisionError:
+        log.exception("failed", number=number)
+
+
+if __name__ == "__main__":
+    import subprocess
+
+    worker = "import pickle, sys; work, actor = pickle.load(sys.stdin.buffer)\\n"
+    worker += "for number in range(50): work(number); actor.run(number)"
+    with sinks.configure("logs", console=None, rotation="10 kB"):
+        data = cloudpickle.dumps((work, Actor()))
+        processes = [subprocess.Popen([sys.executable, "-c", worker], stdin=subprocess.PIPE) for _ in range(3)]
+        for process in processes:
+            process.communicate(data)
+            assert process.returncode == 0
+"""
+
+
+@pytest.mark.whole("cloudpickle")
+def test_what_is_pickled_with_a_logger_logs_elsewhere_as_here(tmp_path: Path) -> None:
+    """Ray and Dask send functions and actors by value, with the loggers that they name, to processes of their own."""
+    assert run(tmp_path, PICKLED) == ""
+    logs = tmp_path / "logs"
+    numbers = sorted([*range(50)] * 3)
+    for file, message in (("predictions.log", "scored"), ("ml_pipeline.log", "actor"), ("errors.log", "failed")):
+        found = sorted(event.fields["number"] for event in read(logs / file) if event.message == message)
+        assert found == numbers
+    verdict = verify(logs / "app_json.log")
+    assert (verdict.proved, verdict.n_events) == (True, 150)
