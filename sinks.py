@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sevenfold import handle
+from sevenfold import handle, workers
 from sevenfold.audit.keys import read_key
 from sevenfold.channels import (
     CHANNELS,
@@ -50,7 +50,6 @@ from sevenfold.handlers.formats import JsonFormat, LineFormat
 from sevenfold.handlers.options import file_options
 from sevenfold.handlers.serializer import Serializer
 from sevenfold.handlers.sinks import LineSink, discard, make_sink
-from sevenfold.handlers.workers import is_worker, tell_unconfigured_worker
 from sevenfold.intercept import LOGGERS, ROOT, Interception, install
 from sevenfold.loguru_internals import attach, new_handlers, serialize_with
 from sevenfold.notices import redacting
@@ -62,13 +61,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CHANNELS", "INHERIT", "SECRETS", "Channel", "Sinks", "configure"]
 
-if is_worker():
-    if "SEVENFOLD_CAPTURED_IN" in os.environ:  # by a test with the fixture channel_log
-        from sevenfold.channel_log import capture_worker
-
-        capture_worker(os.environ["SEVENFOLD_CAPTURED_IN"])
-    else:
-        tell_unconfigured_worker()
+workers.begin()
 
 
 def configure(

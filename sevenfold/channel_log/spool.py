@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-FOLDER_VARIABLE: Final = "SEVENFOLD_CAPTURED_IN"
+from sevenfold.handlers.workers import CAPTURED_IN
+
 _SETTINGS: Final = "settings"
 _unused: list[Path] = []  # of earlier tests: a worker that lives longer than a test goes on with the same one
 
@@ -60,20 +61,30 @@ class Spool:
 
 
 @contextlib.contextmanager
-def spooling(settings: object) -> Iterator[Spool]:
-    """Have child processes that are started meanwhile find a spool, with what they need to know."""
-    home = _unused.pop() if _unused else _new_home()
-    folder, before = home / "now", os.environ.get(FOLDER_VARIABLE)
-    folder.mkdir()
-    os.environ[FOLDER_VARIABLE] = str(folder)
+def spooling(settings: object) -> Iterator[Spool | None]:
+    """Have child processes that are started meanwhile find a spool, with what they need to know.
+
+    Yields
+    ------
+    Spool or None
+        None where there is no folder for temporary files.
+    """
+    try:
+        home = _unused.pop() if _unused else _new_home()
+        (home / "now").mkdir()
+    except OSError:
+        yield None
+        return
+    folder, before = home / "now", os.environ.get(CAPTURED_IN)
+    os.environ[CAPTURED_IN] = f"{os.getpid()}:{folder}"
     try:
         spool = Spool(folder)
         spool.keep(settings)
         yield spool
     finally:
-        os.environ.pop(FOLDER_VARIABLE)
+        os.environ.pop(CAPTURED_IN)
         if before is not None:
-            os.environ[FOLDER_VARIABLE] = before
+            os.environ[CAPTURED_IN] = before
         shutil.rmtree(folder, ignore_errors=True)
         _unused.append(home)
 

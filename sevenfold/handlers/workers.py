@@ -13,6 +13,7 @@ from sevenfold.rendering.renderer import Renderer
 if TYPE_CHECKING:
     from loguru import Logger
 
+CAPTURED_IN = "SEVENFOLD_CAPTURED_IN"  # an environment variable: the process of a test that captures, and a folder
 UNCONFIGURED = (
     "this worker process was never configured, so what it logs is in no file; "
     "give the pool initializer=sinks.configure and initargs=(log_dir,), or make it after configure()"

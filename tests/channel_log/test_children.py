@@ -16,6 +16,7 @@ from loguru import logger
 import sinks
 from sevenfold.channel_log import ChannelLog, capturing
 from sevenfold.channels import Channel
+from sevenfold.reading.folder import read
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 METHODS = [pytest.param("fork", marks=needs_fork), *(pytest.param(one, marks=pytest.mark.whole) for one in ("spawn",))]
@@ -154,10 +155,43 @@ def test_captures_within_captures_are_apart(channel_log: ChannelLog) -> None:
     assert [record.fields["number"] for record in channel_log.records] == [1, 2]  # as without children
 
 
+PROGRAM = """
+import multiprocessing
+from functools import partial
+import sinks
+from loguru import logger
+
+def work(number):
+    logger.bind(channel="api").info("request", number=number)
+
+if __name__ == "__main__":
+    configure = partial(sinks.configure, "logs", console=None)
+    configure()
+    work(0)
+    with multiprocessing.get_context("spawn").Pool(1, initializer=configure) as pool:
+        pool.map(work, [1])
+"""
+
+
 @pytest.mark.whole
-def test_a_program_that_a_test_starts_writes_its_files_as_ever(channel_log: ChannelLog, tmp_path: Path) -> None:
-    program = "import sinks; from loguru import logger; sinks.configure('logs'); logger.bind(channel='api').info('x')"
+def test_a_program_that_a_test_starts_writes_its_files_as_ever_and_so_do_its_workers(
+    channel_log: ChannelLog, tmp_path: Path
+) -> None:
+    (tmp_path / "program.py").write_text(PROGRAM, encoding="utf-8")
     environment = os.environ | {"PYTHONPATH": str(Path(sinks.__file__).parent)}
-    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=environment, check=True, capture_output=True)
+    subprocess.run([sys.executable, "program.py"], cwd=tmp_path, env=environment, check=True, capture_output=True)
     assert channel_log.records == []
-    assert (tmp_path / "logs" / "api_requests.log").stat().st_size > 0
+    assert [event.fields["number"] for event in read(tmp_path / "logs" / "api_requests.log")] == [0, 1]
+
+
+def test_where_there_is_no_folder_for_temporary_files_a_test_captures_what_it_logs_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def mkdtemp(**_: str) -> str:
+        raise FileNotFoundError("No usable temporary directory found")
+
+    monkeypatch.setattr("tempfile.mkdtemp", mkdtemp)
+    monkeypatch.setattr("sevenfold.channel_log.spool._unused", [])
+    with capturing(sinks.CHANNELS) as log:
+        score(1)
+    assert log.messages == ["scored"]

@@ -30,6 +30,7 @@ ALLOWED = {
     "handle": BELOW["handle"] | {"intercept"},
     "capture": {"channels", "channel_log"},  # pytest alone at its top
     "cli": BELOW["cli"] | WINGS,
+    "workers": {"handle", "handlers", "channel_log"},
     "__main__": {"cli"},
 }
 THIRD_PARTY = {
