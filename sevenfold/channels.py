@@ -58,8 +58,6 @@ class Channel:
         The least level that the file keeps.
     console_level : str or int
         The least level that the console shows.
-    console_omits : tuple of str
-        Messages that the console doesn't show below WARNING, where a file has them.
     serialize : bool
         Whether the file holds loguru's JSON, one object a line, instead of lines of text.
     format : "text" or "json"
@@ -76,6 +74,8 @@ class Channel:
         loguru's ``add`` means them.
     rotation, retention, compression
         As ``sinks.configure`` takes them, instead of what it was given; None switches one off.
+    console_omits : tuple of str
+        Messages that the console doesn't show below WARNING, where a file has them.
 
     Raises
     ------
@@ -95,7 +95,6 @@ class Channel:
     file: str
     level: LevelArgument = "INFO"
     console_level: LevelArgument = "INFO"
-    console_omits: tuple[str, ...] = ()
     serialize: bool = False
     format: FormatArgument = "text"
     sealed: bool = False
@@ -105,6 +104,7 @@ class Channel:
     rotation: RotationArgument | Inherit = INHERIT
     retention: RetentionArgument | Inherit = INHERIT
     compression: CompressionArgument | Inherit = INHERIT
+    console_omits: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or self.name in {"", "-"}:  # a line says "-" where there is no channel
