@@ -47,9 +47,10 @@ from sevenfold.handlers.filters import (
     unknown_channel,
 )
 from sevenfold.handlers.formats import JsonFormat, LineFormat
+from sevenfold.handlers.making import make_sink
 from sevenfold.handlers.options import file_options
 from sevenfold.handlers.serializer import Serializer
-from sevenfold.handlers.sinks import LineSink, discard, make_sink
+from sevenfold.handlers.sinks import LineSink, discard
 from sevenfold.intercept import LOGGERS, ROOT, Interception, install
 from sevenfold.loguru_internals import attach, new_handlers, serialize_with
 from sevenfold.notices import redacting

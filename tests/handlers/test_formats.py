@@ -1,6 +1,6 @@
 import pytest
 
-from sevenfold.handlers.sinks import _encoded
+from sevenfold.handlers.json_sinks import _encoded
 from sevenfold.lines.values import _UNSAFE_IN_JSON, escape_json
 
 ICON = "\u2139\ufe0f"
