@@ -22,8 +22,8 @@ import numpy as np
 from loguru import logger
 
 import sinks
-from benchmarks.common import conditions, parse_scale, table, verdict
-from benchmarks.loggers import MAX_BYTES, OURS, TEXTBOOK, textbook
+from benchmarks.common import OURS, conditions, parse_scale, table, verdict
+from benchmarks.loggers import MAX_BYTES, TEXTBOOK, textbook
 from sevenfold.reading.folder import read
 
 FULL = {"rows": 1_000_000, "rounds": 5, "calls": 2_000, "channel_rounds": 15}

@@ -37,20 +37,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import (
-    FILE,
-    LOGURU,
-    OURS,
-    TOOLS,
-    Log,
-    conditions,
-    in_turn,
-    installed,
-    parse_scale,
-    prediction,
-    table,
-    verdict,
-)
+from benchmarks.common import OURS, conditions, in_turn, parse_scale, table, verdict
+from benchmarks.writers import FILE, LOGURU, TOOLS, Log, installed, prediction
 
 SETTINGS = {None: "no compression", "gz": "gzip"}
 FULL = {"events": 8_000, "rounds": 3, "calls": 1_000_000, "shared_bytes": 1_000_000, "single_bytes": 10_000_000}

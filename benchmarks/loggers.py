@@ -20,6 +20,7 @@ import numpy as np
 from loguru import logger
 
 import sinks
+from benchmarks.common import OURS
 
 Emit: TypeAlias = Callable[..., object]  # channel, message, **fields
 Close: TypeAlias = Callable[[], object]
@@ -176,8 +177,7 @@ def raw(folder: Path) -> tuple[Emit, Close]:
     return emit, lambda: [file.close() for file in files.values()]
 
 
-OURS, TEXTBOOK, STDLIB, CLH, CORE = (
-    "Sevenfold",
+TEXTBOOK, STDLIB, CLH, CORE = (
     "textbook loguru",
     "RotatingFileHandler",
     "concurrent-log-handler",

@@ -25,9 +25,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from benchmarks.common import conditions, in_turn, parse_scale, table, verdict
+from benchmarks.common import OURS, conditions, in_turn, parse_scale, table, verdict
 from benchmarks.lockstep import CONTEXT, Block, Close, Run, Start, count_lines, measure, quiet_stderr, timed
-from benchmarks.loggers import AUDIT, CHANNELS, CLH, CORE, OURS, STDLIB, TEXT, TEXTBOOK, TOOLS, event, installed
+from benchmarks.loggers import AUDIT, CHANNELS, CLH, CORE, STDLIB, TEXT, TEXTBOOK, TOOLS, event, installed
 
 FULL = {"events": 3_000, "rounds": 15}
 QUICK = {"events": 300, "rounds": 2}
