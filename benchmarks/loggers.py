@@ -129,6 +129,30 @@ def _stdlib(folder: Path, handler_class: Any) -> tuple[Emit, Close]:
     )
 
 
+def picologging(folder: Path) -> tuple[Emit, Close]:
+    module = importlib.import_module("picologging")
+    handlers = importlib.import_module("picologging.handlers")
+    loggers, opened = {}, []
+    for channel, file in FILES.items():
+        handler = handlers.RotatingFileHandler(str(folder / file), maxBytes=MAX_BYTES, backupCount=N_BACKUPS)
+        line = "%(message)s" if channel == AUDIT else "%(asctime)s | %(levelname)-8s | %(name)s | %(message)s"
+        handler.setFormatter(module.Formatter(line))
+        log = module.getLogger(channel)
+        log.setLevel(module.INFO)
+        log.addHandler(handler)
+        loggers[channel] = log.info
+        opened.append(handler)
+
+    def emit(channel: str, message: str, **fields: Any) -> None:
+        if channel == AUDIT:
+            shown = {"time": datetime.now(UTC).isoformat(), "level": "INFO", "message": message}
+            loggers[channel](json.dumps(shown | fields))
+        else:
+            loggers[channel]("%s | %s", message, fields)
+
+    return emit, lambda: [handler.close() for handler in opened]
+
+
 def structlog(folder: Path) -> tuple[Emit, Close]:
     module = importlib.import_module("structlog")
     shared = [module.processors.add_log_level, module.processors.TimeStamper(fmt="iso", utc=True)]
@@ -177,6 +201,7 @@ def raw(folder: Path) -> tuple[Emit, Close]:
     return emit, lambda: [file.close() for file in files.values()]
 
 
+PICOLOGGING = "picologging"
 TEXTBOOK, STDLIB, CLH, CORE = (
     "textbook loguru",
     "RotatingFileHandler",
@@ -191,10 +216,16 @@ TOOLS: dict[str, Tool] = {
     CLH: concurrent_log_handlers,
     "structlog (no rotation)": structlog,
     "logust": logust,
+    PICOLOGGING: picologging,
     "raw line-buffered write (no rotation)": raw,
     CORE: core,
 }
-PACKAGES = {CLH: "concurrent_log_handler", "structlog (no rotation)": "structlog", "logust": "logust"}
+PACKAGES = {
+    CLH: "concurrent_log_handler",
+    PICOLOGGING: "picologging",
+    "structlog (no rotation)": "structlog",
+    "logust": "logust",
+}
 
 
 def installed() -> list[str]:
