@@ -102,8 +102,8 @@ def configure(
     channels : tuple of Channel
         The table. One channel more is one file more; exactly one must collect errors.
     level : str or int, optional
-        The least level kept by every file, instead of the channels' own. ``SEVENFOLD_LEVEL`` says it, and that of the
-        console, where the call doesn't.
+        The least level kept by every file, instead of the channels' own. Where the call says none,
+        ``SEVENFOLD_LEVEL`` does, for the console, too.
     rotation
         When a file is rotated: a size ("10 MB", bytes), a time ("00:00", "monday at 12:00"), an interval ("1 day", a
         timedelta), a tuple of these, or None; see `sevenfold.files.policies.parse_rotation`.

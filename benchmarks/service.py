@@ -9,7 +9,7 @@ no handler is there, so that a logging call costs loguru's way out and no more. 
 features, on connections that are kept alive, from as many other processes as the server has workers.
 
 All servers run throughout and take turns within each round, in an order that moves on from round to round. Rates are
-medians over rounds, and their ratio is the median of each round's. CPU time is that of the server with its workers
+medians over rounds, and their ratio is the median of each round's. CPU time is the server's, with its workers'
 (Linux only). In the end, the lines that there are in the files are counted.
 """
 

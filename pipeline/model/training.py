@@ -58,8 +58,8 @@ class EpochReport:
 class TrainingReport:
     """How training ended, and the validation figures of the model.
 
-    `stop_reason` is "converged" or "max_epochs"; `baseline_accuracy` is that of always predicting the training rows'
-    more frequent class.
+    `stop_reason` is "converged" or "max_epochs"; `baseline_accuracy` is had by always predicting the training
+    rows' more frequent class.
     """
 
     n_epochs: int

@@ -23,7 +23,7 @@ class Background:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        # A new thread has an empty context: with this one, what it logs has the run_id of whoever made it.
+        # A new thread has an empty context: with this one, what it logs has the run_id of the thread that made it.
         self._context = contextvars.copy_context()
         self._pid = -1
         self._here()

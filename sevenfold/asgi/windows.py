@@ -81,7 +81,7 @@ class Windows:
         self._log = None if channel is None else logger.bind(channel=channel, **(fields or {}))
         self._requests = requests
         self._averaged, self._counted = tuple(averaged), tuple(counted)
-        # The context that a window is logged in: that of the request which closes it has ids of its own.
+        # The context that a window is logged in: the context of the request which closes it has ids of its own.
         self._context = contextvars.copy_context()
         self._lock = threading.Lock()
         self._window = _Window(self._averaged, self._counted)

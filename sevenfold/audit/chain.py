@@ -117,8 +117,8 @@ class Chain:
 
     def _append(self, line: bytes) -> bool:
         head = self._undisturbed() or self._looked_after()
-        # Rotated once the end is as the head says, and noted there before the line is written: who is killed then
-        # leaves no head that another, who still has the rotated file open, would take for up to date.
+        # Rotated once the end is as the head says, and noted there before the line is written: a writer that is killed then
+        # leaves no head that another writer, which still has the rotated file open, would take for up to date.
         if head is not None and self._file.make_room(len(line) + SEAL_BYTES):
             head = self._moved_to_new_file(head)
         if head is None:
@@ -215,7 +215,7 @@ class Chain:
         return self._write(head._replace(inode=inode, end=end))
 
     def _write(self, head: Head) -> Head:
-        # One small write in place: whoever is killed leaves the old head or the new one.
+        # One small write in place: a writer that is killed leaves the old head or the new one.
         text = head.to_bytes(self._key)
         system.write_at_start(self._fd, text)
         self._known, self._text = head, text

@@ -30,9 +30,9 @@ class Trail:
     Attributes
     ----------
     id : str
-        Of the chain: that of the first genuine line.
+        The chain's, as the first genuine line has it.
     claimed_id : str
-        That of the first line, genuine or not.
+        The chain's, as the first line has it, genuine or not.
     last : Line
         The last one in its place, which the next must follow.
     watched : dict

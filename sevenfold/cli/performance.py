@@ -72,7 +72,7 @@ def _joined(events: Iterable[Event], by: str | None) -> Joined:
 
 
 def _calibration(events: Iterable[Event]) -> Calibration | None:
-    """Return the last one: that of the model that was trained last."""
+    """Return the last one, of the model that was trained last."""
     found = None
     for event in events:
         if event.message == "calibration":

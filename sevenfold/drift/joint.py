@@ -68,7 +68,7 @@ class Joint:
     m
         Rows of the reference.
     mean, covariance, correlation_variance
-        Shapes (k,), (k, k), (k, k); the variance is that of Fisher's transform of a correlation, times m.
+        Shapes (k,), (k, k), (k, k); the last has the variances of Fisher's transform of each correlation, times m.
     groups, pair_groups
         How much alike the reference's groups are, in their means and in their correlations; None without groups.
     """

@@ -36,7 +36,7 @@ class FeatureDrift:
         Of that test: the distance in [0, 1], P(batch > reference) less one half, Pearson's statistic, the batch's
         share less the reference's, or the batch's share.
     p_value
-        Of the feature: that of `method`, corrected for the other tests of its kind: times 4 for numbers' first three
+        The feature's: the one of `method`, corrected for the other tests of its kind: times 4 for numbers' first three
         and 16 for the others, and 5 for text. The factors are fixed, or a single NaN would change what the other tests
         find. None if there was nothing to test.
     p_value_adjusted

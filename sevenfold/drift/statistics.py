@@ -217,7 +217,7 @@ class Clustering(NamedTuple):
     df: int
 
     def design_effect(self, m: float, n: float, batch_size: float) -> float:
-        """Return by how much the variance of a difference is larger than that of m and n independent rows.
+        """Return by how much the variance of a difference is larger than m and n independent rows would have it.
 
         `batch_size` is the size of a batch, itself a group, as a row sees it, where n rows come in several batches.
         """

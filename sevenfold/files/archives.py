@@ -178,7 +178,7 @@ class Archives:
             with self._alone(source) as fd:
                 if fd is None:
                     return False
-                # Whoever was killed over this file left its unfinished one behind: it is written over.
+                # A process that was killed over this file left an unfinished one behind: it is written over.
                 with self._held(open_new(unfinished, over=True, mode=self._names.mode)) as new:
                     _gzip(fd, new, rotated)
                 system.replace(unfinished, packed)

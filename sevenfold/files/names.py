@@ -76,7 +76,7 @@ class Names:
     path : Path
         The log file.
     mode : int or None
-        The permissions that whoever writes them gives all these files; None for a new one is its owner's alone.
+        The permissions that all these files are given; with None, a new one is its owner's alone.
     """
 
     path: Path

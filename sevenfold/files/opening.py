@@ -40,7 +40,7 @@ class Descriptor(int):
         return self.identity[1] if self.identity else 0
 
     def is_open(self) -> bool:
-        """Return whether the number is still that of the file."""
+        """Return whether the number still belongs to the file."""
         try:
             return self.identity == system.identity(self)
         except OSError:
@@ -184,7 +184,7 @@ class _Unpacked(GzipFile):
 def _opened(path: Path, flags: int, mode: int | None = None) -> Descriptor:
     fd = _permitted(path, flags, mode)
     fd.identity = system.identity(fd)
-    # At a number that nobody gets by chance: if it is closed it is nobody's, not that of the next file of the program.
+    # At a number that nobody gets by chance: once closed it is nobody's, where a low one would be the program's next file.
     with contextlib.suppress(OSError, StopIteration):  # none is left there, or there are none
         high = next(map(Descriptor, system.at_high_number(fd)))
         high.identity = fd.identity

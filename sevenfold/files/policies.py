@@ -168,7 +168,7 @@ def parse_rotation(value: RotationArgument) -> Rotation:
 
 
 def parse_retention(value: RetentionArgument) -> Retention:
-    """Understand a retention, which is that of each file by itself.
+    """Understand a retention, which holds for each log file by itself.
 
     Parameters
     ----------

@@ -3,12 +3,12 @@
 The rules, by which any number of writers get along without a server:
 
 - A line is one write to the end of a file (O_APPEND).
-- Every writer holds a shared lock (``flock``) on the log file that it has open, for as long as it is open. Whoever gets
-  the exclusive lock thus knows that nobody writes there any more: only such a file is compressed or deleted.
+- Every writer holds a shared lock (``flock``) on the log file that it has open, for as long as it is open. The
+  exclusive lock is got only once nobody writes there any more: such a file alone is compressed or deleted.
 - Each writer measures the file every hundredth of a second, and before it has filled an eighth of the room itself:
   alone it never writes beyond the limit, and eight of them hardly.
 - A writer that finds the file full renames it under an exclusive lock on a file of its own beside it. Nobody waits for
-  that lock: who doesn't get it writes on, and finds at its next line that the path is another file now.
+  that lock: a writer that doesn't get it writes on, and finds at its next line that the path is another file now.
 - Whatever fails in a rotation, the line is written to the file that is open.
 - A descriptor that somebody closed is opened again at the next line, and the line is written then.
 
@@ -59,7 +59,7 @@ class RotatingFile:
         The permissions of the file and of all that becomes of it, such as 0o640; by default a new one is for its owner
         alone.
     total : Total, optional
-        A bound for this file and others together; it holds at each moment, whoever writes them.
+        A bound for this file and others together; it holds at each moment, over all writers.
 
     Attributes
     ----------
@@ -328,7 +328,7 @@ class RotatingFile:
 
     def _due_at(self, schedule: Schedule) -> float:
         """Return when the file is to be rotated, in seconds since the epoch."""
-        if self._due == float("inf"):  # only now, since an empty file is begun by whoever writes first
+        if self._due == float("inf"):  # only now, since an empty file begins with the first line of any writer
             # Events may tell a time long before theirs: the last rotation counts, too.
             last, origin = last_rotation(self.names)
             self._due = schedule.after(max(_begun(self._fd), last), origin)

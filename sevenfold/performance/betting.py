@@ -66,7 +66,7 @@ class BettingAlarm:
 
     @classmethod
     def after(cls, calibration: Calibration, *, horizon: int = 365, alpha: float = 0.05) -> BettingAlarm:
-        """Return an alarm for a loss above that of the validation rows: its upper limit, and .01 that is tolerated."""
+        """Return an alarm for a loss that is above the upper limit of the validation rows' by more than .01."""
         bound = wilson(calibration.n_wrong, calibration.n_rows, Z90)[1] + TOLERATED
         return cls(min(bound, 1.0 - TOLERATED / 2), horizon=horizon, alpha=alpha)
 

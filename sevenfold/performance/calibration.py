@@ -138,7 +138,7 @@ class Calibration:
 def estimate(scores: ArrayLike, calibration: Calibration) -> Estimate:
     """Estimate accuracy and AUC of rows without labels, from their scores, shape (n,) with n >= 1.
 
-    The interval has two parts: the labels' own chance, sum q (1 - q) / n^2, and that of the calibration, J C J' of the
+    The interval has two parts: the labels' own chance, sum q (1 - q) / n^2, and the calibration's, J C J' with the
     mean's derivatives J by slope and intercept.
 
     Raises

@@ -1,4 +1,4 @@
-"""Errors stand in two files, their channel's and that of the errors: what shows each once, with its traceback."""
+"""Show each error once, with its traceback: it stands in its channel's file and in the errors' file."""
 
 import os
 from array import array

@@ -73,7 +73,7 @@ class Selection:
         return b"\\u00" not in data or _ESCAPED.search(data) is None  # a literal is found several times as quickly
 
     def may_hold(self, line: str) -> bool:
-        """Return whether a line may be that of a wanted event."""
+        """Return whether a line may hold a wanted event."""
         return all(needle in line for needle in self.needles) or _ESCAPED.search(line.encode()) is not None
 
     def with_texts(self, events: list[Event], texts: list[str]) -> list[Event]:

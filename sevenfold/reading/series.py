@@ -219,7 +219,7 @@ def _before(moment: datetime, events: Iterable[Event], late: list[Event]) -> Ite
             yield event
         elif event.time < until and len(late) < _MOST_LATE:
             late.append(event)
-        else:  # later than anybody writes on: its time isn't that of its writing, so the file's order stands
+        else:  # later than anybody writes on: its time doesn't tell when it was written, so the file's order stands
             yield from late
             late.clear()
             yield event

@@ -185,13 +185,13 @@ def _redact_logins(text: str) -> str:
 RULES: Final = (
     TextRule(
         "private key",
-        "whoever has it is its owner; PEM, PGP, SSH and PuTTY files",
+        "its holder passes for its owner; PEM, PGP, SSH and PuTTY files",
         "RFC 7468, RFC 9580, PuTTY manual appendix C",
         "-",
         ("PRIVATE KEY", "PuTTY-User-Key"),
         _redact_key_blocks,
     ),
-    TextRule("token", "its shape is that of a service's keys", "see shapes", "", ("",), redact_shapes),
+    TextRule("token", "a service's keys have its shape", "see shapes", "", ("",), redact_shapes),
     TextRule(
         "webhook",
         "its path is all that is needed to call it",

@@ -1,4 +1,4 @@
-"""What `batch=` takes as a table: columns by their names, whoever made them, or records."""
+"""What `batch=` takes as a table: columns by their names, of any library, or records."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -154,7 +154,7 @@ def is_secret(name: str, kind: Kind, text: str) -> bool:
         return (looks_random(value) and not _is_path(value)) or _is_pair(name, value)
     if kind is SESSION:
         return looks_random(value) and _UUID.fullmatch(value) is None
-    assert kind is LOCATOR  # noqa: S101 - for whoever adds a kind
+    assert kind is LOCATOR  # noqa: S101 - for the next kind that is added
     return "://" not in value and "=" not in value.rstrip("=") and (looks_random(value) or is_telling(value))
 
 
