@@ -184,7 +184,7 @@ class _Unpacked(GzipFile):
 def _opened(path: Path, flags: int, mode: int | None = None) -> Descriptor:
     fd = _permitted(path, flags, mode)
     fd.identity = system.identity(fd)
-    # At a number that nobody gets by chance: once closed it is nobody's, where a low one would be the program's next file.
+    # At a number that nobody gets by chance: once closed it isn't the program's next file.
     with contextlib.suppress(OSError, StopIteration):  # none is left there, or there are none
         high = next(map(Descriptor, system.at_high_number(fd)))
         high.identity = fd.identity
