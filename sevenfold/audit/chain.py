@@ -1,7 +1,7 @@
 """The audit chain: append sealed lines, from any number of processes.
 
 An event is appended under one lock: read the head, append the line, move the head. A writer that is killed in between
-leaves one line more than the head says, or a torn one: the next writer takes the former over and ends the latter,
+leaves one line more than the head says, or a torn one: the next writer counts the former and ends the latter,
 before it rotates the file. So a line that the head doesn't know of is always in the file that the head names.
 """
 
@@ -22,7 +22,7 @@ from sevenfold.files.rotating import LOOK_S, MEASURE_S, RotatingFile
 from sevenfold.files.systems import system
 
 WAIT_S = 10.0  # for other writers
-GRACE_S = 1.2 * LOOK_S  # after which nobody writes who hasn't looked whether the head is still there
+GRACE_S = 1.2 * LOOK_S  # by then every writer has checked that the head file still exists
 
 
 class Chain:
@@ -52,8 +52,8 @@ class Chain:
     _fd: Descriptor
     _known: Head | None  # the last head that this process wrote
     _text: bytes  # and its bytes
-    _look_at: float
-    _glance_at: float
+    _next_full_check: float
+    _next_cheap_check: float
     _path: Path
     _log_path: str
 
@@ -87,11 +87,11 @@ class Chain:
         """Close the head."""
         self._fd.close()
         self._fd = CLOSED
-        self._look_at = self._glance_at = 0.0
+        self._next_full_check = self._next_cheap_check = 0.0
 
     def _begin(self) -> bool:
         """Begin a chain, or mend what a crash has left."""
-        return self._in_turn(lambda: self._looked_after() is not None)
+        return self._in_turn(lambda: self._recovered_head() is not None)
 
     def _in_turn(self, work: Callable[[], bool]) -> bool:
         """Work while no other writer does."""
@@ -116,9 +116,9 @@ class Chain:
             raise
 
     def _append(self, line: bytes) -> bool:
-        head = self._undisturbed() or self._looked_after()
-        # Rotated once the end is as the head says, and noted there before the line is written: a writer that is killed then
-        # leaves no head that another writer, which still has the rotated file open, would take for up to date.
+        head = self._head_if_unchanged() or self._recovered_head()
+        # Rotated once the end is as the head says, and noted there before the line is written: a writer that is killed
+        # then leaves no head that another one, which still has the rotated file open, would take for up to date.
         if head is not None and self._file.make_room(len(line) + SEAL_BYTES):
             head = self._moved_to_new_file(head)
         if head is None:
@@ -130,7 +130,7 @@ class Chain:
 
     def _moved_to_new_file(self, head: Head) -> Head | None:
         inode, end = self._file.position
-        return self._looked_after() if end else self._write(head._replace(inode=inode, end=end))
+        return self._recovered_head() if end else self._write(head._replace(inode=inode, end=end))
 
     def _opened(self) -> Descriptor:
         if self._fd is CLOSED:
@@ -139,38 +139,38 @@ class Chain:
             self._fd = open_beside(self._path, mode)
         return self._fd
 
-    def _undisturbed(self) -> Head | None:
+    def _head_if_unchanged(self) -> Head | None:
         """Give the head, if the log file is there and ends where the head says; None if a closer look is due.
 
         Who deletes or moves the log file is noticed within a hundredth of a second; who replaces it, or touches the
         head file alone, once another process has written or a second has passed.
         """
         now = monotonic()
-        if now >= self._glance_at:  # looking a path up costs a fifth of all the rest
-            if now >= self._look_at or not os.access(self._log_path, os.F_OK):
+        if now >= self._next_cheap_check:  # looking a path up costs a fifth of all the rest
+            if now >= self._next_full_check or not os.access(self._log_path, os.F_OK):
                 return None
-            self._glance_at = now + MEASURE_S
+            self._next_cheap_check = now + MEASURE_S
         text = system.read_at_start(self._fd, HEAD_BYTES)
         head = self._known if text == self._text else parse_head(text, self._key)
         if head is None or (head.inode, head.end) != self._file.position:
             return None
         return None if head is not self._known and self._is_older(head) else head
 
-    def _looked_after(self) -> Head | None:
+    def _recovered_head(self) -> Head | None:
         """Give the head, with the log file's end mended; None if somebody deleted or replaced the head."""
         if not is_same_file(self._fd, self._path):
             return None
-        self._look_at = monotonic() + LOOK_S
+        self._next_full_check = monotonic() + LOOK_S
         self._file.follow()
-        head = self._recognized()
-        return head if (head.inode, head.end) == self._file.position else self._mended(head)
+        head = self._head_from_file()
+        return head if (head.inode, head.end) == self._file.position else self._repaired(head)
 
     def _is_older(self, head: Head) -> bool:
         """Whether this process wrote a later one: numbers only rise, so somebody put an old head there."""
         known = self._known
         return known is not None and known.id == head.id and known.seq > head.seq
 
-    def _recognized(self) -> Head:
+    def _head_from_file(self) -> Head:
         if self._known is None:
             self._refuse_other_key()
         head = parse_head(system.read_at_start(self._fd, HEAD_BYTES), self._key)
@@ -202,8 +202,8 @@ class Chain:
             last = self._known
         return Head(last.id, last.seq + 1, last.mac)
 
-    def _mended(self, head: Head) -> Head:
-        """End a torn line, and take over the one that a killed writer could not acknowledge."""
+    def _repaired(self, head: Head) -> Head:
+        """End a torn line; count a last line whose writer was killed before it could move the head."""
         tail = read_tail(self._file.path)
         if tail and not tail.endswith(b"\n"):
             self._file.write(b"\n", alone=True)
@@ -227,5 +227,5 @@ class Chain:
     def __setstate__(self, state: dict[str, Any]) -> None:
         file = state["_file"]
         self.__dict__.update(state, _path=file.names.head, _log_path=str(file.path))
-        self.__dict__.update(_fd=CLOSED, _known=None, _text=b"-", _look_at=0.0, _glance_at=0.0)
+        self.__dict__.update(_fd=CLOSED, _known=None, _text=b"-", _next_full_check=0.0, _next_cheap_check=0.0)
         forget_in_children(self.close)  # the lock goes with the open file, which the parent shares
