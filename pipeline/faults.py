@@ -8,7 +8,7 @@ log = logger.bind(channel="errors")
 
 
 def error_rate(errors: int, requests: int) -> float:
-    """Give the share of requests that failed.
+    """Return the share of requests that failed.
 
     Parameters
     ----------

@@ -260,7 +260,7 @@ def _function_at(path: str, line: int) -> str:
 
 
 def _raised_at(trace: TracebackType | None) -> tuple[str | None, str, int, str]:
-    """Say in which module, file, line and function an exception was raised."""
+    """Return the module, file, line and function in which an exception was raised."""
     if trace is None:
         return None, "<unknown>", 0, "<unknown>"
     frame, line = list(traceback.walk_tb(trace))[-1]

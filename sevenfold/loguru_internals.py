@@ -179,7 +179,7 @@ def contextualized() -> Mapping[str, Any]:
 
 @contextlib.contextmanager
 def borrowed_logger(set_aside: Iterable[int] = ()) -> Iterator[Callable[[int], None]]:
-    """Give the logger back as it was found, whatever is done to it meanwhile.
+    """Lend the logger, and put it back as it was found, whatever is done to it meanwhile.
 
     Handlers that were found are unhooked when somebody removes them, not stopped, so that they can be hooked in again.
 

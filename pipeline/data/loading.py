@@ -178,7 +178,7 @@ def _usable(path: Path, columns: dict[str, Column], rows: NDArray[np.intp] | Non
 
 
 def _useless(name: str, column: NDArray[Any], meaning: Meaning) -> str | None:
-    """Say why nothing can be learned from a column. Whether a value is missing counts as something to learn from."""
+    """Return why nothing can be learned from a column. Whether a value is missing counts as something to learn from."""
     if column.dtype.kind == "f":
         missing = np.isnan(column)
         present = column[~missing]

@@ -128,7 +128,7 @@ async def _refuse(request: Request, error: RequestError) -> Response:
 
 
 async def _refuse_http(request: Request, error: HTTPException) -> Response:
-    """Say what Starlette's router refuses in words of this service's."""
+    """Answer what Starlette's router refuses, in this service's words."""
     note(error_type=_HTTP_KINDS.get(error.status_code, "http"))
     path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
     method = _ROUTES.get(path)

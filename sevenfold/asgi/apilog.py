@@ -28,8 +28,8 @@ class ApiLog:
     """An ASGI application that logs each request of another one: ``app = ApiLog(app)``, outside of all else.
 
     The line is written before the last byte of the answer is handed over, so that each answer that arrived has its
-    line, even if the process is killed right then. What happens within the request is logged with its ``request_id``, and
-    with the ``trace_id`` of a valid ``traceparent``. An exception stands in errors.log once, with the line. Answers
+    line, even if the process is killed right then. What happens within the request is logged with its ``request_id``,
+    and with the ``trace_id`` of a valid ``traceparent``. An exception stands in errors.log once, with the line. Answers
     stay as they are, but for an added ``X-Request-ID``, and nothing of a stream is held.
 
     Parameters

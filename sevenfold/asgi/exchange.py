@@ -110,7 +110,7 @@ class Exchange:
         return self._left and (isinstance(error, OSError) or _LEFT.search(type(error).__name__) is not None)
 
     def _conclude(self) -> None:
-        """Say what is wrong with an answer that the application has left as it is; a WebSocket its server closes."""
+        """Report what is wrong with an answer that the application has left as it is; a WebSocket its server closes."""
         open_socket = self._status == SWITCHING
         if not (self._finished or self._held or self._left or self._logged or open_socket):
             self._broken = True

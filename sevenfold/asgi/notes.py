@@ -59,6 +59,6 @@ def failed(error: BaseException) -> None:
 
 
 def mark(error: BaseException) -> None:
-    """Say on an exception that it is logged."""
+    """Mark an exception as logged."""
     with contextlib.suppress(Exception):  # somebody's class: it is logged twice then
         setattr(error, LOGGED, True)

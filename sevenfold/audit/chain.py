@@ -140,7 +140,7 @@ class Chain:
         return self._fd
 
     def _head_if_unchanged(self) -> Head | None:
-        """Give the head, if the log file is there and ends where the head says; None if a closer look is due.
+        """Return the head, if the log file is there and ends where the head says; None if a closer look is due.
 
         Who deletes or moves the log file is noticed within a hundredth of a second; who replaces it, or touches the
         head file alone, once another process has written or a second has passed.
@@ -157,7 +157,7 @@ class Chain:
         return None if head is not self._known and self._is_older(head) else head
 
     def _recovered_head(self) -> Head | None:
-        """Give the head, with the log file's end mended; None if somebody deleted or replaced the head."""
+        """Return the head, with the log file's end mended; None if somebody deleted or replaced the head."""
         if not is_same_file(self._fd, self._path):
             return None
         self._next_full_check = monotonic() + LOOK_S

@@ -46,7 +46,7 @@ class LiveFile:
         return 0 < self._first <= trail.last.seq
 
     def findings(self, trail: Trail) -> Iterator[Finding]:
-        """Tell where a leftover isn't what it was; its last line stands for all before it."""
+        """Report a leftover that isn't what it was; its last line stands for all before it."""
         last, rotated = self._own.last, trail.watched[self.seq]
         yield from self._own.findings(last.path, 0, self._first)
         if rotated is not None and rotated.mac != last.mac:
@@ -54,7 +54,7 @@ class LiveFile:
 
 
 def as_copied(findings: Iterable[Finding]) -> Iterator[Finding]:
-    """Tell of what isn't there that it wasn't copied."""
+    """Report that what isn't there wasn't copied."""
     for finding in findings:
         yield replace(finding, what=NOT_COPIED) if finding.what in {"missing", "cut"} else finding
 

@@ -208,7 +208,7 @@ class Trail:
             self._leave_out(end, "cut", gap - n_spoilt)
 
     def _missing(self, start: int) -> Iterator[Finding]:
-        """Tell the gaps, without what is in the wrong place."""
+        """Report the gaps, without what is in the wrong place."""
         moved = sorted({line.seq for line in self._misplaced})
         for gap in self._gaps:
             first = max(start, gap.first_event)

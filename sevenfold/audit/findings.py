@@ -43,7 +43,7 @@ class Finding:
         return (f"event {self.first_event}" if one else f"events {self.first_event} to {self.last_event}") + self.note
 
     def __str__(self) -> str:
-        """Give the finding in one line."""
+        """Return the finding in one line."""
         lines = f"{self.line}" if self.line == self.last_line else f"{self.line}-{self.last_line}"
         where = f"{self.path}:{lines}" if self.line else str(self.path)
         return ": ".join(filter(None, (where, self.what, self.detail)))
@@ -79,7 +79,7 @@ class Line(NamedTuple):
     genuine: bool = True
 
     def finding(self, what: str, note: str = "") -> Finding:
-        """Say what is wrong with it."""
+        """Return what is wrong with it."""
         return Finding(self.path, self.number, self.number, what, self.seq, self.seq, note)
 
 

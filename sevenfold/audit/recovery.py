@@ -52,7 +52,7 @@ def last_id(names: Names) -> str | None:
 
 
 def _sealed(tail: bytes) -> Iterator[tuple[bytes, Seal]]:
-    """Give the lines that have a seal, the last one first."""
+    """Yield the lines that have a seal, the last one first."""
     for line in reversed(tail.split(b"\n")):
         seal = read_seal(line)
         if seal is not None:

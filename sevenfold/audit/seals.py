@@ -76,7 +76,7 @@ class Head(NamedTuple):  # a frozen dataclass takes three times as long to make,
     end: int = 0
 
     def __str__(self) -> str:
-        """Give the checkpoint, to be kept elsewhere."""
+        """Return the checkpoint, to be kept elsewhere."""
         return f"{self.id}:{self.seq}:{self.mac}"
 
     def to_bytes(self, key: bytes | None) -> bytes:
@@ -122,7 +122,7 @@ def mac_of(line: bytes, key: bytes | None) -> str:
 
 
 def mac_if_sealed(line: bytes, opened: bytes, key: bytes | None) -> str | None:
-    """Give the mac of a line, without its newline, whose seal opens just so and is right; else None.
+    """Return the mac of a line, without its newline, whose seal opens just so and is right; else None.
 
     It says what `read_seal` and `mac_of` would, in half the time.
     """

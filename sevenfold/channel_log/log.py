@@ -100,7 +100,7 @@ class ChannelLog:
         return "".join(f"{line}\n" for line in self._lines)
 
     def channel(self, name: str) -> list[CapturedRecord]:
-        """Give the records that the file of a channel would hold, for ``errors`` the errors of all channels.
+        """Return the records that the file of a channel would hold, for ``errors`` the errors of all channels.
 
         Raises
         ------
@@ -113,7 +113,7 @@ class ChannelLog:
         return [record for record in self.records if name in record.channels]
 
     def at_level(self, level: LevelArgument) -> "AtLevel":
-        """Give the records of a level or above; in a ``with`` statement, capture from that level on instead.
+        """Return the records of a level or above; in a ``with`` statement, capture from that level on instead.
 
         ``channel_log.at_level("WARNING")`` is a list; ``with channel_log.at_level("DEBUG"):`` captures inside the
         block what the table's own levels would drop.
@@ -157,7 +157,7 @@ class ChannelLog:
         return ""
 
     def _rows(self, record: Record) -> Iterable[Record]:
-        """Give the records that the lines of a channel's file come from: more than one of a batch."""
+        """Return the records that the lines of a channel's file come from: more than one of a batch."""
         rows = rows_of(self._line.renderer, record) if BATCH in record["extra"] else None
         if rows is None:
             return [record]

@@ -39,7 +39,7 @@ class Spool:
             file.write(line)
 
     def take(self) -> Iterator[Any]:
-        """Give what children have sent since the last time, of each child in its order."""
+        """Yield what children have sent since the last time, of each child in its order."""
         for path in sorted(self._folder.glob("[0-9]*")):
             begin = self._read.get(path, 0)
             with path.open("rb") as file:

@@ -139,7 +139,7 @@ def _or(number: int | None, unknown: int) -> int:
 
 
 def _tell_what_is_unknown(folder: Path, options: argparse.Namespace, conditions: list[Condition]) -> None:
-    """Tell of each field that no event has, with the nearest, and of each value that none can be compared with."""
+    """Report each field that no event has, with the nearest, and each value that none can be compared with."""
     channels = frozenset(options.channel) or None
     of_these: dict[str, Any] = {"channels": channels, "since": options.since, "until": options.until}
     for condition in conditions:
@@ -158,7 +158,7 @@ def _tell_what_is_unknown(folder: Path, options: argparse.Namespace, conditions:
 
 
 def _names(fields: dict[str, Any], path: str = "") -> Iterator[str]:
-    """Give the names of fields, and of those inside them, as a condition takes them."""
+    """Yield the names of fields, and of those inside them, as a condition takes them."""
     for name, value in fields.items():
         yield f"{path}{name}"
         if isinstance(value, dict):

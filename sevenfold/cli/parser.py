@@ -39,7 +39,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:
-    """Say that a name is unknown, which one may be meant, and which are known.
+    """Return the words for an unknown name: which one may be meant, and which are known.
 
     Examples
     --------

@@ -139,7 +139,7 @@ def cut(ordered: Floats) -> Cuts:
 
 
 def _run_ends(ordered: Floats) -> NDArray[np.bool_]:
-    """Tell the last of each run of equal numbers, shape (m,); in parts, or it would take many times their memory."""
+    """Mark the last of each run of equal numbers, shape (m,); in parts, or it would take many times their memory."""
     ends = np.ones(ordered.size, dtype=np.bool_)
     closer = min(1.0, TIED_ROWS / ordered.size)
     with np.errstate(over="ignore"):

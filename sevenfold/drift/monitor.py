@@ -148,7 +148,7 @@ class DriftMonitor:
 
 
 def _verdict(batch_id: str, tested: list[tuple[int, float, DriftReport]]) -> MonitorVerdict:
-    """Tell the strongest finding, of the windows that alarm where any does."""
+    """Return the strongest finding, of the windows that alarm where any does."""
     alarms = [one for one in tested if one[2].drift_detected]
     n_batches, threshold, report = min(alarms or tested, key=lambda one: _least_p(one[2]) / one[1])
     drifted = dict.fromkeys(name for _, _, one in alarms for name in (*one.drifted_features, *one.drifted_outputs))

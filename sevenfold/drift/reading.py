@@ -172,7 +172,7 @@ def _array(name: str, column: Any) -> tuple[NDArray[Any], NDArray[np.bool_] | No
 
 
 def _is_garbled(column: Any, array: NDArray[Any]) -> bool:
-    """Tell whether a frame's column lost something: integers with gaps are rounded, a gap in a dictionary is a word."""
+    """Return whether a frame's column lost something: integers with gaps are rounded, a gap in a dictionary is a word."""
     told = str(getattr(column, "dtype", getattr(column, "type", ""))).lower()
     return told.startswith("dictionary<") or ("int" in told and array.dtype.kind == "f")
 
@@ -197,7 +197,7 @@ def _numbers(kind: str, array: NDArray[Any], missing: NDArray[np.bool_] | None) 
 
 
 def _objects(name: str, array: NDArray[Any]) -> Column:
-    """Tell what Python's objects are, by their types."""
+    """Read Python's objects by their types."""
     types = {found for part in chunks(array) for found in set(map(type, part))}
     present = {found for found in types if not _is_missing_type(found)}
     if present == {str} and types <= {str, type(None)}:

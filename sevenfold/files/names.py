@@ -147,7 +147,7 @@ class Names:
                 yield Rotated(stamp, bool(ending), self.path.with_name(name))
 
     def _matches(self, end: str = "", *, gently: bool) -> Iterator[tuple[str, str, str]]:
-        """Give the stamp, ``.gz`` or nothing, and the name of what is named as a rotated file and ends so."""
+        """Yield the stamp, ``.gz`` or nothing, and the name of what is named as a rotated file and ends so."""
         stem, suffix = re.escape(self.path.stem), re.escape(self.path.suffix)
         pattern = re.compile(rf"{stem}\.({_STAMP_PATTERN}){suffix}(\.gz|)")
         for name in _files_in(self.path.parent, f"{self.path.stem}.", end, gently=gently):
@@ -272,7 +272,7 @@ def _is_time(stamp: str) -> bool:
 
 
 def _files_in(folder: Path, start: str, end: str, *, gently: bool) -> Iterator[str]:
-    """Give the names of the files in a folder that begin and end so."""
+    """Yield the names of the files in a folder that begin and end so."""
     try:
         with _gentle.lock if gently else nullcontext(), os.scandir(folder) as entries:
             for number, entry in enumerate(entries):

@@ -49,7 +49,7 @@ class Schedule(Protocol):
     """Moments at which a file is to be rotated."""
 
     def after(self, moment: float, origin: float | None = None) -> float:
-        """Give the first such moment after another.
+        """Return the first such moment after another.
 
         Parameters
         ----------
@@ -67,7 +67,7 @@ class Every:
     seconds: float
 
     def after(self, moment: float, origin: float | None = None) -> float:
-        """Give the next place of the grid."""
+        """Return the next place of the grid."""
         origin = moment if origin is None else origin
         found = origin + (math.floor((moment - origin) / self.seconds) + 1) * self.seconds
         return found if found > moment else found + self.seconds  # what division has rounded
@@ -81,7 +81,7 @@ class At:
     weekday: int | None = None
 
     def after(self, moment: float, origin: float | None = None) -> float:  # noqa: ARG002 - a time has no other origin
-        """Give the next such time."""
+        """Return the next such time."""
         date = datetime.fromtimestamp(moment, tz=self.time.tzinfo).date()
         while True:
             found = datetime.combine(date, self.time)  # made anew each day, for the days when clocks change
@@ -98,7 +98,7 @@ class Begin:
     of: str
 
     def after(self, moment: float, origin: float | None = None) -> float:  # noqa: ARG002 - the calendar is the grid
-        """Give the next one."""
+        """Return the next one."""
         now = datetime.fromtimestamp(moment, UTC).astimezone()
         if self.of == "hour":  # an hour later, not by the clock, which shows one hour of the year twice
             return (now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)).timestamp()
@@ -216,7 +216,7 @@ def _refuse_function(what: str, value: Any, why: str) -> None:
 
 
 def hint_for(value: Any) -> str:
-    """Say what to write instead of a word that is met but not taken; nothing of others."""
+    """Return what to write instead of a word that is met but not taken; nothing of others."""
     text = value.strip() if isinstance(value, str) else ""
     found = ((re.fullmatch(met, text, re.IGNORECASE), hint) for met, hint in _HINTS)
     return next((f": {match.expand(hint)}" for match, hint in found if match), "")

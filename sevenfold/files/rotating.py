@@ -372,7 +372,7 @@ class RotatingFile:
 
 
 def _begun(fd: int) -> float:
-    """Give the time of a file's first line, in seconds since the epoch; the present if it has none yet."""
+    """Return the time of a file's first line, in seconds since the epoch; the present if it has none yet."""
     os.lseek(fd, 0, os.SEEK_SET)
     head = os.read(fd, 256)
     if found := _FIRST_TIME.search(head):

@@ -96,7 +96,7 @@ class Console:
         return to_flat_json(line) if self._is_json else f"{PREFIX}{said}\n"
 
     def _texts(self, stream: TextIO, message: Any) -> Iterator[str]:
-        """Give what is shown of a record: one text, or the rows of a batch that no file has."""
+        """Yield what is shown of a record: one text, or the rows of a batch that no file has."""
         record = message.record
         rendered = record[RENDERED]
         if rendered.rows is not None and not self._channels:

@@ -155,7 +155,7 @@ def is_known(channel: object, names: tuple[str, ...]) -> bool:
 
 
 def unknown_channel(channel: object, names: tuple[str, ...]) -> str:
-    """Say that a channel is unknown, and which ones are known."""
+    """Return the words for an unknown channel, with those that are known."""
     return f"unknown channel {repr(plain(channel))[:80]}; known: {', '.join(names)}"
 
 

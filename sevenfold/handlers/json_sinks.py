@@ -119,5 +119,5 @@ def _encoded(text: str, icon: str) -> bytes:
 
 @lru_cache
 def _surplus_bytes(icon: str) -> int:
-    """Give how many bytes more than characters an icon has; -1 if it must be escaped itself."""
+    """Return how many bytes more than characters an icon has; -1 if it must be escaped itself."""
     return len(icon.encode()) - len(icon) if escape_json(icon) == icon else -1

@@ -82,7 +82,7 @@ class Terminal:
         return " ".join(f"{code}{text}{RESET}" if code else text for code, text in shown)
 
     def _ordered(self, of: tuple[str | None, str], texts: Mapping[str, str], context: Container[str]) -> Iterator[str]:
-        """Give the names of the fields to show, those first that tell most."""
+        """Yield the names of the fields to show, those first that tell most."""
         around = {name: text for name, text in texts.items() if name in context}
         yield from (name for name, text in around.items() if self._context.get(name) != text)
         own = {name: text for name, text in texts.items() if name not in around}
@@ -107,7 +107,7 @@ def columns_of(stream: TextIO) -> int | None:
 
 
 def _fitting(parts: list[tuple[str, str]], width: int) -> Iterator[tuple[str, str]]:
-    """Give what fits: whole parts, the beginning of a long one, and a mark where something is missing."""
+    """Yield what fits: whole parts, the beginning of a long one, and a mark where something is missing."""
     left = width
     for number, (code, text) in enumerate(parts):
         is_last = number == len(parts) - 1

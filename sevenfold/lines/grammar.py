@@ -77,7 +77,7 @@ def _escape_one(found: re.Match[str]) -> str:
 
 
 def unescape(text: str) -> str:
-    """Give back what `escape` was given."""
+    """Return what `escape` was given."""
     if "\\" not in text:
         return text
     try:

@@ -187,7 +187,7 @@ class OutcomeJoin:
         return labels, n_unknown, len(self._label_ids) - n_unknown - int(known.sum())
 
     def _meaning(self, taken: NDArray[np.int32], decision: NDArray[np.int32]) -> NDArray[np.bool_]:
-        """Tell for each decision whether it is for the positive class: where most of its predictions are."""
+        """Return for each decision whether it is for the positive class: where most of its predictions are."""
         votes = np.bincount(decision, weights=2.0 * (taken == POSITIVE) - 1.0, minlength=len(self._decisions))
         meaning: NDArray[np.bool_] = votes > 0.0
         return meaning

@@ -141,14 +141,14 @@ class Condition:
         return _ORDER[self.operator](*pair)
 
     def _levels(self, event: Event, value: Any) -> tuple[int, int] | None:
-        """Give the numbers of a line's own level and of that which is wanted."""
+        """Return the numbers of a line's own level and of that which is wanted."""
         if value is not event.level or self.key.removeprefix(LINE) != "level" or self._level is None:
             return None
         no = level_no_of(event.level)
         return None if no is None else (no, self._level)
 
     def _pair(self, value: Any) -> tuple[Any, Any] | None:
-        """Give two values that can be put in order; None for a number and a text, say."""
+        """Return two values that can be put in order; None for a number and a text, say."""
         if isinstance(value, datetime):
             return None if self._time is None else (value, self._time)
         if isinstance(value, str):

@@ -165,7 +165,7 @@ class _Folder:
 def _with_what_is_pending(
     history: Iterator[Event], families: list[Family], is_errors: Callable[[Family], bool], once: Once, n: int
 ) -> Iterator[Event]:
-    """Give the last n events, with those at the ends of the files, which `history` leaves to the first look."""
+    """Yield the last n events, with those at the ends of the files, which `history` leaves to the first look."""
     kept: deque[Event] = deque(maxlen=n)
     for event in history:
         once.remember(event)

@@ -149,7 +149,7 @@ class Scanner:
             self._pending = self._pending[-1:]
 
     def _taken(self) -> list[bytes]:
-        """Give what is kept of an event and forget it; nothing of one that is too long."""
+        """Return what is kept of an event and forget it; nothing of one that is too long."""
         pending, too_long = self._pending, self._too_long
         self._pending, self._n_pending, self._too_long = [], 0, False
         if not too_long:

@@ -236,7 +236,7 @@ def _is_at(file: IO[bytes], path: Path) -> bool:
 
 
 def _rotated_from(file: IO[bytes], new: list[Rotated]) -> Rotated | None:
-    """Say which of the files that were rotated since is the open one, which may be compressed by now."""
+    """Return which of the files that were rotated since is the open one, which may be compressed by now."""
     for one in new:
         if _is_at(file, one.path):
             return one

@@ -121,7 +121,7 @@ def _extend(path: str, items: Sequence[Any], columns: _Columns, at: int) -> None
 
 
 def _runs(items: Sequence[Any]) -> Iterator[tuple[int, Sequence[Any]]]:
-    """Give objects that follow each other with the same keys together, and so what is none, and where it begins."""
+    """Yield objects that follow each other with the same keys together, and so what is none, and where it begins."""
     keys = [tuple(item) if isinstance(item, dict) else None for item in items]
     if keys.count(keys[0]) == len(keys):
         yield 0, items

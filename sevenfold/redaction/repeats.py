@@ -87,7 +87,7 @@ def _escaped(secret: str) -> Iterator[str]:
 
 
 def _base64(raw: bytes) -> Iterator[str]:
-    """Give what Base64 makes of bytes, wherever in the encoded whole they begin."""
+    """Yield what Base64 makes of bytes, wherever in the encoded whole they begin."""
     whole = base64.b64encode(raw).decode().rstrip("=")
     yield from (whole, whole.replace("+", "-").replace("/", "_"))
     for offset, n_mixed in ((0, 0), (1, 2), (2, 3)):  # letters that the bytes before have a say in

@@ -21,7 +21,7 @@ _Judge = Callable[[str], Kind]
 
 
 def neighbours(items: Sequence[Any], kind: _Judge) -> Iterator[tuple[int, str]]:
-    """Give the secrets that stand behind their names in a list: its place, and the secret at the end of that text.
+    """Yield the secrets that stand behind their names in a list: its place, and the secret at the end of that text.
 
     ``["tool", "--password", "x"]`` and ``("X-Api-Key", "x")``; bytes are read as text.
     """

@@ -124,7 +124,7 @@ def _members(value: Any, room: int) -> list[tuple[Any, Any]]:
 
 
 def _variables(exception: BaseException | None) -> Iterator[tuple[str, Any]]:
-    """Give the variables that a rendered traceback, or the message of its exception, may show values of."""
+    """Yield the variables that a rendered traceback, or the message of its exception, may show values of."""
     passed, callers = _frames(exception)
     for frame, lines in passed.values():
         variables = frame.f_locals
@@ -167,7 +167,7 @@ def _of(error: BaseException, name: str) -> Any:
 
 
 def _named(frame: FrameType, line: int, scopes: tuple[dict[str, Any], ...]) -> Iterator[tuple[str, Any]]:
-    """Give the variables that a source line names."""
+    """Yield the variables that a source line names."""
     for name in _NAME.findall(linecache.getline(frame.f_code.co_filename, line)):
         for variables in scopes:
             if name in variables:
@@ -211,7 +211,7 @@ class Rendered:
         return self._repeats.hide(text) if self._repeats else text
 
     def _parts(self, lines: Iterable[str], *, is_quiet: bool) -> Iterator[str]:
-        """Give the lines without secrets: of a message all together, all others by themselves."""
+        """Yield the lines without secrets: of a message all together, all others by themselves."""
         source, is_source = "", False
         message: list[str] = []
         for line in lines:

@@ -62,7 +62,7 @@ class Rows:
         return self._with({BATCH: {"n_rows": self._n_rows, "columns": self._table.names}})
 
     def records(self) -> Iterator[Record]:
-        """Give the record that a call for each row would make."""
+        """Yield the record that a call for each row would make."""
         return (self._with(self._table.row(i)) for i in range(self._n_rows))
 
     def texts(self) -> Iterator[tuple[str, int]]:
@@ -116,7 +116,7 @@ class Rows:
         )
 
     def _between(self) -> list[str] | None:
-        """Give what stands around the columns in each line; None if that differs from row to row."""
+        """Return what stands around the columns in each line; None if that differs from row to row."""
         if self._table.records or self._record["exception"] is not None or self._has_telling_objects(self._columns):
             return None
         marks = count()
@@ -126,7 +126,7 @@ class Rows:
 
 
 def rows_of(render: Renderer, record: Record) -> Rows | None:
-    """Give the rows of a record whose ``batch`` is a table; None where it is a field as any other.
+    """Return the rows of a record whose ``batch`` is a table; None where it is a field as any other.
 
     Where it seems to be one and can't be read, a notice says so once a call site.
     """
@@ -146,7 +146,7 @@ def _tell(record: Record, why: str) -> None:
 
 
 def _leaves(columns: dict[str, Column], write: Callable[[Any], str] = value_text) -> Iterator[tuple[str, Any, Any]]:
-    """Give the columns of values with their names, and what writes a value of each: within an object that is JSON."""
+    """Yield the columns of values with their names, and what writes a value of each: within an object that is JSON."""
     for name, column in columns.items():
         if isinstance(column, dict):
             yield from _leaves(column, to_json)

@@ -36,11 +36,11 @@ class Renderer:
         self._second = (datetime(1, 1, 1, tzinfo=UTC), b"")
 
     def __call__(self, record: Record) -> str:
-        """Give the line, without its end."""
+        """Return the line, without its end."""
         return self.quick_line(record) or render(record, self.redactor.contents_of(record))
 
     def quick_line(self, record: Record, *, as_json: bool = False) -> str | None:
-        """Give the line of a record that holds nothing unusual, else None.
+        """Return the line of a record that holds nothing unusual, else None.
 
         That is no exception, no secret, and nothing but plain values, arrays of numbers, NumPy's numbers, times and
         UUIDs; with `as_json` nothing but what Python's json writes as the line does.
@@ -65,7 +65,7 @@ class Renderer:
         return line.decode()
 
     def _time(self, time: datetime) -> tuple[bytes, int]:
-        """Give the second as text, and the microseconds."""
+        """Return the second as text, and the microseconds."""
         second, text = self._second
         passed = time - second
         if passed.days or passed.seconds:

@@ -34,7 +34,7 @@ def talk(
     coming: Iterable[Message] = (body(b""),),
     on_send: Callable[[Message], object] = lambda _: None,
 ) -> list[Message]:
-    """Give an application a request, and return what it sends; when nothing comes any more, it waits in vain."""
+    """Send an application a request, and return what it sends; when nothing comes any more, it waits in vain."""
     return asyncio.run(conversation(app, http() if scope is None else scope, coming, on_send))
 
 

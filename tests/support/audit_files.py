@@ -108,7 +108,7 @@ def make_trail(folder: Path, key: bytes | None = None, n_events: int = 18) -> Tr
 
 
 def copy_trail(folder: Path, key: bytes | None = None) -> Trail:
-    """Give a copy of one trail that is made once; all copies are the same chain."""
+    """Return a copy of one trail that is made once; all copies are the same chain."""
     logs = folder / "logs"
     logs.mkdir()
     for name, content in _contents(key).items():

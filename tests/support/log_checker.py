@@ -81,7 +81,7 @@ def note_returned(work: str | Path, writer: int, calls: int) -> None:
 
 
 def returned_calls(work: Path) -> dict[int, int]:
-    """Give the number of calls that returned, by writer."""
+    """Return the number of calls that returned, by writer."""
     notes = {int(path.name.split("-")[1]): path.read_bytes() for path in work.glob("returned-*")}
     return {writer: struct.unpack("<Q", note)[0] for writer, note in notes.items() if len(note) == 8}
 
@@ -113,7 +113,7 @@ def count_lines(files: Iterable[Path], returned: Mapping[int, int]) -> Count:
 
 
 def rotated_sizes(folder: Path) -> list[int]:
-    """Give the sizes of the rotated files in bytes, oldest first, before they were compressed."""
+    """Return the sizes of the rotated files in bytes, oldest first, before they were compressed."""
     return [sum(map(len, _lines([path]))) for path in log_files(folder) if path.name != "predictions.log"]
 
 

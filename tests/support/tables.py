@@ -38,7 +38,7 @@ def fitted(**options: Any) -> LogisticModel:
 
 
 def message_of(call: Callable[..., object], *args: Any, **options: Any) -> str:
-    """Give what the error of a table says."""
+    """Return what the error of a table says."""
     with pytest.raises(DataError) as caught:
         call(*args, **options)
     return str(caught.value)

@@ -21,7 +21,7 @@ def opened(path: Path, flags: int, mode: int) -> Iterator[int]:
 
 
 def at_high_number(fd: int) -> Iterator[int]:
-    """Give the same file at a number that nobody gets by chance, if the system has such numbers."""
+    """Yield the same file at a number that nobody gets by chance, if the system has such numbers."""
     half = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2
     floor = min(half, _HIGHEST_FLOOR) if half > 0 else _HIGHEST_FLOOR  # no limit is -1
     return map(fcntl.fcntl, (fd,), (fcntl.F_DUPFD_CLOEXEC,), (floor,))

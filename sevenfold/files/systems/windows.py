@@ -86,7 +86,7 @@ def opened(path: Path, flags: int, mode: int) -> Iterator[int]:
 
 
 def at_high_number(_fd: int) -> Iterator[int]:
-    """Give nothing: the C runtime has no numbers that nobody gets by chance."""
+    """Yield nothing: the C runtime has no numbers that nobody gets by chance."""
     return iter(())
 
 
