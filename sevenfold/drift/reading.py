@@ -172,7 +172,7 @@ def _array(name: str, column: Any) -> tuple[NDArray[Any], NDArray[np.bool_] | No
 
 
 def _is_garbled(column: Any, array: NDArray[Any]) -> bool:
-    """Return whether a frame's column lost something: integers with gaps are rounded, a gap in a dictionary is a word."""
+    """Return whether a column lost something: integers with gaps are rounded, a gap in a dictionary is a word."""
     told = str(getattr(column, "dtype", getattr(column, "type", ""))).lower()
     return told.startswith("dictionary<") or ("int" in told and array.dtype.kind == "f")
 
