@@ -338,24 +338,25 @@ def test_a_program_that_closes_nothing_ends_when_its_files_are_compressed(
 
 
 FORKED_AT_WORK = """
-import gzip, os, sys, threading, time
+import os, sys, threading, time
 from pathlib import Path
+from sevenfold.files.gzipped import GzipFile
 from sevenfold.files.rotating import RotatingFile
 path, rotated = Path(sys.argv[1]), Path(sys.argv[2])
 at_work, go_on = threading.Event(), threading.Event()
-write = gzip.GzipFile.write
+write = GzipFile.write
 
 def write_later(self, data):
     at_work.set()
     go_on.wait()
     return write(self, data)
 
-gzip.GzipFile.write = write_later
+GzipFile.write = write_later
 file = RotatingFile(path, rotation=10, compression="gz")
 at_work.wait()
 child = os.fork()
 if not child:
-    gzip.GzipFile.write = write
+    GzipFile.write = write
     opened = {os.path.realpath(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd")}
     assert not [name for name in opened if name.startswith(str(path.parent))], opened
     for _ in range(5):

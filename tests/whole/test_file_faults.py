@@ -273,16 +273,17 @@ def test_a_killed_writer_costs_nothing_that_a_call_had_returned_from(work: Work,
 
 
 COMPRESSING = """
-import gzip, sys, threading
+import sys, threading
 import sinks
-write = gzip.GzipFile.write
+from sevenfold.files.gzipped import GzipFile
+write = GzipFile.write
 
 def write_once(self, data):
     write(self, data)
     print("ready", flush=True)
     threading.Event().wait()
 
-gzip.GzipFile.write = write_once
+GzipFile.write = write_once
 with sinks.configure(sys.argv[1], console=None, retention=None):
     threading.Event().wait()
 """
