@@ -37,7 +37,9 @@ if TYPE_CHECKING:
     from sevenfold.drift.distributions import Floats
     from sevenfold.drift.joint import Sums
     from sevenfold.drift.levels import Profile
+    from sevenfold.drift.numeric import Comparison
     from sevenfold.drift.reading import Column
+    from sevenfold.drift.statistics import Finding
 
 WEIGHTS = {"feature": 0.6, "output": 0.2, "joint": 0.2}  # of alpha; what isn't tested leaves its part to the others
 JOINT_ROWS, JOINT_BATCH_ROWS = 10_000, 5_000  # at most so many, evenly spread: more wouldn't find more that matters
@@ -119,6 +121,7 @@ class DriftDetector:
 
     def _hold(self, profiles: dict[str, Profile], outputs: tuple[str, ...], reference_size: int) -> None:
         self._profiles, self.outputs, self.reference_size = profiles, outputs, reference_size
+        self._roles = {name: "output" if name in outputs else "feature" for name in profiles}
         self._scored = [name for name, one in profiles.items() if one.scored and name not in outputs]
 
     def _make_joint(self, sampled: dict[str, Column], groups: NDArray[np.intp] | None) -> Joint | None:
@@ -151,14 +154,14 @@ class DriftDetector:
     def judge(self, tally: Tally, *, batch_id: str, alpha: float | None = None) -> DriftReport:
         """Compare what one batch left, or several together; at the detector's `alpha`, or another."""
         alpha = self.alpha if alpha is None else alpha
-        enough = tally.n_rows >= self.min_rows
-        batch_size = tally.n_squared / max(1, tally.n_rows)
-        joint = None
-        if enough and self._joint is not None and tally.sums is not None and tally.sums.n >= self.min_rows:
-            joint = self._judge_joint(self._joint, tally.sums, batch_size, alpha)
-        found = [self._row(name, counts, batch_size, enough=enough) for name, counts in tally.counts.items()]
-        rows = self._decide(found, alpha)
-        return report_of(batch_id, tally, self.reference_size, rows, joint)
+        found = {name: self._compare(name, counts, tally) for name, counts in tally.counts.items()}
+        adjusted = self._adjusted({name: first.p_value for name, (_, first) in found.items() if first})
+        rows = [self._row(name, tally, *found[name], adjusted.get(name)) for name in found]
+        return self._decide(batch_id, tally, rows, alpha)
+
+    def judge_again(self, report: DriftReport, *, alpha: float) -> DriftReport:
+        """Return what a report would be at another `alpha`; its p-values stay as they are."""
+        return self._decide(report.batch_id, report.tally, report.features, alpha)
 
     def cell_counts(self) -> dict[str, int]:
         """Return how many cells each column has."""
@@ -219,6 +222,13 @@ class DriftDetector:
         used |= {"feature"} if len(self._profiles) > len(self.outputs) else set()
         return WEIGHTS[role] / sum(WEIGHTS[one] for one in used)
 
+    def _decide(self, batch_id: str, tally: Tally, rows: Iterable[FeatureDrift], alpha: float) -> DriftReport:
+        joint = None
+        if self._joint is not None and tally.sums is not None and min(tally.n_rows, tally.sums.n) >= self.min_rows:
+            joint = self._judge_joint(self._joint, tally.sums, tally.batch_size, alpha)
+        judged = tuple(self._judged(row, alpha) for row in rows)
+        return report_of(batch_id, tally, self.reference_size, judged, joint)
+
     def _judge_joint(self, joint: Joint, sums: Sums, batch_size: float, alpha: float) -> JointDrift:
         correction = N_TESTS / self._weight("joint")
         found = sorted(joint.compare(sums, batch_size), key=lambda one: one.p_value)
@@ -227,47 +237,52 @@ class DriftDetector:
         pair = tuple(self._scored[at] for at in first.pair)
         return JointDrift(first.method, first.statistic, min(1.0, correction * first.p_value), bool(large), pair, "ok")
 
-    def _row(self, name: str, counts: Counts, batch_size: float, *, enough: bool) -> FeatureDrift:
-        """Return what was found in one column, before the correction for the number of columns and the verdict."""
+    def _compare(self, name: str, counts: Counts, tally: Tally) -> tuple[Comparison | None, Finding | None]:
+        """Return what was found in a column, and its test with the least p-value; None where there are too few rows."""
         profile = self._profiles[name]
-        n_rows = counts.n_rows
-        found = None
-        if enough and profile.counts.n_rows >= self.min_rows:
-            found = compare_grouped(profile, counts, n_rows, batch_size)
-        p_values = {one: one.p_value * profile.factors[one.method] for one in found.findings} if found else {}
-        first = min(p_values, key=p_values.__getitem__, default=None)
+        if min(tally.n_rows, profile.n_rows) < self.min_rows:
+            return None, None
+        found = compare_grouped(profile, counts, tally.n_rows, tally.batch_size)
+        return found, found.first(profile.factors)
+
+    def _adjusted(self, p_values: dict[str, float]) -> dict[str, float]:
+        """Adjust the columns' p-values for their number, and for the other families of tests."""
+        adjusted: dict[str, float] = {}
+        for role in ("feature", "output"):
+            tested = [name for name in p_values if self._roles[name] == role]
+            if tested:
+                of_role = benjamini_hochberg([p_values[name] for name in tested]) / self._weight(role)
+                adjusted |= zip(tested, np.minimum(1.0, of_role).tolist(), strict=True)
+        return adjusted
+
+    def _row(
+        self, name: str, tally: Tally, found: Comparison | None, first: Finding | None, adjusted: float | None
+    ) -> FeatureDrift:
+        """Return what was found in one column, before the verdict."""
+        missing, *infinite = tally.counts[name].special.tolist()
         return FeatureDrift(
             feature=name,
-            role="output" if name in self.outputs else "feature",
+            role=self._roles[name],
             method=first.method if first else "none",
             statistic=float(first.statistic) if first else None,
-            p_value=min(1.0, p_values[first]) if first else None,
-            p_value_adjusted=None,
+            p_value=first.p_value if first else None,
+            p_value_adjusted=adjusted,
             psi=max(map(population_stability_index, found.tables)) if found else None,
-            missing_fraction=int(counts.special[0]) / max(1, n_rows),
-            infinite_fraction=int(counts.special[1] + counts.special[2]) / max(1, n_rows),
+            missing_fraction=missing / max(1, tally.n_rows),
+            infinite_fraction=sum(infinite) / max(1, tally.n_rows),
             drift_detected=False,
             severity="none",
             status=found.status if found else "insufficient_data",
             unseen_levels=found.unseen if found else (),
         )
 
-    def _decide(self, rows: list[FeatureDrift], alpha: float) -> tuple[FeatureDrift, ...]:
-        adjusted: dict[str, float] = {}
-        for role in ("feature", "output"):
-            tested = {row.feature: row.p_value for row in rows if row.role == role and row.p_value is not None}
-            if tested:
-                p_values = np.minimum(1.0, benjamini_hochberg(list(tested.values())) / self._weight(role))
-                adjusted |= dict(zip(tested, p_values.tolist(), strict=True))
-        return tuple(self._judged(row, adjusted.get(row.feature), alpha) for row in rows)
-
-    def _judged(self, row: FeatureDrift, adjusted: float | None, alpha: float) -> FeatureDrift:
-        if adjusted is None:
+    def _judged(self, row: FeatureDrift, alpha: float) -> FeatureDrift:
+        p_value, psi = row.p_value_adjusted, row.psi or 0.0
+        drifted = p_value is not None and p_value <= alpha and psi >= self.psi_floor
+        if not drifted and not row.drift_detected:
             return row
-        psi = row.psi or 0.0
-        drifted = adjusted <= alpha and psi >= self.psi_floor
         severity = [name for name, least in SEVERITIES.items() if psi >= least][-1] if drifted else "none"
-        return replace(row, p_value_adjusted=adjusted, drift_detected=drifted, severity=severity)
+        return replace(row, drift_detected=drifted, severity=severity)
 
 
 def _require(alpha: float, psi_floor: float, min_rows: int) -> None:

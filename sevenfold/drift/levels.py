@@ -76,6 +76,11 @@ class Levels:
         found.groups = None if groups is None else found._clustering(values, groups)
         return found
 
+    @cached_property
+    def n_rows(self) -> int:
+        """Rows of the reference."""
+        return self.counts.n_rows
+
     @property
     def scored(self) -> bool:
         """Whether a joint test may use it."""
@@ -133,20 +138,19 @@ class Levels:
         missing = np.array([self.counts.special[0], batch.special[0]]) / effect
         table /= effect
         sizes = table.sum(axis=1) + unlisted
+        of_missing = compare_shares("missing_share", missing.tolist(), (sizes + missing).tolist())
         if not sizes.all():
-            found = compare_shares("missing_share", missing, sizes + missing)
-            return Comparison("all_missing", found, [np.column_stack([sizes, missing])])
+            return Comparison("all_missing", of_missing, [np.column_stack([sizes, missing])])
         cells, rare = self._pooled(table, batch.unseen)
         rare = rare + unlisted
         findings = chi_squared(cells, self.groups.df if self.groups else None)
-        findings += compare_shares("rare_share", rare, sizes)
+        findings += compare_shares("rare_share", rare.tolist(), sizes.tolist())
         tables = [np.column_stack([cells, rare, missing])]
         if batch.n_unseen:
             found, more = self._compare_new(table, sizes, batch.n_unseen / effect, new.max(initial=0) / effect)
             findings, tables = findings + found, tables + more
-        findings += compare_shares("missing_share", missing, sizes + missing)
         status = "constant" if len(self.names) == 1 else "ok"
-        return Comparison(status, findings, tables, _listed(batch.unseen))
+        return Comparison(status, findings + of_missing, tables, _listed(batch.unseen))
 
     def _pooled(self, table: Counted, unseen: dict[str, int]) -> tuple[Counted, Counted]:
         """Join levels that are too rare, in an order that has nothing to do with one table or with the names.
@@ -190,7 +194,7 @@ def compare_grouped(profile: Profile, counts: Counts, n_rows: int, batch_size: f
     """Compare a column's counts; where the reference has groups, each row counts for less, and the tails are longer."""
     if profile.groups is None:
         return profile.compare(counts)
-    found = profile.compare(counts, profile.groups.design_effect(profile.counts.n_rows, n_rows, batch_size))
+    found = profile.compare(counts, profile.groups.design_effect(profile.n_rows, n_rows, batch_size))
     findings = [
         one if one.method == "chi_squared" else one._replace(p_value=student(one.p_value, profile.groups.df))
         for one in found.findings

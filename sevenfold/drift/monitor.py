@@ -87,12 +87,9 @@ class DriftMonitor:
                 report.batch_id, 1, report.batch_size, None, self._threshold(0), False, (), (), "repeated"
             )
         self._seen.append(report.batch_id)
-        tested = []
+        tested = [(1, self._threshold(0), self._detector.judge_again(report, alpha=self._threshold(0)))]
         tally, level = report.tally, 0
         while True:
-            threshold = self._threshold(level)
-            found = self._detector.judge(tally, batch_id=report.batch_id, alpha=threshold)
-            tested.append((2**level, threshold, found))
             held, self._held[level] = self._held[level], None
             if held is None:
                 self._held[level] = tally
@@ -100,7 +97,9 @@ class DriftMonitor:
             level += 1
             if level == self.levels:
                 break
-            tally = held + tally
+            tally, threshold = held + tally, self._threshold(level)
+            found = self._detector.judge(tally, batch_id=report.batch_id, alpha=threshold)
+            tested.append((2**level, threshold, found))
         return _verdict(report.batch_id, tested)
 
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 FEW = 24  # so few distinct numbers are a cell each in chi-squared and PSI
 QUANTILES = np.array([0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95, 0.98])  # dense in the tails: a variance
+FINITE_FROM_TO = np.array([np.finfo(np.float64).min, np.inf, np.nan])
 ATOM = 0.05  # a cell with at least this share of the reference is never joined with another
 
 
@@ -55,6 +56,14 @@ class Comparison(NamedTuple):
     findings: list[Finding]
     tables: list[Counted]
     unseen: tuple[str, ...] = ()
+
+    def first(self, factors: dict[str, float]) -> Finding | None:
+        """Return the finding with the least p-value, each multiplied by its test's factor; 1 at most."""
+        p_values = [one.p_value * factors[one.method] for one in self.findings]
+        if not p_values:
+            return None
+        least = min(p_values)
+        return self.findings[p_values.index(least)]._replace(p_value=min(1.0, least))
 
 
 class Numbers:
@@ -109,6 +118,11 @@ class Numbers:
         found.groups = None if groups is None else found._clustering(centred(column, offset), groups)
         return found
 
+    @cached_property
+    def n_rows(self) -> int:
+        """Rows of the reference."""
+        return self.counts.n_rows
+
     @property
     def scored(self) -> bool:
         """Whether a joint test may use it."""
@@ -129,31 +143,29 @@ class Numbers:
     def count(self, column: Column) -> Counts:
         """Count a batch's column. Sorted first, a batch takes a quarter of the time."""
         ordered = np.sort(centred(column, self.offset))  # minus infinity first, then infinity, then NaN
-        low = int(np.searchsorted(ordered, -np.inf, "right"))
-        high, present = np.searchsorted(ordered, (np.inf, np.nan)).tolist()
+        low, high, present = ordered.searchsorted(FINITE_FROM_TO).tolist()
         special = np.array([ordered.size - present, low, present - high], dtype=np.intp)
         finite, n_off, grid = ordered[low:high], 0, self.cuts.grid
         if grid is not None:
-            on_grid = np.searchsorted(finite, grid[1], "right") - np.searchsorted(finite, grid[0])
+            on_grid = finite.searchsorted(grid[1], "right") - finite.searchsorted(grid[0])
             n_off = max(0, int(finite.size - on_grid.sum()))
         return Counts(_by_cell(finite, self.cuts), special, n_off_grid=n_off)
 
     def compare(self, batch: Counts, effect: float = 1.0) -> Comparison:
         """Compare a batch's counts with the reference's; each row counts 1 / `effect`, the design effect of groups."""
-        table: Counted = np.array([self.counts.cells, batch.cells])
-        special: Counted = np.array([self.counts.special, batch.special])
-        if effect != 1.0:
-            table, special = table / effect, special / effect
-        sizes = table.sum(axis=1)
-        total = sizes + special.sum(axis=1)
-        findings, tables, status = [], [np.column_stack([sizes, special])], "all_missing"
-        if sizes.all():
-            status = "constant" if self.cuts.n_distinct == 1 else "ok"
-            findings = self._compare_values(table, sizes.tolist(), batch.n_off_grid / effect)
-            tables = self._tables(table, special, sizes, batch.n_off_grid / effect)
-        findings += compare_shares("missing_share", special[:, 0], total)
-        findings += compare_shares("infinite_share", special[:, 1] + special[:, 2], total)
-        return Comparison(status, findings, tables)
+        table: Counted = np.array([self.counts.cells, batch.cells], dtype=np.float64) / effect
+        special: Counted = np.array([self.counts.special, batch.special], dtype=np.float64) / effect
+        sizes = table.sum(axis=1).tolist()
+        missing, below, beyond = special.T.tolist()
+        total = [size + sum(others) for size, others in zip(sizes, special.tolist(), strict=True)]
+        shares = compare_shares("missing_share", missing, total)
+        shares += compare_shares("infinite_share", [below[0] + beyond[0], below[1] + beyond[1]], total)
+        if not all(sizes):
+            return Comparison("all_missing", shares, [np.column_stack([sizes, special])])
+        off = batch.n_off_grid / effect
+        findings = self._compare_values(table, sizes, off)
+        status = "constant" if self.cuts.n_distinct == 1 else "ok"
+        return Comparison(status, findings + shares, self._tables(table, special, sizes, off))
 
     def _compare_values(self, table: Counted, sizes: list[float], off: float) -> list[Finding]:
         r, b = table
@@ -168,7 +180,7 @@ class Numbers:
             findings += unseen_share(self.cuts.n_single, self.cuts.n_double, m, off, n)
         return findings
 
-    def _tables(self, table: Counted, special: Counted, sizes: Counted, off: float) -> list[Counted]:
+    def _tables(self, table: Counted, special: Counted, sizes: list[float], off: float) -> list[Counted]:
         tables = [np.column_stack([np.add.reduceat(table, self._for_psi, axis=1), special])]
         if self.cuts.grid is not None:
             alone = np.array([self.cuts.n_single, off])
@@ -188,7 +200,9 @@ class Numbers:
 
 
 def _by_cell(ordered: Floats, cuts: Cuts) -> Ints:
-    return np.diff(np.searchsorted(ordered, cuts.edges, "right"), prepend=0, append=ordered.size)
+    upto = np.concatenate([[0], ordered.searchsorted(cuts.edges, "right"), [ordered.size]])
+    cells: Ints = upto[1:] - upto[:-1]
+    return cells
 
 
 def _joined(cells: Ints, *, ends: bool) -> Ints:

@@ -112,6 +112,11 @@ class Tally:
     n_rows: int
     n_squared: float
 
+    @property
+    def batch_size(self) -> float:
+        """Rows of a batch, as a row sees it: the mean, each row counting its own batch."""
+        return self.n_squared / max(1, self.n_rows)
+
     def __add__(self, other: Tally) -> Tally:
         return Tally(
             {name: counts + other.counts[name] for name, counts in self.counts.items()},

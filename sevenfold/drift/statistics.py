@@ -26,6 +26,8 @@ import numpy as np
 from sevenfold.drift.distributions import chi2_sf, f_sf, hypergeometric_sf, kolmogorov_sf
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import ArrayLike, NDArray
 
     from sevenfold.drift.distributions import Floats
@@ -58,9 +60,9 @@ def kolmogorov_smirnov(reference: Counted, batch: Counted) -> Finding:
     >>> kolmogorov_smirnov(np.array([50, 50]), np.array([75, 25])).statistic
     0.25
     """
-    shares = np.cumsum(reference), np.cumsum(batch)
-    m, n = float(shares[0][-1]), float(shares[1][-1])
-    gap = float(np.abs(shares[0] / m - shares[1] / n).max())
+    upto, batch_upto = reference.cumsum(), batch.cumsum()
+    m, n = float(upto[-1]), float(batch_upto[-1])
+    gap = float(np.abs(upto / m - batch_upto / n).max())
     return Finding("kolmogorov_smirnov", gap, kolmogorov_sf(gap, max(1, round(m * n / (m + n)))))
 
 
@@ -73,11 +75,10 @@ def rank_sum(reference: Counted, batch: Counted) -> Finding:
     -----
     Mann and Whitney's test in the normal approximation, its variance corrected for ties.
     """
-    below = np.cumsum(reference) - 0.5 * reference
-    together = (reference + batch).astype(np.float64)
-    m, n = float(reference.sum()), float(batch.sum())
-    excess = float(batch @ below) / (m * n) - 0.5
-    ties = float((together * (together * together - 1.0)).sum()) / ((m + n) * (m + n - 1.0))
+    upto, together = reference.cumsum(), np.add(reference, batch, dtype=np.float64)
+    m, n = float(upto[-1]), float(batch.sum())
+    excess = float(batch @ (upto - 0.5 * reference)) / (m * n) - 0.5
+    ties = float(together @ (together * together - 1.0)) / ((m + n) * (m + n - 1.0))
     variance = (m + n + 1.0 - ties) / (12.0 * m * n)
     p_value = math.erfc(abs(excess) / math.sqrt(2.0 * variance)) if variance > 0.0 else 1.0
     return Finding("rank_sum", excess, p_value)
@@ -89,16 +90,18 @@ def chi_squared(cells: Counted, df_scale: int | None = None) -> list[Finding]:
     Where the counts were scaled by a design effect that `df_scale` degrees of freedom estimate, the statistic over its
     own is looked up in Fisher's F distribution.
     """
-    df = cells.shape[1] - 1
-    if df < 1 or not cells.sum(axis=1).all():
+    df, sizes = cells.shape[1] - 1, cells.sum(axis=1).tolist()
+    if df < 1 or 0 in sizes:
         return []
-    statistic = homogeneity(cells)
+    statistic = homogeneity(cells, sizes)
     p_value = chi2_sf(statistic, df) if df_scale is None else f_sf(statistic / df, df, df_scale)
     return [Finding("chi_squared", statistic, p_value)]
 
 
-def homogeneity(counts: Counted) -> float:
+def homogeneity(counts: Counted, sizes: Sequence[float]) -> float:
     """Return Pearson's chi-squared statistic of two samples' counts by cell, shape (2, c), none of them empty.
+
+    `sizes` are the samples' sums.
 
     Notes
     -----
@@ -109,12 +112,13 @@ def homogeneity(counts: Counted) -> float:
 
     Examples
     --------
-    >>> round(homogeneity(np.array([[10, 20], [20, 10]])), 3)
+    >>> round(homogeneity(np.array([[10, 20], [20, 10]]), [30, 30]), 3)
     6.667
     """
-    m, n = counts.sum(axis=1).tolist()
-    gaps = counts[1] * math.sqrt(m / n) - counts[0] * math.sqrt(n / m)
-    return float((gaps**2 / counts.sum(axis=0)).sum())
+    m, n = sizes
+    up, down = math.sqrt(m / n), math.sqrt(n / m)
+    statistic: float = sum((b * up - r * down) ** 2 / (r + b) for r, b in zip(*counts.tolist(), strict=True))
+    return statistic
 
 
 def pool_cells(counts: Counted) -> tuple[Counted, Counted]:
@@ -137,16 +141,16 @@ def pool_cells(counts: Counted) -> tuple[Counted, Counted]:
     What a cell expects comes from both samples together. Given their sum, its split between them is hypergeometric
     where nothing has drifted, so that cells chosen by it favour no result; cells chosen by one sample's counts would.
     """
-    total = counts.sum(axis=0)
-    needed = LEAST_EXPECTED * total.sum() / counts.sum(axis=1).min()
-    starts, held = [0], 0
-    for cell, count in enumerate(total.tolist(), start=1):
-        held += count
+    r, b = counts
+    together = r + b
+    needed = LEAST_EXPECTED * float(together.sum()) / min(counts.sum(axis=1).tolist())
+    cells, held, held_r, held_b = [], 0.0, 0.0, 0.0
+    for of_reference, of_batch, both in zip(r.tolist(), b.tolist(), together.tolist(), strict=True):
+        held, held_r, held_b = held + both, held_r + of_reference, held_b + of_batch
         if held >= needed:
-            starts.append(cell)
-            held = 0
-    upto = np.concatenate([np.zeros((2, 1), dtype=counts.dtype), counts.cumsum(axis=1)], axis=1)
-    return np.diff(upto[:, starts]), upto[:, -1] - upto[:, starts[-1]]
+            cells.append((held_r, held_b))
+            held, held_r, held_b = 0.0, 0.0, 0.0
+    return np.array(cells).reshape(-1, 2).T, np.array([held_r, held_b])
 
 
 def share_p_value(hits: int, size: int, batch_hits: int, batch_size: int) -> float:
@@ -158,14 +162,14 @@ def share_p_value(hits: int, size: int, batch_hits: int, batch_size: int) -> flo
     return min(1.0, 2.0 * hypergeometric_sf(found, total, marked, drawn))
 
 
-def compare_shares(method: str, hits: Counted, sizes: Counted) -> list[Finding]:
-    """Compare two shares, `hits` of `sizes`, shape (2,) each; nothing where both are 0 or both are 1.
+def compare_shares(method: str, hits: Sequence[float], sizes: Sequence[float]) -> list[Finding]:
+    """Compare two shares, `hits` of `sizes`, the reference's first; nothing where both are 0 or both are 1.
 
     The statistic is the batch's share less the reference's, in [-1, 1].
     """
-    if hits.sum() in (0, sizes.sum()):
+    (a, b), (m, n) = hits, sizes
+    if a + b in {0.0, m + n}:
         return []
-    (m, n), (a, b) = sizes.tolist(), hits.tolist()
     return [Finding(method, b / n - a / m, share_p_value(round(a), round(m), round(b), round(n)))]
 
 
@@ -195,8 +199,8 @@ def unseen_share(n_single: int, n_double: int, m: float, unseen: float, n: float
         return []
     shrink = (n_single + 1) / (n_single + 2 * n_double + 1)
     m_effective = max(1, round(m * shrink))
-    hits = np.array([min(m_effective, round(n_single * shrink)), unseen])
-    return compare_shares("unseen_share", hits, np.array([m_effective, n]))
+    hits = min(m_effective, round(n_single * shrink)), unseen
+    return compare_shares("unseen_share", hits, (m_effective, n))
 
 
 class Clustering(NamedTuple):
@@ -258,12 +262,13 @@ def population_stability_index(counts: Counted) -> float:
     sum (q - p) ln(q / p) over the B cells that either sample fills, each with half a count added. To leading order it
     is a chi-squared distance, so that sampling alone gives it the mean (B - 1) (1/n + 1/m).
     """
-    filled = counts[:, counts.any(axis=0)]
-    n_cells = filled.shape[1]
-    m, n = filled.sum(axis=1).tolist()
-    p, q = (filled[0] + 0.5) / (m + 0.5 * n_cells), (filled[1] + 0.5) / (n + 0.5 * n_cells)
-    by_chance: float = (n_cells - 1) * (1.0 / n + 1.0 / m)
-    return max(0.0, float(((q - p) * np.log(q / p)).sum()) - by_chance)
+    m, n = counts.sum(axis=1).tolist()
+    filled = [(r, b) for r, b in zip(*counts.tolist(), strict=True) if r + b > 0]
+    m_half, n_half = m + 0.5 * len(filled), n + 0.5 * len(filled)
+    shares = [((r + 0.5) / m_half, (b + 0.5) / n_half) for r, b in filled]
+    by_chance = (len(filled) - 1) * (1.0 / n + 1.0 / m)
+    excess: float = sum((q - p) * math.log(q / p) for p, q in shares) - by_chance
+    return max(0.0, excess)
 
 
 def benjamini_hochberg(p_values: ArrayLike) -> Floats:

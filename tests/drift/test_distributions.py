@@ -28,6 +28,21 @@ def test_pelz_and_goods_expansion_is_that_of_scipy_to_the_last_term(stats: Any, 
         assert kolmogorov_sf(distance, n) == pytest.approx(stats.kstwo.sf(distance, n), abs=1e-10)
 
 
+def test_pelz_and_goods_sums_are_those_of_the_series_term_by_term() -> None:
+    u, v = (np.pi * (np.arange(30) + 0.5)) ** 2, (np.pi * np.arange(1, 31)) ** 2
+    for n in (141, 476, 5000):
+        for z2 in np.linspace(0.05, 2.19, 40):
+            halves, wholes = np.exp(-u / (2 * z2)), np.exp(-v / (2 * z2))
+            k2 = 6 * z2**3 + 2 * z2**2 + u * (2 * z2**2 - 5 * z2) + u**2 * (1 - 2 * z2)
+            k3 = u**3 * (5 - 30 * z2) + u**2 * (212 * z2**2 - 60 * z2) + u * (135 * z2**2 - 96 * z2**3)
+            k3 = (k3 - 30 * z2**3 - 90 * z2**4) @ halves / 6480 + z2**2 * ((3 * v * z2 - v**2) @ wholes) / 216
+            k2 = k2 @ halves / 72 - z2**2 * (v @ wholes) / 36
+            terms = halves.sum(), (u - z2) @ halves / 6 / z2, k2 / z2**2, k3 / z2**3
+            series = sum(term / math.sqrt(z2 * n) ** j for j, term in enumerate(terms))
+            cdf = min(1.0, max(0.0, math.sqrt(2 * math.pi / z2) * series))
+            assert kolmogorov_sf(math.sqrt(z2 / n), n) == pytest.approx(1.0 - cdf, abs=1e-12)
+
+
 def test_the_kolmogorov_distribution_of_one_value_by_hand() -> None:
     # The value lies at u, so the distance is the greater of u and 1 - u.
     assert [kolmogorov_sf(distance, 1) for distance in (0.5, 0.6, 0.9, 1.0)] == pytest.approx([1.0, 0.8, 0.2, 0.0])

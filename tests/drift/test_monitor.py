@@ -36,6 +36,10 @@ def test_windows_of_1_2_4_batches_are_each_tested_once(detector: DriftDetector) 
             judged.append((batch_id, tally.n_rows, alpha))
             return super().judge(tally, batch_id=batch_id, alpha=alpha)
 
+        def judge_again(self, report, *, alpha):  # type: ignore[no-untyped-def]
+            judged.append((report.batch_id, report.tally.n_rows, alpha))
+            return super().judge_again(report, alpha=alpha)
+
     monitor = DriftMonitor(Watched.from_arrays(detector.to_arrays()), horizon=10, alpha=0.06, levels=3)
     for report in reports(detector, 8):
         monitor.update(report)
@@ -44,6 +48,15 @@ def test_windows_of_1_2_4_batches_are_each_tested_once(detector: DriftDetector) 
     fours = [(f"{day}", 400, 0.008) for day in (3, 7)]
     found = [(batch_id, n_rows, round(alpha, 9)) for batch_id, n_rows, alpha in judged]
     assert sorted(found) == sorted([*ones, *twos, *fours])
+
+
+@pytest.mark.parametrize("alpha", [1e-9, 0.002, 0.3])
+def test_a_report_that_is_judged_again_is_that_of_its_batch_at_another_alpha(
+    detector: DriftDetector, alpha: float
+) -> None:
+    for report in reports(detector, 6, 0.3):
+        expected = detector.judge(report.tally, batch_id=report.batch_id, alpha=alpha)
+        assert detector.judge_again(report, alpha=alpha) == expected
 
 
 def test_a_window_of_batches_is_judged_as_one_batch_of_all_their_rows(detector: DriftDetector) -> None:

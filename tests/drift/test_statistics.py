@@ -12,6 +12,7 @@ from sevenfold.drift.statistics import (
     chi_squared,
     clustering,
     compare_shares,
+    homogeneity,
     kolmogorov_smirnov,
     outside_share,
     pool_cells,
@@ -96,6 +97,36 @@ def test_cells_that_are_all_too_small_leave_only_a_rest() -> None:
     cells, rest = pool_cells(np.array([[100, 100], [2, 1]]))
     assert cells.shape == (2, 0)
     assert rest.tolist() == [200, 3]
+
+
+def tables(n: int = 300) -> list[np.ndarray]:
+    """Return counts of two samples by cell: few and many cells, empty ones, counts that are fractions."""
+    rng = np.random.default_rng(4)
+    drawn = [rng.poisson(rng.exponential(rng.choice([2, 40]), (2, rng.integers(2, 60)))) for _ in range(n)]
+    return [(table + 1) / rng.choice([1.0, 1.0, 3.7]) for table in drawn]
+
+
+def test_what_is_computed_cell_by_cell_is_what_the_formulas_say_of_whole_tables() -> None:
+    for r, b in tables():
+        m, n, k = r.sum(), b.sum(), r.size
+        gaps = b * np.sqrt(m / n) - r * np.sqrt(n / m)
+        assert homogeneity(np.array([r, b]), [m, n]) == pytest.approx((gaps**2 / (r + b)).sum(), rel=1e-12)
+        p, q = (r + 0.5) / (m + 0.5 * k), (b + 0.5) / (n + 0.5 * k)
+        psi = max(0.0, ((q - p) * np.log(q / p)).sum() - (k - 1) * (1 / n + 1 / m))
+        assert population_stability_index(np.array([r, b])) == pytest.approx(psi, rel=1e-12, abs=1e-14)
+
+
+def test_pooled_cells_and_their_rest_are_sums_of_neighbours_each_as_short_as_can_be() -> None:
+    for counts in tables():
+        cells, rest = pool_cells(counts)
+        needed = 5.0 * counts.sum() / counts.sum(axis=1).min()
+        upto = counts.cumsum(axis=1)
+        ends = [int(np.argmin(np.abs(upto[0] + upto[1] - end))) for end in cells.sum(axis=0).cumsum()]
+        assert cells.cumsum(axis=1) == pytest.approx(upto[:, ends], rel=1e-12)
+        assert rest == pytest.approx(upto[:, -1] - cells.sum(axis=1), abs=1e-9)
+        assert (cells.sum(axis=0) >= needed).all()
+        assert (cells.sum(axis=0) - counts.sum(axis=0)[ends] < needed).all()
+        assert rest.sum() < needed
 
 
 def test_homogeneity_by_hand() -> None:
@@ -193,9 +224,9 @@ def test_unseen_values_are_expected_as_often_as_single_ones() -> None:
 
 
 def test_a_share_that_is_0_or_1_in_both_is_nothing_to_test() -> None:
-    sizes = np.array([100, 10])
-    assert compare_shares("x", np.array([0, 0]), sizes) == compare_shares("x", sizes, sizes) == []
-    assert compare_shares("x", np.array([0, 5]), sizes)[0].statistic == 0.5
+    sizes = (100, 10)
+    assert compare_shares("x", (0, 0), sizes) == compare_shares("x", sizes, sizes) == []
+    assert compare_shares("x", (0, 5), sizes)[0].statistic == 0.5
 
 
 def test_groups_that_are_alike_make_the_variance_larger() -> None:
