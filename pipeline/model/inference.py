@@ -76,7 +76,8 @@ def predict(model: LogisticModel, table: Table, *, prefix: str | None = None) ->
         If the model overflows on a row; then no row is logged.
     """
     columns = _decide(model, table, prefix or uuid.uuid4().hex, 0)
-    predictions = [Prediction(*row) for row in zip(*map(_rows, columns.values()), strict=True)]
+    listed = [list(table.rows()) if name == "features" else list(column) for name, column in columns.items()]
+    predictions = [Prediction(*row) for row in zip(*listed, strict=True)]
     if len(predictions) == 1:
         # dataclasses.asdict would copy the features deeply, at several times the cost.
         log.info("prediction", **{name: getattr(predictions[0], name) for name in _FIELDS})
@@ -115,11 +116,11 @@ def _decide(model: LogisticModel, table: Table, prefix: str, first: int) -> dict
     return {
         "prediction_id": prediction_ids(prefix, n, first),
         "model_version": [model.version] * n,
-        "features": {name: _with_gaps(column) for name, column in table.columns.items()},
-        "probability": probability,
+        "features": table.columns,
+        "probability": probability.tolist(),
         "decision": ["approve" if one else "deny" for one in approved.tolist()],
         "threshold": [model.threshold] * n,
-        "confidence": np.where(approved, probability, 1 - probability),
+        "confidence": np.where(approved, probability, 1 - probability).tolist(),
     }
 
 
@@ -128,12 +129,7 @@ def _with_gaps(column: np.ndarray[Any, Any]) -> np.ndarray[Any, Any] | list[Any]
     return plain_values(column) if column.dtype.kind != "f" or np.isnan(column).any() else column
 
 
-def _rows(column: Any) -> list[Any]:
-    if isinstance(column, dict):
-        return [dict(zip(column, row, strict=True)) for row in zip(*map(_rows, column.values()), strict=True)]
-    return list(column.tolist() if isinstance(column, np.ndarray) else column)
-
-
 def _log(columns: dict[str, Any]) -> None:
     """Log all rows in one call, a line each: some twenty times as fast as a call for each."""
-    log.info("prediction", batch=columns)
+    features = {name: _with_gaps(column) for name, column in columns["features"].items()}
+    log.info("prediction", batch=columns | {"features": features})

@@ -237,12 +237,15 @@ def report_of(
 def log_report(report: DriftReport, verdict: MonitorVerdict | None = None) -> None:
     """Log a line a feature, a line for all together, the batch's verdict and the monitor's.
 
+    All features are one call, with their columns as ``batch=``: Sevenfold's files have a line a feature, its console
+    one for all, as any other handler of loguru has.
+
     The monitor's line is a WARNING where it alarms. Without a monitor, the batch's is one where it has drifted; with a
     monitor it stays INFO, since one batch in twenty is found drifted by chance.
     """
     batch = {"batch_id": report.batch_id, "batch_size": report.batch_size, "reference_size": report.reference_size}
-    for feature in report.features:
-        log.info("feature", **batch, **_fields(feature))
+    rows = [_fields(feature) for feature in report.features]
+    log.info("feature", **batch, batch={name: [row[name] for row in rows] for name in rows[0]})
     if report.joint is not None:
         log.info("joint", **batch, **_fields(report.joint))
     level = "WARNING" if report.drift_detected and verdict is None else "INFO"

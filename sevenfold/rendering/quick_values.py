@@ -114,8 +114,9 @@ class QuickValues:
 
     def _learn_keys(self, keys: tuple[Any, ...]) -> "Check | None":
         """Return what the values of keys must be asked: None, if nothing."""
-        for key in keys:
-            self.require_usual(key)
+        # The redactor remembers names: of some thousand at once, which are learned anew each time, most are known.
+        if any(type(key) is not str or clean(key) != key or self.redactor.key(key) != key for key in keys):
+            raise UnusualError
         about = {key: self.redactor.about(key) for key in keys}
         if any(said.kind is PERSONAL for said in about.values()):
             raise UnusualError
