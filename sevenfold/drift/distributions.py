@@ -10,6 +10,7 @@ NIST Digital Library of Mathematical Functions, 8.17 (the incomplete beta functi
 """
 
 import math
+from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
@@ -59,13 +60,25 @@ def _durbin_cdf(x: float, n: int) -> float:
     k = math.floor(n * x) + 1
     h = k - n * x
     order = 2 * k - 1
+    matrix, reciprocals = _durbin_matrix(order)
+    matrix = matrix.copy()
+    edge = (1.0 - h ** np.arange(1, order + 1)) * reciprocals
+    matrix[:, 0], matrix[-1] = edge, edge[::-1]
+    matrix[-1, 0] = (1.0 - 2.0 * h**order + max(0.0, 2.0 * h - 1.0) ** order) * reciprocals[-1]
+    column, left = np.eye(order)[k - 1], n  # of the power, one column is wanted
+    while left:
+        if left % 2:
+            column = matrix @ column
+        matrix, left = matrix @ matrix, left // 2
+    return math.exp(math.lgamma(n + 1) - n * math.log(n)) * float(column[k - 1])
+
+
+@lru_cache(maxsize=64)
+def _durbin_matrix(order: int) -> tuple[Floats, Floats]:
+    """Return the matrix but for its first column and last row, and 1 / j! for j from 1 to the order."""
     factorials = np.cumprod(np.concatenate([[1.0], np.arange(1.0, order + 1)]))
     powers = np.subtract.outer(np.arange(order), np.arange(order)) + 1
-    matrix = np.where(powers < 0, 0.0, 1.0 / factorials[np.maximum(powers, 0)])
-    edge = (1.0 - h ** np.arange(1, order + 1)) / factorials[1:]
-    matrix[:, 0], matrix[-1] = edge, edge[::-1]
-    matrix[-1, 0] = (1.0 - 2.0 * h**order + max(0.0, 2.0 * h - 1.0) ** order) / factorials[order]
-    return math.exp(math.lgamma(n + 1) - n * math.log(n)) * float(np.linalg.matrix_power(matrix, n)[k - 1, k - 1])
+    return np.where(powers < 0, 0.0, 1.0 / factorials[np.maximum(powers, 0)]), 1.0 / factorials[1:]
 
 
 def _pelz_good_cdf(x: float, n: int) -> float:
