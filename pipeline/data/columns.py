@@ -1,28 +1,32 @@
-"""What the cells of a column mean: numbers, dates, booleans or text, decided on their distinct values."""
+"""What the cells of a column mean: numbers, dates, booleans or text, decided on their distinct values.
+
+It is longer than other files: what the options say, what is decided and what is told of it are read side by side.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.data.cells import Distinct, quick_numbers
 from pipeline.data.dates import day_comes_first, has_order, read_dates
 from pipeline.data.messages import DataError, shown
 from pipeline.data.numerals import is_code, is_grouped, is_missing, read_number
+from pipeline.data.reader.cells import Distinct, quick_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
-    from pipeline.data.cells import Cells
-    from pipeline.data.text import Text
+    from pipeline.data.reader.cells import Cells
+    from pipeline.data.reader.text import Text
 
 LARGEST = 1e150  # the square of anything larger overflows, and with it a variance
-SAMPLE = 1000  # distinct cells that show whether a column of text may be one of numbers but for a few
+SAMPLE = 1000  # cells that show whether a column may be one of numbers with decimal commas, or of numbers but for a few
 BOOLEANS = ({"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"}, {"on", "off"})
 
 
@@ -218,7 +222,15 @@ class _Decision:
         folded = {value.lower() for value in self.present}
         if folded and any(folded <= pair for pair in BOOLEANS):
             return self._booleans()
-        return Column(self._as_words(), TEXT, mixed=self._mixed())
+        said = self._said_case() if len(folded) < len(self.present) else ""
+        return Column(self._as_words(), TEXT, said, self._mixed())
+
+    def _said_case(self) -> str:
+        """Name the first two levels that differ in case alone."""
+        first: dict[str, str] = {}
+        pairs = ((first.setdefault(value.lower(), value), value) for value in self.present)
+        level, other = next(pair for pair in pairs if pair[0] != pair[1])
+        return f"a category in which {shown(level)} and {shown(other)} are two levels"
 
     def _booleans(self) -> Column:
         spelling: dict[str, str] = {}
@@ -287,20 +299,24 @@ def _numbers(texts: list[str], decimal: str) -> list[float] | None:
 
 def _has_decimal_commas(cells: Cells) -> bool:
     """Whether one of the first cells is a number with a decimal comma alone."""
-    some = next(cells.blocks())
-    return any("," in cell and read_number(cell, ",") is not None and read_number(cell) is None for cell in some)
+    return any(
+        "," in cell and read_number(cell, ",") is not None and read_number(cell) is None
+        for cell in islice(cells, SAMPLE)
+    )
 
 
 def _may_be_grouped(cells: Cells) -> bool:
-    return any("." in cell for block in cells.blocks() for cell in block)
+    return any("." in cell for cell in cells)
 
 
 def _bounded(text: Text, name: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    for row in np.flatnonzero(np.abs(values) > LARGEST)[:1]:
+    for row in np.flatnonzero((values > LARGEST) | (values < -LARGEST))[:1]:
         raise DataError(bad_cell(text, name, int(row), f"a number between -{LARGEST:g} and {LARGEST:g}"))
     return values
 
 
 def _said_missing(words: Counter[str]) -> str:
-    found = ", ".join(f"{shown(word)} ({count:,})" for word, count in words.most_common(3))
+    found = ", ".join(
+        f"{shown(word)} ({count:,})" for word, count in sorted(words.items(), key=lambda item: (-item[1], item[0]))[:3]
+    )
     return f"missing where it says {found}" if found else ""

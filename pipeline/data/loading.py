@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.data.cells import quick_numbers
 from pipeline.data.columns import NUMBER, TEXT, Column, Meaning, Options, read_as, read_columns
 from pipeline.data.load_report import LoadReport
 from pipeline.data.messages import DataError, listed, shown
-from pipeline.data.opening import SEPARATORS
+from pipeline.data.reader.cells import quick_numbers
+from pipeline.data.reader.opening import SEPARATORS
+from pipeline.data.reader.text import UNNAMED, Text, read_text
 from pipeline.data.table import Dataset, Table
 from pipeline.data.targets import Target, read_target
-from pipeline.data.text import UNNAMED, Text, read_text
 
 if TYPE_CHECKING:
     import os
@@ -146,7 +146,7 @@ def _index(text: Text, options: Options) -> dict[str, str]:
     first = next(iter(text.columns))
     index = {first: "index"} if first in _INDEX and _leave(text, first, options) else {}
     for number, name in enumerate(text.columns, start=1):
-        if name.startswith(UNNAMED) and name not in index and any(map(any, text.columns[name].blocks())):
+        if name.startswith(UNNAMED) and name not in index and any(text.columns[name]):
             way_out = "name it, or " + ("leave it out with --ignore-index" if number == 1 else "remove it")
             raise DataError(f"{text.path}, line {text.header_line}: column {number} has no name; {way_out}")
     return index

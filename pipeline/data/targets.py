@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.data.cells import Distinct
 from pipeline.data.messages import DataError, hint, listed, shown
 from pipeline.data.numerals import is_missing, read_number, spelled
+from pipeline.data.reader.cells import Distinct
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipeline.data.columns import Options
-    from pipeline.data.text import Text
+    from pipeline.data.reader.text import Text
 
 MOST_CLASSES = 20  # more different numbers than that are a quantity
 

@@ -94,10 +94,18 @@ def test_a_category_that_looks_like_numbers_is_one_if_told(load: Load) -> None:
     assert report.said == {"a": "a category, as told"}
 
 
+def test_levels_that_differ_in_case_alone_are_told_and_stay_two(load: Load) -> None:
+    table, report = load(["Oslo", "Rome", "OSLO", "rome"])
+    assert values(table, 4) == ["Oslo", "Rome", "OSLO", "rome"]
+    assert report.said == {"a": "a category in which 'Oslo' and 'OSLO' are two levels"}
+    assert "read as a category in which 'Oslo' and 'OSLO' are two levels: 'a'" in str(report).splitlines()
+    assert load(["Oslo", "Rome"])[1].said == {}
+
+
 def test_gaps_among_numbers_and_dates_are_told(load: Load) -> None:
     table, report = load(["1", "?", "#N/A", "", "2.5"])
     np.testing.assert_array_equal(values(table, 5), [1, np.nan, np.nan, np.nan, 2.5])
-    assert report.said == {"a": "missing where it says '?' (12), '#N/A' (12)"}
+    assert report.said == {"a": "missing where it says '#N/A' (12), '?' (12)"}
     table, report = load(["2024-01-01", "none", "2024-01-03"])
     assert np.isnan(table.columns["a"][:3]).tolist() == [False, True, False]
     assert report.said == {"a": "dates, as days; missing where it says 'none' (20)"}

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.data.text import BLOCK, Text, read_text
+from pipeline.data.reader.text import BLOCK, Text, read_text
 from tests.support.tables import message_of
 
 
 def cells(text: Text) -> dict[str, list[str]]:
-    return {name: [cell for block in column.blocks() for cell in block] for name, column in text.columns.items()}
+    return {name: list(column) for name, column in text.columns.items()}
 
 
 def read(path: Path, content: str | bytes, separator: str | None = None) -> Text:

@@ -1,13 +1,14 @@
 """From the bytes of a file to the cells of its columns, as they stand there; what they mean is `columns`' to say.
 
-Blocks without a quote are cut in one step, which is several times as quick as a row at a time; the first block that
-isn't plain and all behind it go through the csv module.
+Blocks without a quote are cut in one step, which is several times as quick as a row at a time, and by pyarrow where it
+is installed and the file is long; the first block that isn't plain and all behind it go through the csv module.
 """
 
 from __future__ import annotations
 
 import csv
 import gzip
+import importlib.util
 import io
 import os
 import sys
@@ -18,19 +19,24 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, NoReturn
 import numpy as np
 from tqdm import tqdm
 
-from pipeline.data.cells import Cells
 from pipeline.data.messages import DataError, hint, listed
-from pipeline.data.opening import SEPARATORS, encodings, excel_says, opened, require_text, separator_of, told
+from pipeline.data.reader.cells import Cells, PackedBlock
+from pipeline.data.reader.opening import SEPARATORS, encodings, excel_says, opened, require_text, separator_of, told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from pipeline.data.reader.cells import Block
+
 BLOCK = 1 << 16  # characters: what is cut from one block stays in the processor's cache
 
 UNNAMED = "unnamed column"
+
+ARROW_BYTES = 4_000_000  # of a file from which pyarrow is asked: to import it takes as long as to read so much
+ARROW_COLUMNS = 100  # at most: a block of more has too few rows for each column to be worth a call
 
 _ROWS = 256  # that are turned into columns at a time, at least
 
@@ -134,12 +140,12 @@ class _Parser:
         columns = dict(zip(_named(where, header.names), self.columns, strict=True))
         return Text(self.path, columns, np.concatenate(self.lines), self.separator, self.encoding, header.line)
 
-    def _blocks(self) -> Iterator[str]:
-        """Yield whole lines, some thousands of characters at a time."""
-        size = BLOCK
+    def _blocks(self, least: int = BLOCK) -> Iterator[str]:
+        """Yield whole lines, `least` characters at a time, or more where the lines are long."""
+        size = least
         while block := self.stream.read(size):
             yield (block := block + self.stream.readline())
-            size = max(BLOCK, _ROWS * len(block) // (1 + block.count("\n")))
+            size = max(least, _ROWS * len(block) // (1 + block.count("\n")))
 
     def _header(self, first: str, line: int) -> _Header:
         source = io.StringIO(first, newline="")
@@ -151,10 +157,13 @@ class _Parser:
 
     def _rows(self, header: _Header) -> None:
         line, width = header.next_line, len(header.names)
+        cut, least = _cutter(self.raw, width, self.separator)
         with _bar(self.raw) as bar:
-            for block in chain([header.rest] if header.rest else [], self._blocks()):
+            for block in chain([header.rest] if header.rest else [], self._blocks(least)):
                 bar.update(self.raw.tell() - bar.n)
-                columns = _cut(block, width, self.separator)
+                text = (block.replace("\r\n", "\n") if "\r" in block else block).removesuffix("\n")
+                is_plain = '"' not in text and "\r" not in text and width > 1
+                columns = cut(text, width, self.separator) if is_plain else None
                 if columns is None:
                     self._slow_rows(io.StringIO(block, newline=""), line, width, bar)
                     return
@@ -172,10 +181,11 @@ class _Parser:
                     what = f"expected {width} values, as in the header, got {len(record)}"
                     way_out = f"put a value that contains a {separator} in quotes"
                     raise DataError(f"{self.path}, line {start}: {what}; {way_out}")
-            self._append(list(zip(*[record for _, record, _ in some], strict=True)), np.array([one[0] for one in some]))
+            columns = [PackedBlock(cells) for cells in zip(*[record for _, record, _ in some], strict=True)]
+            self._append(columns, np.array([one[0] for one in some]))
             bar.update(self.raw.tell() - bar.n)
 
-    def _append(self, columns: Sequence[Sequence[str]], lines: NDArray[np.int64]) -> None:
+    def _append(self, columns: Sequence[Block], lines: NDArray[np.int64]) -> None:
         for kept, cells in zip(self.columns, columns, strict=True):
             kept.append(cells)
         self.lines.append(lines)
@@ -195,18 +205,25 @@ class _Parser:
                 yield line, record, first + reader.line_num
 
 
-def _cut(block: str, width: int, separator: str) -> list[list[str]] | None:
-    """Return a block's columns; None unless each line has `width` cells, and none of them a quote."""
-    text = block.replace("\r\n", "\n").removesuffix("\n")
-    if '"' in text or "\r" in text or width == 1:
-        return None
+def _cutter(raw: BinaryIO, width: int, separator: str) -> tuple[Callable[[str, int, str], Sequence[Block] | None], int]:
+    """Return what cuts blocks of a file into columns, and how long they are to be."""
+    is_long = os.fstat(raw.fileno()).st_size >= ARROW_BYTES
+    if is_long and width <= ARROW_COLUMNS and separator.isascii() and importlib.util.find_spec("pyarrow"):
+        from pipeline.data.reader import arrow  # noqa: PLC0415 - if it is there
+
+        return arrow.cut, arrow.BLOCK
+    return _cut, BLOCK
+
+
+def _cut(text: str, width: int, separator: str) -> list[PackedBlock] | None:
+    """Return the columns of lines without quotes; None unless each line has `width` cells."""
     # Each line's end becomes a cell, which then has to come at equal distances.
     cells = text.replace("\n", f"{separator}\n{separator}").split(separator)
     ends = cells[width :: width + 1]
     n_rows = text.count("\n") + 1
     if len(cells) != n_rows * (width + 1) - 1 or ends.count("\n") != n_rows - 1:
         return None
-    return [cells[j :: width + 1] for j in range(width)]
+    return [PackedBlock(cells[j :: width + 1]) for j in range(width)]
 
 
 def _bar(raw: BinaryIO) -> tqdm[NoReturn]:

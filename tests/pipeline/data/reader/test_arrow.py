@@ -1,0 +1,150 @@
+"""With pyarrow, every table is what it is without: the same cells, lines, columns, and errors."""
+
+from __future__ import annotations
+
+import gzip
+import importlib
+import random
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.data.columns import Options, read_columns
+from pipeline.data.messages import DataError
+from pipeline.data.reader import text as reader
+from pipeline.data.reader.cells import PackedBlock
+
+pytestmark = pytest.mark.whole("pyarrow")
+
+NUMBERS = ["0", "-0", "-0.0", "1.5", "-2", "1e3", "1E-3", "0.1", "007", "01001", ".5", "5.", "+1", "1_000", "1e999"]
+NUMBERS += ["9007199254740993", "123456789012345678", "12345678901234567890123", "0.30000000000000004", "5e-324", " 7 "]
+NUMBERS += ["2.2250738585072011e-308", "179769313486231580793e289", "1,5", "1.234,5", "1 234", "12%", "1e5", "-0e0"]
+GAPS = ["", "NA", "null", "nan", "NaN", "None", "?", "-", ".", "#N/A", " NA", "NULL"]
+WORDS = [
+    "a",
+    "Yes",
+    "yes",
+    "true",
+    "TRUE",
+    "Zürich",
+    "x y",
+    "a\x00b",
+    "\x1e\x1f",
+    "\ufeffb",
+    "\u2028",
+    "inf",
+    "2024-03-05",
+]
+ODD = ['"q"', '"a, b"', '"a""b"', 'a"b', '"two\nlines"', "\r", "'", "\\n", "\x0b"]
+columns = st.one_of(
+    *[st.lists(st.sampled_from(some), min_size=9, max_size=9) for some in (NUMBERS, GAPS + NUMBERS, WORDS + GAPS)],
+    st.lists(st.floats(allow_nan=False).map(repr), min_size=9, max_size=9),
+    st.lists(st.integers(-(2**70), 2**70).map(str), min_size=9, max_size=9),
+    st.lists(st.text(max_size=4), min_size=9, max_size=9),
+    st.lists(st.sampled_from(ODD + NUMBERS + WORDS), min_size=9, max_size=9),
+)
+tables = st.lists(columns, min_size=1, max_size=5)
+
+
+@pytest.fixture(autouse=True)
+def arrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask pyarrow for every file, some lines at a time, as it is asked for long ones."""
+    monkeypatch.setattr(reader, "ARROW_BYTES", 0)
+    monkeypatch.setattr("pipeline.data.reader.arrow.BLOCK", 100)
+    monkeypatch.setattr("pipeline.data.reader.arrow.LEAST", 0)
+    monkeypatch.setattr(reader, "_ROWS", 1)
+
+
+@pytest.fixture(scope="module")
+def path() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder) / "t.csv"
+
+
+def found(path: Path, options: Options) -> Any:
+    """Return all that is read of a file, to the last bit, or the error."""
+    try:
+        text = reader.read_text(path, options.separator)
+        cells = {name: list(column) for name, column in text.columns.items()}
+        read = read_columns(text, list(text.columns), options)
+    except DataError as error:
+        return str(error)
+    values = {
+        name: one.values.tobytes() if one.values.dtype.kind == "f" else one.values.tolist()
+        for name, one in read.items()
+    }
+    said = {name: (one.meaning, one.said, one.mixed) for name, one in read.items()}
+    return cells, text.lines.tolist(), text.separator, text.encoding, text.header_line, values, said
+
+
+def both(path: Path, content: bytes, options: Options = Options()) -> tuple[Any, Any]:  # noqa: B008
+    path.write_bytes(content)
+    with_arrow = found(path, options)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reader, "ARROW_BYTES", 1 << 60)
+        patch.setattr(reader, "BLOCK", 64)
+        return with_arrow, found(path, options)
+
+
+@settings(max_examples=600, deadline=None)
+@given(
+    tables,
+    st.sampled_from([",", ";", "\t", "|"]),
+    st.sampled_from(["\n", "\r\n", "\n\n", "\n  \n", "\r"]),
+    st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "cp1252"]),
+    st.sampled_from(["", "\n", "\n\n", ";", ",1\n"]),
+    st.booleans(),
+)
+def test_every_table_is_read_as_without_it(
+    path: Path, table: list[list[str]], separator: str, end: str, encoding: str, tail: str, packed: bool
+) -> None:
+    header = separator.join(f"c{number}" for number in range(len(table)))
+    lines = [header, *[separator.join(row) for row in zip(*table, strict=True)] * 4]
+    content = (end.join(lines) + tail).encode(encoding, "replace")
+    with_arrow, without = both(path, gzip.compress(content) if packed else content)
+    assert with_arrow == without
+
+
+@pytest.mark.parametrize("options", [Options(), Options(na=("x",)), Options(decimal=","), Options(separator="a")])
+def test_long_tables_of_every_kind_are_read_as_without_it(path: Path, options: Options) -> None:
+    rng = random.Random(5)
+    kinds: dict[str, list[str]] = {
+        "gaps": ["1.5", "NA", "", "null", "2"],
+        "codes": ["01001", "2"],
+        "few": ["1", "2", "?"],
+    }
+    kinds |= {
+        "text": WORDS[:7],
+        "big": ["9007199254740993", "1"],
+        "mixed": ["1"] * 50 + ["n/k"],
+        "zero": ["-0", "0", "1"],
+    }
+    rows = [[rng.choice(some) for some in kinds.values()] + [repr(rng.gauss(0, 1e9))] for _ in range(3000)]
+    content = "\n".join(map(",".join, [[*kinds, "float"], *rows]))
+    with_arrow, without = both(path, content.encode(), options)
+    assert with_arrow == without
+
+
+def test_it_is_pyarrow_that_cuts_long_files_and_nobody_imports_it_for_short_ones(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrow = importlib.import_module("pipeline.data.reader.arrow")
+    path.write_bytes(b"a,b\n" + b"1,x\n" * 100)
+    assert {type(block) for block in reader.read_text(path).columns["a"].blocks} == {arrow.ArrowBlock}
+    monkeypatch.setattr(reader, "ARROW_BYTES", 405)
+    assert {type(block) for block in reader.read_text(path).columns["a"].blocks} == {PackedBlock}
+
+
+def test_numbers_of_a_plain_column_need_no_json(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.data.reader.cells.orjson.loads", None)
+    path.write_bytes(b"a,b\n" + b"1.25,NA\n,3\n" * 50)
+    text = reader.read_text(path)
+    read = read_columns(text, ["a", "b"], Options())
+    np.testing.assert_array_equal(read["a"].values, [1.25, np.nan] * 50)
+    assert read["b"].said == "missing where it says 'NA' (50)"
