@@ -4,8 +4,8 @@
 
 `speed` (a call, through each logger), `events` (kinds of events), `growth` (many files, `configure`, imports), `bulk`
 (a whole table, and one channel more), `whole` (a run of main.py), `audit` (the chain), `files` (shared by processes),
-`reading`, `service` (HTTP). Each is a command of its own with more options, such as ``python -m benchmarks.speed
---help``. ``python -m benchmarks.drift`` compares detectors, and takes long.
+`reading`, `tables` (of one's own), `service` (HTTP). Each is a command of its own with more options, such as ``python
+-m benchmarks.speed --help``. ``python -m benchmarks.drift`` compares detectors, and takes long.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-PARTS = ("speed", "events", "growth", "bulk", "whole", "audit", "files", "reading", "service")
+PARTS = ("speed", "events", "growth", "bulk", "whole", "audit", "files", "reading", "tables", "service")
 
 
 def main(arguments: Sequence[str]) -> None:

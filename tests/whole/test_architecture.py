@@ -43,6 +43,7 @@ THIRD_PARTY = {
     "sevenfold/files/gzipped.py": {"isal"},
     "pipeline": {"loguru", "numpy", "tqdm"},
     "pipeline/data": {"loguru", "numpy", "orjson", "tqdm"},
+    "pipeline/data/reader/arrow.py": {"numpy", "pyarrow"},
     "pipeline/service": {"loguru", "numpy", "starlette", "uvicorn"},
     "sinks.py": {"loguru"},
     "main.py": {"numpy"},

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 BLOCK = 1 << 22  # characters
 LEAST = 4096  # cells from which its own numbers are quicker than JSON's
 
-# As JSON has it, but for -0, which is 0 there.
-_NUMBER = r"^(?:0|-?[1-9]\d*|-?(?:0|[1-9]\d*)(?:\.\d+(?:[eE][+-]?\d+)?|[eE][+-]?\d+))$"
+_NUMBER = r"^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$"  # as JSON has it
 
 
 class ArrowBlock:
@@ -64,7 +63,9 @@ class ArrowBlock:
         is_number = np.from_dlpack(spelled.cast(pa.uint8())) == 1
         numbers[is_number] = np.from_dlpack(self._cells.filter(spelled).cast(pa.float64()))
         gaps.pop("", None)
-        return None if np.isinf(numbers).any() else (numbers, Counter(gaps))
+        # JSON has no infinity, and -0 is 0 there.
+        odd = np.isinf(numbers).any() or np.signbit(numbers[numbers == 0]).any()
+        return None if odd else (numbers, Counter(gaps))
 
 
 def cut(text: str, width: int, separator: str) -> list[ArrowBlock] | None:
