@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,8 +74,10 @@ def _pipeline(arguments: Sequence[str]) -> int:
     except (DataError, OSError, ValueError) as error:
         print(f"main.py: {one_line(error)}", file=sys.stderr)
         return WRONG_INPUT
+    began = datetime.now(UTC)
     with handle:
-        return _run(options, source, handle)
+        status = _run(options, source, handle)
+    return _report(Path(options.log_dir), began) if status == OK else status
 
 
 def create_app(settings: "ServiceSettings | None" = None) -> "ApiLog":
@@ -167,6 +170,20 @@ def _run(options: argparse.Namespace, source: _Source, handle: sinks.Sinks) -> i
         return FAILED
     with reader_may_leave():
         print(_summary(report, source.loaded, handle))
+    return OK
+
+
+def _report(folder: Path, began: datetime) -> int:
+    """Write the page of this run, and say where it is."""
+    from sevenfold import report  # noqa: PLC0415 - what only shows is loaded when everything is done
+
+    try:
+        path = report(folder, since=began)
+    except OSError as error:
+        print(f"main.py: no report was written: {one_line(error)}", file=sys.stderr)
+        return FAILED
+    with reader_may_leave():
+        print(f"\nreport: {path}")
     return OK
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from sevenfold.lines.grammar import LineError
     from sevenfold.lines.parsing import Event, parse
     from sevenfold.lines.values import plain
+    from sevenfold.overview.panels import PANELS, Panel
+    from sevenfold.overview.reporting import report
     from sevenfold.reading.folder import read
     from sevenfold.reading.tables import read_table
     from sevenfold.redaction.own_sinks import redacted
@@ -34,6 +36,8 @@ _HOMES = {
     "Finding": "audit.findings",
     "INHERIT": "channels",
     "LineError": "lines.grammar",
+    "PANELS": "overview.panels",
+    "Panel": "overview.panels",
     "Redactor": "redaction.redactor",
     "SECRETS": "redaction.redactor",
     "Sinks": "handle",
@@ -45,12 +49,14 @@ _HOMES = {
     "read": "reading.folder",
     "read_table": "reading.tables",
     "redacted": "redaction.own_sinks",
+    "report": "overview.reporting",
     "verify": "audit.verify",
 }
 
 __all__ = [
     "CHANNELS",
     "INHERIT",
+    "PANELS",
     "SECRETS",
     "AuditError",
     "CapturedRecord",
@@ -59,6 +65,7 @@ __all__ = [
     "Event",
     "Finding",
     "LineError",
+    "Panel",
     "Redactor",
     "Sinks",
     "Verdict",
@@ -70,6 +77,7 @@ __all__ = [
     "read",
     "read_table",
     "redacted",
+    "report",
     "verify",
 ]
 

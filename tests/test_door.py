@@ -29,7 +29,7 @@ def test_the_page_lists_what_the_door_offers() -> None:
 @pytest.mark.parametrize("name", rows_below("`import sevenfold`"))
 def test_what_the_door_offers_is_there_and_documented(name: str) -> None:
     assert name in dir(sevenfold)
-    assert name in {"CHANNELS", "SECRETS", "__version__"} or getattr(sevenfold, name).__doc__
+    assert name in {"CHANNELS", "PANELS", "SECRETS", "__version__"} or getattr(sevenfold, name).__doc__
 
 
 @pytest.mark.parametrize("name", rows_below("`import sinks`"))

@@ -56,6 +56,13 @@ COMMANDS: Final = {
         "performance",
         example="--by model_version --since '7 days'",
     ),
+    "report": Command(
+        "make one HTML page of what happened: charts, drift, errors, the audit trail",
+        "Write one HTML file without scripts: training curves, decisions and scores, drift by feature and batch,"
+        " latency, statuses, errors by type and place, what was audited and whether that is proved.",
+        "report",
+        example="--since '7 days' --out report.html",
+    ),
     "verify": Command(
         "prove the audit trail",
         "Prove that no audit event was edited, cut, removed, added or moved; the last line is a checkpoint.",

@@ -25,12 +25,13 @@ ALLOWED = {
     **{room: set[str]() for room in ANYBODYS | WINGS},
     "lines": set(),
     "reading": BELOW["reading"] - {"rendering"},
+    "overview": BELOW["handle"] - {"handlers", "rendering"},
     "notebooks": set(),
     "intercept": {"channels", "lines", "notebooks", "notices"},
     "handle": BELOW["handle"] | {"intercept"},
     "capture": {"channels", "channel_log"},  # pytest alone at its top
-    "cli": BELOW["cli"] | WINGS,
     "workers": {"handle", "handlers", "channel_log"},
+    "cli": BELOW["cli"] | WINGS | {"overview"},
     "__main__": {"cli"},
 }
 THIRD_PARTY = {

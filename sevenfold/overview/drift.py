@@ -1,0 +1,100 @@
+"""The newest batches that were checked for drift, feature by feature."""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sevenfold.lines.parsing import Event
+from sevenfold.overview.chunks import Chunk
+from sevenfold.overview.figures import DriftCell, DriftMap, DriftRow
+from sevenfold.overview.grids import text_of
+
+CHANNEL: Final = "drift"
+_MESSAGES: Final = ("feature", "joint", "batch", "monitor")
+TOGETHER: Final = "all together"
+_BATCHES, _FEATURES = 60, 20  # that are shown
+_MOST_COLUMNS = 500  # that are kept of a batch
+
+Key = tuple[str, str]  # a role and a name
+
+
+@dataclass(slots=True)
+class _Batch:
+    name: str
+    cells: dict[Key, DriftCell] = field(default_factory=dict)
+    drifted: bool = False
+    alarm: bool = False
+
+
+class Drift:
+    """Gathers what the checks of batches said; a batch is known by its id and that of its run."""
+
+    def __init__(self) -> None:
+        self._batches: dict[tuple[str, str], _Batch] = {}
+        self._n_batches = self._n_drifted = 0
+
+    def add(self, chunk: Chunk) -> None:
+        """Take lines of checks."""
+        for event in chunk.events:
+            if event.message not in _MESSAGES:
+                continue
+            batch = self._batch(event)
+            if event.message == "feature":
+                _put(batch, event.fields)
+            elif event.message == "joint":
+                batch.cells["joint", TOGETHER] = _cell(event.fields, None)
+            elif event.message == "monitor":
+                batch.alarm = event.fields.get("alarm") is True
+            else:
+                batch.drifted = event.fields.get("drift_detected") is True
+                self._n_batches += 1
+                self._n_drifted += batch.drifted
+
+    def _batch(self, event: Event) -> _Batch:
+        name = text_of(event.fields.get("batch_id"))
+        key = (str(event.fields.get("run_id")), name)
+        if key not in self._batches:
+            self._batches[key] = _Batch(name)
+            if len(self._batches) > _BATCHES:
+                del self._batches[next(iter(self._batches))]
+        return self._batches[key]
+
+    def figure(self) -> DriftMap | None:
+        """Return outputs, the features together, and the worst features."""
+        batches = list(self._batches.values())
+        if not batches:
+            return None
+        keys = list(dict.fromkeys(key for batch in batches for key in batch.cells))
+        features = [key for key in keys if key[0] not in {"output", "joint"}]
+        worst = sorted(features, key=lambda key: _badness(key, batches), reverse=True)[:_FEATURES]
+        shown = [key for role in ("output", "joint") for key in keys if key[0] == role] + worst
+        return DriftMap(
+            batches=tuple(batch.name for batch in batches),
+            drifted=tuple(batch.drifted for batch in batches),
+            alarms=tuple(batch.alarm for batch in batches),
+            rows=tuple(
+                DriftRow(name, role, tuple(batch.cells.get((role, name)) for batch in batches)) for role, name in shown
+            ),
+            n_batches=self._n_batches,
+            n_drifted=self._n_drifted,
+            n_features=len(features),
+        )
+
+
+def _put(batch: _Batch, fields: dict[str, Any]) -> None:
+    key = (str(fields.get("role", "feature")), text_of(fields.get("feature")))
+    psi = fields.get("psi")
+    batch.cells[key] = _cell(fields, psi if isinstance(psi, (int, float)) else None)
+    if len(batch.cells) > _MOST_COLUMNS:
+        del batch.cells[min(batch.cells, key=lambda one: batch.cells[one].psi or 0.0)]
+
+
+def _cell(fields: dict[str, Any], psi: float | None) -> DriftCell:
+    p_value = fields.get("p_value_adjusted")
+    known = p_value if isinstance(p_value, (int, float)) else None
+    drifted = fields.get("drift_detected") is True
+    return DriftCell(psi, known, drifted, text_of(fields.get("method")), text_of(fields.get("severity")))
+
+
+def _badness(key: Key, batches: list[_Batch]) -> tuple[int, float]:
+    cells = [batch.cells[key] for batch in batches if key in batch.cells]
+    return sum(cell.drifted for cell in cells), max(cell.psi or 0.0 for cell in cells)

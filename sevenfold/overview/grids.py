@@ -1,0 +1,267 @@
+"""Counts in buckets that widen as what is counted spreads out, so that there are never more than so many of them.
+
+Each width of a ladder is a multiple of the one before: buckets are put together whole, and what is counted at the end
+is exactly what would have been counted with the last width from the beginning.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import repeat
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sevenfold.lines.grammar import value_text
+from sevenfold.overview.chunks import SECOND
+from sevenfold.overview.figures import Axis
+
+Ints = NDArray[np.int64]
+
+_FAR: Final = 1 << 61  # beyond which positions are cut off
+
+
+def _ladder(first: int, second: int, start: int = 1) -> tuple[int, ...]:
+    widths = [start]
+    while widths[-1] < _FAR // 8:
+        widths.append(widths[-1] * (first if len(widths) % 2 else second))
+    return tuple(widths)
+
+
+_DAY: Final = 86_400
+# Seconds to years; each divides the next.
+TIMES: Final = tuple(
+    seconds * SECOND
+    for seconds in (1, 5, 15, 60, 300, 900, 3600, 3 * 3600, _DAY // 2, _DAY, 7 * _DAY, 28 * _DAY, 364 * _DAY)
+) + tuple(364 * _DAY * SECOND * 10**n for n in range(1, 5))
+ORDER: Final = _ladder(5, 2)
+MILLIONTHS: Final = _ladder(5, 2)  # of numbers
+
+OTHERS, NOTHING = "(others)", "(none)"
+_TIME_BUCKETS, _ORDER_BUCKETS = 100, 30
+_MINUTE: Final = 60 * SECOND
+_LONGEST: Final = 200
+_HUGE: Final = 1e100
+_FEW: Final = 20_000  # numbers that are counted by their place sooner than by sorting them
+
+
+class Grid:
+    """Counts by position and code.
+
+    Parameters
+    ----------
+    ladder : sequence of int
+        The widths of buckets, each a multiple of the one before.
+    most : int
+        Buckets between the least and the greatest position.
+
+    Attributes
+    ----------
+    cells : dict of int to Counter
+        By the number of the bucket, the counts by code.
+
+    Examples
+    --------
+    >>> grid = Grid((1, 10, 100), most=5)
+    >>> grid.add(np.array([1, 2, 31]), np.array([0, 0, 1]))
+    >>> grid.width, grid.cells
+    (10, {0: Counter({0: 2}), 3: Counter({1: 1})})
+    """
+
+    def __init__(self, ladder: Sequence[int], most: int) -> None:
+        self._ladder, self._most, self._rung = ladder, most, 0
+        self._low, self._high = _FAR, -_FAR
+        self.cells: dict[int, Counter[int]] = {}
+
+    @property
+    def width(self) -> int:
+        """The width of a bucket."""
+        return self._ladder[self._rung]
+
+    @property
+    def buckets(self) -> range:
+        """The numbers of the buckets, with those between that are empty."""
+        return range(self._low // self.width, self._high // self.width + 1) if self.cells else range(0)
+
+    @property
+    def span(self) -> int:
+        """How far the greatest position is from the least."""
+        return self._high - self._low
+
+    @property
+    def ends_on_edge(self) -> bool:
+        """Whether the greatest position is where the last bucket begins."""
+        return self._high % self.width == 0
+
+    def add(self, positions: Ints, codes: Ints) -> None:
+        """Count events by their positions and codes, which are at least 0."""
+        positions = np.clip(positions, -_FAR, _FAR)
+        self._reach(int(positions.min()), int(positions.max()))
+        buckets = positions // self.width
+        first, n_codes = int(buckets.min()), int(codes.max()) + 1
+        for pair, count in _counted((buckets - first) * n_codes + codes):
+            bucket, code = divmod(pair, n_codes)
+            self.cells.setdefault(first + bucket, Counter())[code] += count
+
+    def _reach(self, low: int, high: int) -> None:
+        self._low, self._high = min(self._low, low), max(self._high, high)
+        while self._high // self.width - self._low // self.width >= self._most and self._rung + 1 < len(self._ladder):
+            factor = self._ladder[self._rung + 1] // self.width
+            self._rung += 1
+            narrow, self.cells = self.cells, {}
+            for bucket, counts in narrow.items():
+                self.cells.setdefault(bucket // factor, Counter()).update(counts)
+
+
+def _counted(numbers: Ints) -> Iterator[tuple[int, int]]:
+    """Return the different numbers, which are at least 0, and how often each is there."""
+    if numbers.max() < _FEW:
+        found = np.bincount(numbers)
+        different = np.flatnonzero(found)
+        return zip(different.tolist(), found[different].tolist(), strict=True)
+    different, found = np.unique(numbers, return_counts=True)
+    return zip(different.tolist(), found.tolist(), strict=True)
+
+
+class Spread:
+    """Counts over time; in the order of the events as long as they lie within a minute."""
+
+    def __init__(self) -> None:
+        self._times = Grid(TIMES, _TIME_BUCKETS)
+        self._order: Grid | None = Grid(ORDER, _ORDER_BUCKETS)
+        self._n_events = 0
+
+    def add(self, times: Ints, codes: Ints) -> None:
+        """Count events by their times, in microseconds, and codes."""
+        self._times.add(times, codes)
+        if self._order is not None and self._times.span < _MINUTE:
+            self._order.add(np.arange(self._n_events, self._n_events + times.size), codes)
+        else:
+            self._order = None
+        self._n_events += times.size
+
+    @property
+    def axis(self) -> Axis:
+        """What the buckets are of."""
+        return "time" if self._order is None else "order"
+
+    @property
+    def cells(self) -> list[Counter[int]]:
+        """The counts of each bucket by code."""
+        grid = self._times if self._order is None else self._order
+        return [grid.cells.get(bucket, Counter()) for bucket in grid.buckets]
+
+    @property
+    def places(self) -> tuple[float, ...]:
+        """Where each bucket begins: in seconds since 1970, or in events."""
+        grid, unit = (self._times, SECOND) if self._order is None else (self._order, 1)
+        return tuple(bucket * grid.width / unit for bucket in grid.buckets)
+
+    @property
+    def width(self) -> float:
+        """The width of a bucket: in seconds, or in events."""
+        return self._times.width / SECOND if self._order is None else float(self._order.width)
+
+
+def text_of(value: Any) -> str:
+    """Return a value as text of at most 200 characters."""
+    if value is None:
+        return NOTHING
+    text = value if isinstance(value, str) else value_text(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+class Names:
+    """Small numbers for values: the first so many that are different get one of their own, all others share 0.
+
+    Parameters
+    ----------
+    most : int
+        Values with a number of their own.
+
+    Examples
+    --------
+    >>> names = Names(2)
+    >>> names.codes(["approve", "deny", None, "approve"]).tolist(), names.codes([None, "deny"]).tolist()
+    ([1, 2, 0, 1], [0, 2])
+    >>> names.texts
+    ['(others)', 'approve', 'deny']
+    """
+
+    def __init__(self, most: int = 50) -> None:
+        self._most = most
+        self._codes: dict[Any, int] = {}
+        self.texts = [OTHERS]
+
+    def codes(self, values: list[Any]) -> Ints:
+        """Return the number of each value."""
+        try:
+            different = dict.fromkeys(values)
+        except TypeError:  # lists and objects
+            values = [value_text(one) if isinstance(one, (list, dict)) else one for one in values]
+            different = dict.fromkeys(values)
+        for value in different:
+            if value not in self._codes and len(self._codes) < self._most:
+                self._codes[value] = len(self.texts)
+                self.texts.append(text_of(value))
+        return np.fromiter(map(self._codes.get, values, repeat(0)), np.int64, len(values))
+
+
+class Means:
+    """Numbers in the order of their events, as means of so many each that there are never more than `most` of them.
+
+    Parameters
+    ----------
+    n_columns : int
+        Numbers of an event.
+    most : int
+        Means, an even number.
+
+    Attributes
+    ----------
+    width : int
+        Events a mean.
+    labels : list of str
+        The first event's of each mean.
+
+    Examples
+    --------
+    >>> means = Means(1, most=2)
+    >>> means.add(np.array([[1.0], [2.0], [6.0]]), ["a", "b", "c"])
+    >>> means.width, means.values.tolist(), means.labels
+    (2, [[1.5], [6.0]], ['a', 'c'])
+    """
+
+    def __init__(self, n_columns: int, most: int = 200) -> None:
+        self._sums, self._counts = np.zeros((most, n_columns)), np.zeros((most, n_columns))
+        self._n_events = 0
+        self.width = 1
+        self.labels: list[str] = []
+
+    def add(self, columns: NDArray[np.float64], labels: Sequence[str] = ()) -> None:
+        """Take numbers, a row an event; NaN is none."""
+        while self._n_events + len(columns) > self.width * len(self._sums):
+            self._halve()
+        places = np.arange(self._n_events, self._n_events + len(columns)) // self.width
+        known = np.abs(columns) < _HUGE  # not NaN, nor what no chart can show
+        np.add.at(self._sums, places, np.where(known, columns, 0.0))
+        np.add.at(self._counts, places, known)
+        for place, label in zip(places.tolist(), labels, strict=False):
+            if place >= len(self.labels):
+                self.labels.append(label)
+        self._n_events += len(columns)
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """The means, a row each, NaN where there was no number."""
+        n_rows = -(-self._n_events // self.width)
+        counts = self._counts[:n_rows]
+        with np.errstate(invalid="ignore"):
+            means: NDArray[np.float64] = self._sums[:n_rows] / counts
+        return means
+
+    def _halve(self) -> None:
+        for rows in (self._sums, self._counts):
+            rows[: len(rows) // 2] = rows[::2] + rows[1::2]
+            rows[len(rows) // 2 :] = 0.0
+        self.width, self.labels = 2 * self.width, self.labels[::2]

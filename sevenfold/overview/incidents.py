@@ -1,0 +1,135 @@
+"""Events that are shown one by one or by kind: errors, alarms, what was audited, and who said something when."""
+
+import re
+from collections import Counter, deque
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
+from itertools import repeat
+from operator import attrgetter, contains
+from typing import Final
+
+import numpy as np
+
+from sevenfold.lines.grammar import key_text, value_text
+from sevenfold.lines.parsing import Event
+from sevenfold.overview.chunks import Chunk
+from sevenfold.overview.figures import ChannelCount, Entry, ErrorGroup
+from sevenfold.overview.grids import OTHERS, TIMES, Grid, text_of
+
+_MILD: Final = frozenset({"TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING"})  # of these, only exceptions are errors
+_MOST_GROUPS, SHOWN_ENTRIES, _MOST_CHANNELS = 200, 50, 100
+_LONGEST_TRACEBACK, _LONGEST_TEXT = 6000, 400
+_ACTIVITY_BARS = 60
+_SAID_ELSEWHERE: Final = frozenset({"event", "outcome"})
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_EXCEPTION: Final = "exception_type"
+_LEVEL = attrgetter("level")
+_LOOKED_AT: Final = 20_000  # characters at the end of a traceback
+_OTHERS_CODE: Final = re.compile(r"site-packages|dist-packages|[/\\](?:lib|Lib)[/\\](?:python3|[a-z_]+\.py)|^<")
+_PLACE: Final = re.compile(r'File "([^"\n]+)", line (\d+)(?:, in ([^\n]+))?')
+
+
+class Errors:
+    """Gathers errors by their type and where they were raised."""
+
+    def __init__(self) -> None:
+        self._groups: dict[tuple[str, str], ErrorGroup] = {}
+        self.n_errors = 0
+
+    def add(self, chunk: Chunk) -> None:
+        """Take those of the events that are errors."""
+        if set(map(_LEVEL, chunk.events)) <= _MILD and not any(map(contains, chunk.fields, repeat(_EXCEPTION))):
+            return
+        for event in chunk.events:
+            if event.level not in _MILD or _EXCEPTION in event.fields:
+                self._put(event)
+
+    def _put(self, event: Event) -> None:
+        self.n_errors += 1
+        key = (text_of(event.fields.get(_EXCEPTION, event.level)), _place(event))
+        if key not in self._groups and len(self._groups) >= _MOST_GROUPS:
+            key = (OTHERS, "")
+        before = self._groups.get(key)
+        count, first = (1, event.time) if before is None else (before.count + 1, before.first)
+        said = event.fields.get("exception_message", event.message)
+        self._groups[key] = ErrorGroup(
+            *key, event.channel, count, min(first, event.time), event.time, text_of(said), _shortened(event.exception)
+        )
+
+    def groups(self) -> tuple[ErrorGroup, ...]:
+        """Return the groups, the most frequent first."""
+        return tuple(sorted(self._groups.values(), key=lambda one: (-one.count, one.type, one.place)))
+
+
+class Entries:
+    """Keeps the newest events as they are, and counts all."""
+
+    def __init__(self) -> None:
+        self._newest: deque[Event] = deque(maxlen=SHOWN_ENTRIES)
+        self.n_events = 0
+
+    def add(self, events: Collection[Event]) -> None:
+        """Take events."""
+        self._newest.extend(events)
+        self.n_events += len(events)
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Return the newest, oldest first."""
+        return tuple(map(_entry, self._newest))
+
+
+class Channels:
+    """Counts the events of each channel, over time."""
+
+    def __init__(self) -> None:
+        self._grids: dict[str | None, Grid] = {}
+        self._spans: dict[str | None, tuple[int, int]] = {}
+
+    def add(self, channel: str | None, chunk: Chunk) -> None:
+        """Count events of a channel."""
+        if channel not in self._grids and len(self._grids) >= _MOST_CHANNELS:
+            channel = OTHERS
+        times = chunk.times
+        self._grids.setdefault(channel, Grid(TIMES, _ACTIVITY_BARS)).add(times, np.zeros(times.size, np.int64))
+        first, last = self._spans.get(channel, (times[0], times[0]))
+        self._spans[channel] = min(first, int(times.min())), max(last, int(times.max()))
+
+    def counts(self) -> tuple[ChannelCount, ...]:
+        """Return what each channel has, in the order of their first event."""
+        order = sorted(self._spans, key=lambda channel: self._spans[channel][0])
+        return tuple(_channel_count(name, self._grids[name], self._spans[name]) for name in order)
+
+
+def _channel_count(name: str | None, grid: Grid, span: tuple[int, int]) -> ChannelCount:
+    activity = tuple(grid.cells.get(bucket, Counter()).total() for bucket in grid.buckets)
+    first, last = (_EPOCH + timedelta(microseconds=int(one)) for one in span)
+    return ChannelCount(name, sum(activity), first, last, activity)
+
+
+def _entry(event: Event) -> Entry:
+    fields = {key: value for key, value in event.fields.items() if key not in _SAID_ELSEWHERE}
+    text = " ".join(f"{key_text(key)}={value_text(value)}" for key, value in fields.items())
+    outcome = text_of(event.fields["outcome"]) if "outcome" in event.fields else ""
+    return Entry(event.time, event.channel or "-", text_of(event.message), outcome, _cut(text, _LONGEST_TEXT))
+
+
+def _place(event: Event) -> str:
+    """Return where an error was raised: the last line of code in its traceback, of the user's own if there is any."""
+    places = _PLACE.findall((event.exception or "")[-_LOOKED_AT:])
+    if not places:
+        return text_of(event.message)
+    own = [place for place in places if _OTHERS_CODE.search(place[0]) is None]
+    path, line, function = (own or places)[-1]
+    short = "/".join(path.replace("\\", "/").split("/")[-2:])
+    return text_of(f"{short}:{line}" + (f" in {function}" if function else ""))
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
+def _shortened(traceback: str | None) -> str | None:
+    """Keep the end of a traceback, where the error was raised."""
+    if traceback is None or len(traceback) <= _LONGEST_TRACEBACK:
+        return traceback
+    return f"…\n{traceback[-_LONGEST_TRACEBACK:]}"

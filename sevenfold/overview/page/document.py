@@ -1,0 +1,110 @@
+"""The page: its head, a section a channel, what went wrong, and what was audited."""
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from importlib.resources import files
+from itertools import count
+
+from sevenfold.overview.figures import Chain, Figure, Overview, Table
+from sevenfold.overview.page import cards
+from sevenfold.overview.page.markup import SHORT, moment, text
+
+_STYLE = "".join(map(str.strip, files(__package__).joinpath("style.css").read_text("utf-8").splitlines()))
+_HASH = b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+_POLICY = f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form-action 'none'"
+_SECTIONS = {"api": "Service", "training": "Training", "predictions": "Predictions", "monitoring": "Performance"}
+_BEFORE_DRIFT = frozenset({"training", "predictions"})
+
+
+def page(overview: Overview, title: str, made: datetime) -> str:
+    """Return an overview as one HTML file.
+
+    Parameters
+    ----------
+    overview : Overview
+        What to show.
+    title : str
+        What it is of, such as the log folder.
+    made : datetime
+        When, to be told below.
+
+    Returns
+    -------
+    str
+        HTML without scripts, whose Content-Security-Policy allows nothing but its own style.
+    """
+    body = "".join([_head(overview, title), "<main>", *_sections(overview), "</main>"])
+    told = f"<footer>Made by Sevenfold at {moment(made)} UTC. All times are UTC.</footer>"
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>Report of {text(title, SHORT)}</title><style>{_STYLE}</style></head>"
+        f"<body>{body}{told}</body></html>\n"
+    )
+
+
+def _head(overview: Overview, title: str) -> str:
+    when = f"{moment(overview.first)} to {moment(overview.last)} UTC" if overview.n_events else "No events."
+    facts = "".join(_fact(n, what, alarming=alarming) for n, what, alarming in _facts(overview))
+    chains = "".join(map(_chain, overview.chains))
+    return f"<header><h1>{text(title)}</h1><p>{when}</p><ul class=facts>{facts}</ul>{chains}</header>"
+
+
+def _fact(n: int, what: str, *, alarming: bool) -> str:
+    kind = " class=hot" if alarming and n else ""
+    name = what.removesuffix("s") if n == 1 else what
+    return f"<li{kind}><b>{n:,}</b> {text(name, SHORT)}</li>"
+
+
+def _facts(overview: Overview) -> Iterator[tuple[int, str, bool]]:
+    yield overview.n_events, "events", False
+    for figure in overview.charts:
+        if isinstance(figure, Figure) and figure.panel.kind == "counts":
+            n = sum(int(value) for one in figure.series for value in one.values if value)
+            yield n, f"{figure.panel.message or figure.panel.channel}s", False
+    if overview.drift is not None:
+        yield overview.drift.n_drifted, f"of {overview.drift.n_batches:,} batches drifted", False
+    yield overview.n_alarms, "alarms", True
+    yield overview.n_errors, "errors", True
+    yield sum(n for _, n in overview.unreadable), "unreadable lines", True
+
+
+def _chain(chain: Chain) -> str:
+    kind = "" if chain.proved is None else " good" if chain.proved else " bad"
+    return f"<p class='chain{kind}'>{text(chain.channel, SHORT)}: {text(chain.said, 600)}</p>"
+
+
+def _sections(overview: Overview) -> Iterator[str]:
+    keys = (f"c{i}" for i in count())
+    by_channel: dict[str, list[Figure | Table]] = {}
+    for one in overview.charts:
+        by_channel.setdefault(one.panel.channel, []).append(one)
+    shown = {
+        channel: _section(_SECTIONS.get(channel, channel), [_card(one, next(keys)) for one in charts])
+        for channel, charts in by_channel.items()
+    }
+    yield from (section for channel, section in shown.items() if channel in _BEFORE_DRIFT)
+    yield _drift(overview)
+    yield from (section for channel, section in shown.items() if channel not in _BEFORE_DRIFT)
+    yield _section("Errors", [cards.error_card(overview.errors)])
+    yield _section("Audit", [cards.entry_card(overview.audit, overview.n_audit, "audited events")])
+    unreadable = [cards.unreadable_card(overview.unreadable)] if overview.unreadable else []
+    yield _section("Channels", [cards.channel_card(overview.channels), *unreadable])
+
+
+def _section(title: str, shown: Iterable[str]) -> str:
+    return f"<section><h2>{text(title, SHORT)}</h2><div class=grid>{''.join(shown)}</div></section>"
+
+
+def _card(one: Figure | Table, key: str) -> str:
+    return cards.table_card(one) if isinstance(one, Table) else cards.figure_card(one, key)
+
+
+def _drift(overview: Overview) -> str:
+    shown = [] if overview.drift is None else [cards.drift_card(overview.drift)]
+    if overview.alarms:
+        shown.append(cards.entry_card(overview.alarms, overview.n_alarms, "alarms"))
+    return _section("Drift", shown) if shown else ""

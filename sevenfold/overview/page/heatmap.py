@@ -1,0 +1,133 @@
+"""Drift as a heatmap: a row a feature, a column a batch, the darker the larger the PSI, a dot where it has drifted."""
+
+import math
+from collections.abc import Iterator
+from itertools import count
+from typing import Final
+
+from sevenfold.overview.figures import DriftCell, DriftMap, DriftRow
+from sevenfold.overview.page.charts import svg
+from sevenfold.overview.page.markup import SHORT, scroll, table, text
+
+N_SHADES: Final = 6
+SHADE_PSI: Final = (0.0, 0.02, 0.05, 0.1, 0.25, 0.5)  # where each shade begins: .1 is moderate, .25 major
+_W, _LEFT, _RIGHT, _ROW, _TOP, _BELOW = 1300, 180, 30, 20, 6, 24
+_WIDEST = 72
+_LETTER = 7.2
+_TITLE: Final = "Drift by feature and batch"
+
+
+def heatmap(found: DriftMap) -> str:
+    """Return drift as SVG, with its legend above."""
+    n_batches = len(found.batches)
+    width = min(_WIDEST, (_W - _LEFT - _RIGHT) / n_batches)
+    size = _LEFT + width * n_batches + _RIGHT, _TOP + (len(found.rows) + 2) * _ROW + _BELOW
+    names = ["alarm of the monitor", "batch", *map(_name, found.rows)]
+    parts = [*map(_label, names, count()), *_shades(found, width), *_signs(found, width)]
+    parts += [*_hovered(found, width), *_names(found.batches, width, size)]
+    legend = "".join(f'<span class="k q{shade}">{_range(shade)}</span>' for shade in range(N_SHADES))
+    picture = svg(parts, size, _TITLE, _said(found), key="drift", fixed=True)
+    return f"<div class=legend>PSI: {legend}&#9679; drifted, after correction</div>{scroll(picture, _TITLE)}"
+
+
+def drift_table(found: DriftMap) -> str:
+    """Return the numbers of a heatmap: the PSI, with a dot where it has drifted."""
+    head = ["feature", *found.batches]
+    rows = [[text(row.name, SHORT), *map(_number, row.cells)] for row in found.rows]
+    return table(head, rows, "PSI by batch; a dot where it has drifted", numbers=True)
+
+
+def _number(cell: DriftCell | None) -> str:
+    if cell is None:
+        return ""
+    return f"{'' if cell.psi is None else f'{cell.psi:.3f}'}{' ●' if cell.drifted else ''}"
+
+
+def _said(found: DriftMap) -> str:
+    drifted = [row.name for row in found.rows if any(cell and cell.drifted for cell in row.cells)]
+    names = ", ".join(drifted) or "nothing"
+    batches = f"{sum(found.drifted)} of {len(found.batches)} batches have drifted"
+    return f"{batches}, {sum(found.alarms)} alarms; what has drifted at least once: {names}."
+
+
+def _name(row: DriftRow) -> str:
+    return f"{row.name} (output)" if row.role == "output" else row.name
+
+
+def _shades(found: DriftMap, width: float) -> Iterator[str]:
+    """Draw all cells: a path a shade."""
+    paths = [
+        [_box(n, i, width) for i in range(2) for n in range(len(found.batches))],
+        *([] for _ in range(N_SHADES - 1)),
+    ]
+    for i, row in enumerate(found.rows, 2):
+        for n, cell in enumerate(row.cells):
+            paths[0 if cell is None else _shade(cell)].append(_box(n, i, width))
+    yield from (f'<path class="b q{shade}" d="{"".join(boxes)}"/>' for shade, boxes in enumerate(paths) if boxes)
+
+
+def _signs(found: DriftMap, width: float) -> Iterator[str]:
+    """Mark alarms with a triangle, and what has drifted with a dot."""
+    marked = [(n, 1) for n, drifted in enumerate(found.drifted) if drifted]
+    marked += [
+        (n, i) for i, row in enumerate(found.rows, 2) for n, cell in enumerate(row.cells) if cell and cell.drifted
+    ]
+    dots = "".join(
+        f"M{_middle(n, width) - 3:.1f} {_TOP + i * _ROW + 9.5}a3 3 0 1 0 6 0a3 3 0 1 0-6 0" for n, i in marked
+    )
+    alarms = "".join(
+        f"M{_middle(n, width) - 4:.1f} {_TOP + 14}h8l-4-9z" for n, alarm in enumerate(found.alarms) if alarm
+    )
+    yield f'<path class="m" d="{dots}{alarms}"/>'
+
+
+def _hovered(found: DriftMap, width: float) -> Iterator[str]:
+    """Lay over each cell in which there is anything to tell what it is that says it."""
+    yield '<g class="p">'
+    for i, row in enumerate(found.rows, 2):
+        for n, (batch, cell) in enumerate(zip(found.batches, row.cells, strict=True)):
+            if cell is not None and (_shade(cell) or cell.drifted):
+                told = text(_told(row.name, batch, cell), 120)
+                yield f'<path d="{_box(n, i, width)}"><title>{told}</title></path>'
+    yield "</g>"
+
+
+def _box(n: int, i: int, width: float) -> str:
+    start, end = round(_LEFT + n * width), round(_LEFT + (n + 1) * width)
+    return f"M{start} {_TOP + i * _ROW}h{end - start - 1}v{_ROW - 1}H{start}z"
+
+
+def _middle(n: int, width: float) -> float:
+    return _LEFT + (n + 0.5) * width
+
+
+def _told(name: str, batch: str, cell: DriftCell) -> str:
+    psi = "" if cell.psi is None else f" PSI {cell.psi:.3f},"
+    p_value = "" if cell.p_value_adjusted is None else f" p {cell.p_value_adjusted:.2g},"
+    return f"{name[:24]}, {batch[:24]}:{psi}{p_value} {cell.method}"
+
+
+def _shade(cell: DriftCell) -> int:
+    if cell.psi is None:
+        return N_SHADES - 2 if cell.drifted else 0
+    return max(shade for shade, least in enumerate(SHADE_PSI) if cell.psi >= least or shade == 0)
+
+
+def _range(shade: int) -> str:
+    least = f"{SHADE_PSI[shade]:g}"
+    return f"{least}+" if shade == N_SHADES - 1 else least
+
+
+def _label(name: str, i: int) -> str:
+    shown = name if len(name) <= 24 else f"{name[:23]}…"  # noqa: PLR2004
+    return f'<text class="y" x="{_LEFT - 6}" y="{_TOP + i * _ROW + 14}">{text(shown)}<title>{text(name)}</title></text>'
+
+
+def _names(batches: tuple[str, ...], width: float, size: tuple[float, float]) -> Iterator[str]:
+    """Name so many batches as there is room for."""
+    shown = [name if len(name) <= 12 else f"{name[:11]}…" for name in batches]  # noqa: PLR2004
+    half = max(map(len, shown)) * _LETTER / 2
+    every = max(1, math.ceil(2 * (half + _LETTER) / width))
+    for n in range(0, len(batches), every):
+        if _middle(n, width) + half <= size[0]:
+            yield f'<text class="x" x="{_middle(n, width):.1f}" y="{size[1] - 8}">{text(shown[n])}</text>'

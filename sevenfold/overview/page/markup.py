@@ -1,0 +1,127 @@
+"""Text from logs as text of HTML, numbers and times for people."""
+
+import html
+import math
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+SHORT, LONG = 60, 200  # characters of a name, and of a cell of a table
+# Controls, marks that turn the direction of text, halves of characters, and what HTML doesn't allow.
+_UNSAFE: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
+)
+_NUMBER: Final = re.compile(r"-?[\d,.]+(?:e[+-]?\d+)?")
+_THOUSANDS: Final = 100_000
+_MILLI: Final = 1e-4
+_DAY: Final = 86_400.0
+
+
+def text(value: object, most: int = LONG) -> str:
+    r"""Return a value as text of HTML, also for attributes, cut after so many characters.
+
+    Examples
+    --------
+    >>> text("<b>\x1b[31m")
+    '&lt;b&gt;\\x1b[31m'
+    """
+    said = str(value)
+    if len(said) > most:
+        said = f"{said[:most]}…"
+    return html.escape(_UNSAFE.sub(lambda found: f"\\x{ord(found[0]):02x}", said), quote=True)
+
+
+def number(value: float | None) -> str:
+    """Return a number with four digits that count.
+
+    Examples
+    --------
+    >>> number(0.123456), number(1234567), number(1.5e-9), number(None)
+    ('0.1235', '1,234,567', '1.5e-09', '')
+    """
+    if value is None:
+        return ""
+    if value == int(value) if math.isfinite(value) else False:
+        return f"{value:,.0f}" if abs(value) < 1e15 else f"{value:.3g}"  # noqa: PLR2004
+    if value and abs(value) < _MILLI:
+        return f"{value:.3g}"
+    return f"{value:,.0f}" if abs(value) >= _THOUSANDS else f"{value:,.4g}"
+
+
+def utc(seconds: float) -> datetime:
+    """Return a time in seconds since 1970."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def moment(time: datetime | None) -> str:
+    """Return a time to the second."""
+    return "" if time is None else f"{time:%Y-%m-%d %H:%M:%S}"
+
+
+def clock(seconds: float, span: float) -> str:
+    """Return a time as precisely as a span of time asks for, both in seconds."""
+    time = utc(seconds)
+    if span < 600:  # noqa: PLR2004
+        return f"{time:%H:%M:%S}"
+    if span < 2 * _DAY:
+        return f"{time:%H:%M}"
+    return f"{time:%m-%d %H:%M}" if span < 4 * _DAY else f"{time:%Y-%m-%d}"
+
+
+def span(seconds: float) -> str:
+    """Return how long something takes.
+
+    Examples
+    --------
+    >>> span(900), span(86400)
+    ('15 min', '1 day')
+    """
+    for unit, of in (("day", _DAY), ("h", 3600.0), ("min", 60.0)):
+        if seconds >= of:
+            n = seconds / of
+            return f"{n:g} {unit}{'s' if unit == 'day' and n != 1 else ''}"
+    return f"{seconds:g} s"
+
+
+def table(
+    head: Sequence[str], rows: Iterable[Sequence[str]], caption: str, *, titled: bool = False, numbers: bool = False
+) -> str:
+    """Return a table of cells that are text already; numbers stand to the right.
+
+    Parameters
+    ----------
+    head : sequence of str
+        The columns' names.
+    rows : iterable of sequence of str
+        The cells.
+    caption : str
+        What the table is of.
+    titled : bool
+        Whether that stands above it already.
+    numbers : bool
+        Whether all columns but the first are numbers.
+    """
+    top = "".join(f"<th scope=col>{text(name, SHORT)}" for name in head)
+    body = "".join(f"<tr>{''.join(map(_number_cell if numbers else _cell, row))}" for row in rows)
+    said = "" if titled else f"<caption>{text(caption)}</caption>"
+    kind = " class=numbers" if numbers else ""
+    return scroll(f"<table{kind}>{said}<thead><tr>{top}<tbody>{body}</table>", caption)
+
+
+def scroll(body: str, label: str) -> str:
+    """Return what may be wider than the screen, so that keys scroll it, too."""
+    return f'<div class=scroll tabindex=0 role=group aria-label="{text(label)}">{body}</div>'
+
+
+def _cell(said: str) -> str:  # which ends where the next begins, as HTML allows
+    return f"<td{' class=n' if _NUMBER.fullmatch(said) else ''}>{said}"
+
+
+def _number_cell(said: str) -> str:
+    return f"<td>{said}"
+
+
+def fold(summary: str, body: str) -> str:
+    """Return what is shown once it is asked for."""
+    return f"<details><summary>{summary}</summary>{body}</details>"

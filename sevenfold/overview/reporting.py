@@ -1,0 +1,119 @@
+"""The report: what is gathered of a log folder, whether its audit trail is proved, and the page of both."""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sevenfold.audit.verify import verify
+from sevenfold.files.channel_list import listed_channels
+from sevenfold.notices import describe
+from sevenfold.overview.figures import Chain, Overview
+from sevenfold.overview.gathering import gather
+from sevenfold.overview.page.document import page
+from sevenfold.overview.panels import PANELS, Panel
+
+_WAIT_S = 10.0  # for writers of the audit trail
+_SHOWN_FINDINGS = 3
+
+
+def report(
+    folder: str | Path,
+    out: str | Path | None = None,
+    *,
+    panels: Iterable[Panel] = PANELS,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    key: bytes | None = None,
+) -> Path:
+    """Write one HTML file that shows what happened.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The log folder.
+    out : str or Path, optional
+        The file, by default ``report.html`` in the folder. One that is there is replaced once the new one is whole.
+    panels : iterable of Panel
+        What is shown: ``(*PANELS, Panel(...))`` adds a chart of your own.
+    since, until : datetime, optional
+        Only the events from this time on, and only those before that one; both must have a time zone.
+    key : bytes, optional
+        What the audit trail is sealed with.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder.
+    OSError
+        If a file can't be read, or the page can't be written.
+    ValueError
+        If one of the panels is no `Panel`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     report(folder).name
+    'report.html'
+    """
+    folder = Path(folder)
+    overview = summarize(folder, panels=panels, since=since, until=until, key=key)
+    path = folder / "report.html" if out is None else Path(out)
+    _write(path, page(overview, str(folder), datetime.now(UTC)))
+    return path
+
+
+def summarize(
+    folder: Path,
+    *,
+    panels: Iterable[Panel] = PANELS,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    key: bytes | None = None,
+) -> Overview:
+    """Return what is found in a log folder, and whether its sealed channels are proved, as `report` takes them."""
+    found = gather(folder, panels=panels, since=since, until=until)
+    return replace(found, chains=tuple(_chains(folder, key)))
+
+
+def _chains(folder: Path, key: bytes | None) -> Iterator[Chain]:
+    for channel in listed_channels(folder):
+        if channel.sealed:
+            try:
+                verdict = verify(folder / channel.file, key=key, wait_s=_WAIT_S)
+            except FileNotFoundError:
+                yield Chain(channel.name, None, "nothing was audited")
+            except (OSError, ValueError) as error:
+                yield Chain(channel.name, None, f"not verified: {describe(error)}")
+            else:
+                files = f"{verdict.n_events:,} events in {verdict.n_files} file{'' if verdict.n_files == 1 else 's'}"
+                findings = "; ".join(map(str, verdict.findings[:_SHOWN_FINDINGS]))
+                more = (
+                    f"; {len(verdict.findings) - _SHOWN_FINDINGS} more"
+                    if len(verdict.findings) > _SHOWN_FINDINGS
+                    else ""
+                )
+                said = "proved" if verdict.proved else "NOT proved"
+                yield Chain(
+                    channel.name,
+                    verdict.proved if verdict.n_events else None,
+                    f"{files}: {said}{': ' if findings else ''}{findings}{more}",
+                )
+
+
+def _write(path: Path, html: str) -> None:
+    """Write a file so that nobody ever reads half of it."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        unfinished.write_text(html, encoding="utf-8")
+        unfinished.replace(path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from error
