@@ -86,11 +86,13 @@ def write_applicants(path: Path, n_rows: int = 400, seed: int = 1, **constant: s
 def test_the_main_job_fills_seven_files_and_tells_how_many_events_are_in_each(default_run: Run) -> None:
     logs = default_run.folder / "logs"
     assert sorted(path.name for path in logs.iterdir()) == sorted(
-        [*FILES, "app_json.head", "channels.json", ".channels.lock"]
+        [*FILES, "app_json.head", "channels.json", ".channels.lock", "report.html"]
     )
     events = {file: default_run.events(file) for file in TEXT_FILES}
     counts = {file: len(found) for file, found in events.items()} | {"app_json.log": len(default_run.audit())}
-    table = [line.split() for line in default_run.out.splitlines()[-7:]]
+    *_, printed, told = default_run.out.strip().split("\n\n")
+    assert told == f"report: {Path('logs', 'report.html')}"
+    table = [line.split() for line in printed.splitlines()[1:]]
     assert {file: int(count.replace(",", "")) for file, count, *_ in table} == counts
     assert all(counts.values())
     run_ids = {event.fields["run_id"] for found in events.values() for event in found}
