@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sevenfold.lines.parsing import Event
-from sevenfold.overview.chunks import Chunk
+from sevenfold.overview.chunks import Batch
 from sevenfold.overview.figures import DriftCell, DriftMap, DriftRow
 from sevenfold.overview.grids import text_of
 
@@ -32,22 +32,22 @@ class Drift:
         self._batches: dict[tuple[str, str], _Batch] = {}
         self._n_batches = self._n_drifted = 0
 
-    def add(self, chunk: Chunk) -> None:
+    def add(self, batch: Batch) -> None:
         """Take lines of checks."""
-        for event in chunk.events:
+        for event in batch.events:
             if event.message not in _MESSAGES:
                 continue
-            batch = self._batch(event)
+            found = self._batch(event)
             if event.message == "feature":
-                _put(batch, event.fields)
+                _put(found, event.fields)
             elif event.message == "joint":
-                batch.cells["joint", TOGETHER] = _cell(event.fields, None)
+                found.cells["joint", TOGETHER] = _cell(event.fields, None)
             elif event.message == "monitor":
-                batch.alarm = event.fields.get("alarm") is True
+                found.alarm = event.fields.get("alarm") is True
             else:
-                batch.drifted = event.fields.get("drift_detected") is True
+                found.drifted = event.fields.get("drift_detected") is True
                 self._n_batches += 1
-                self._n_drifted += batch.drifted
+                self._n_drifted += found.drifted
 
     def _batch(self, event: Event) -> _Batch:
         name = text_of(event.fields.get("batch_id"))

@@ -7,22 +7,25 @@ Masson, Rim and Lee, "DDSketch: a fast and fully-mergeable quantile sketch with 
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Final, Protocol
 
 import numpy as np
 
-from sevenfold.overview.chunks import SECOND, Chunk
+from sevenfold.overview.chunks import SECOND, Batch, Chunk, Columns, Numbers
 from sevenfold.overview.figures import Axis, Figure, Series, Table
 from sevenfold.overview.grids import MILLIONTHS, OTHERS, Grid, Means, Names, Spread, text_of
 from sevenfold.overview.panels import Panel
 
 BINS, POINTS = 50, 200
+RUN: Final = "run_id"
+EVENTS: Final = "events"  # what is counted where no field is
 MOST_SERIES: Final = 8
 _MOST_ROWS, _SHOWN_ROWS = 500, 50  # of a table
 _MOST_RUNS = 4
+_CHUNK_EVENTS: Final = 4096
 PERCENTS: Final = (50, 95, 99)
 _LOG_STEP = float(np.log(1.02))  # of the sketch: its values are within 1 %
 _LEAST_BIN, _N_BINS = -1200, 2800  # 1e-10 to 1e13
@@ -41,13 +44,12 @@ class Fold(Protocol):
 class Tally:
     """How many events had which value of a field, or just how many there were, over time."""
 
-    def __init__(self, panel: Panel) -> None:
-        self._fields, self._names, self._spread = panel.fields, Names(), Spread()
+    def __init__(self, panel: Panel, names: Names) -> None:
+        self._field, self._names, self._spread = (*panel.fields, None)[0], names, Spread()
 
     def add(self, chunk: Chunk) -> None:
         """Count events by the value of the field."""
-        values = chunk.values(self._fields[0]) if self._fields else ["events"] * len(chunk)
-        self._spread.add(chunk.times, self._names.codes(values))
+        self._spread.add(chunk.times, _codes(chunk, self._field, self._names))
 
     def figure(self, panel: Panel) -> Figure | None:
         """Return bars of counts, or lines of shares."""
@@ -67,7 +69,7 @@ class Tally:
 class Percentiles:
     """Percentiles of a number over time."""
 
-    def __init__(self, panel: Panel) -> None:
+    def __init__(self, panel: Panel, _: Names) -> None:
         self._field, self._spread = panel.fields[0], Spread()
 
     def add(self, chunk: Chunk) -> None:
@@ -75,7 +77,7 @@ class Percentiles:
         numbers = chunk.numbers(self._field)
         known = np.isfinite(numbers)
         if known.any():
-            self._spread.add(chunk.times[known], _bins(numbers[known]))
+            self._spread.add(chunk.times.where(known), _bins(numbers[known]))
 
     def figure(self, panel: Panel) -> Figure | None:
         """Return a line a percentile."""
@@ -87,9 +89,9 @@ class Percentiles:
 class Histogram:
     """How numbers are distributed."""
 
-    def __init__(self, panel: Panel) -> None:
+    def __init__(self, panel: Panel, names: Names) -> None:
         self._fields, self._by = panel.fields, panel.by
-        self._names, self._grid = Names(), Grid(MILLIONTHS, BINS + 1)
+        self._names, self._grid = names, Grid(MILLIONTHS, BINS + 1)
         self._whole = True
 
     def add(self, chunk: Chunk) -> None:
@@ -99,7 +101,7 @@ class Histogram:
             missing = np.isnan(numbers)
             if missing.any():
                 numbers = np.where(missing, chunk.numbers(name), numbers)
-        codes = self._names.codes(["events"] * len(chunk) if self._by is None else chunk.values(self._by))
+        codes = _codes(chunk, self._by, self._names)
         known = np.isfinite(numbers)
         if known.any():
             self._count(numbers[known], codes[known])
@@ -109,7 +111,7 @@ class Histogram:
         with np.errstate(over="ignore"):
             millionths = np.clip(numbers * 1e6, -1e18, 1e18)
         # A hair is added: 0.57 * 1e6 is a little less than 570,000.
-        self._grid.add(np.floor(millionths + 1e-4).astype(np.int64), codes)
+        self._grid.add(Numbers(np.floor(millionths + 1e-4).astype(np.int64)), codes)
 
     def figure(self, panel: Panel) -> Figure | None:
         """Return bars of counts."""
@@ -128,7 +130,7 @@ class Histogram:
 class Lines:
     """Numbers in the order of their events; of several runs, the newest."""
 
-    def __init__(self, panel: Panel) -> None:
+    def __init__(self, panel: Panel, _: Names) -> None:
         self._panel = panel
         self._runs: dict[Any, Means] = {}
         self._n_runs = 0
@@ -137,12 +139,13 @@ class Lines:
     def add(self, chunk: Chunk) -> None:
         """Take the numbers of events."""
         panel = self._panel
-        x = chunk.times / SECOND if panel.x is None else chunk.numbers(panel.x)
-        columns = np.column_stack([x, chunk.times / SECOND, *map(chunk.numbers, panel.fields)])
+        times = chunk.times.all / SECOND
+        x = times if panel.x is None else chunk.numbers(panel.x)
+        columns = np.column_stack([x, times, *map(chunk.numbers, panel.fields)])
         labels = [] if panel.x is None else chunk.texts(panel.x)
         begins = self._begins(chunk, x)
         for start, end in pairwise([*begins, len(x)]):
-            run = self._run(chunk.events[start].fields.get("run_id") if panel.x else None, new=self._falls(x[start]))
+            run = self._run(chunk.values(RUN)[start] if panel.x else None, new=self._falls(x[start]))
             run.add(columns[start:end], labels[start:end])
             self._last_x = x[end - 1]
 
@@ -150,7 +153,7 @@ class Lines:
         """Return where runs begin: with another id, and, where there is none, where x falls."""
         if self._panel.x is None:
             return [0]
-        ids = chunk.values("run_id")
+        ids = chunk.values(RUN)
         return [0] + [i for i in range(1, len(ids)) if ids[i] != ids[i - 1] or (ids[i] is None and x[i] < x[i - 1])]
 
     def _falls(self, x: float) -> bool:
@@ -197,21 +200,22 @@ class Lines:
 class Combinations:
     """How many events had which values of several fields."""
 
-    def __init__(self, panel: Panel) -> None:
+    def __init__(self, panel: Panel, _: Names) -> None:
         self._fields = panel.fields
         self._counts: Counter[tuple[str, ...]] = Counter()
 
     def add(self, chunk: Chunk) -> None:
         """Count events by the values of the fields."""
-        columns = [chunk.values(field) for field in self._fields]
-        try:
-            counts = Counter(zip(*columns, strict=True))
-        except TypeError:  # lists and objects
-            counts = Counter(zip(*map(chunk.texts, self._fields), strict=True))
-        for values, count in counts.items():
-            key = tuple(text_of(value) for value in values)
+        for values, count in self._counted(chunk).items():
+            key = tuple(map(text_of, values if len(self._fields) > 1 else (values,)))
             known = key in self._counts or len(self._counts) < _MOST_ROWS
             self._counts[key if known else (OTHERS,) * len(key)] += count
+
+    def _counted(self, chunk: Chunk) -> Counter[Any]:
+        try:
+            return _tuples(list(map(chunk.values, self._fields)))
+        except TypeError:  # lists and objects
+            return _tuples(list(map(chunk.texts, self._fields)))
 
     def figure(self, panel: Panel) -> Table | None:
         """Return the most frequent ones."""
@@ -221,7 +225,7 @@ class Combinations:
         return Table(panel, tuple(rows[:_SHOWN_ROWS]), note) if rows else None
 
 
-_FOLDS: Final[dict[str, Callable[[Panel], Fold]]] = {
+_FOLDS: Final[dict[str, Callable[[Panel, Names], Fold]]] = {
     "lines": Lines,
     "counts": Tally,
     "shares": Tally,
@@ -231,15 +235,65 @@ _FOLDS: Final[dict[str, Callable[[Panel], Fold]]] = {
 }
 
 
-def folds_of(panels: Iterable[Panel]) -> list[tuple[Fold, list[Panel]]]:
+class Feed:
+    """Gathers the columns that folds need of the same events, and hands them on in chunks.
+
+    Parameters
+    ----------
+    panels : sequence of Panel
+        Which are about the same events.
+    """
+
+    def __init__(self, panels: Sequence[Panel]) -> None:
+        self._message, self._where = panels[0].message, panels[0].where
+        self._columns = Columns(name for panel in panels for name in _needed(panel))
+        self.folds = _folds_of(panels)
+
+    def add(self, batch: Batch) -> None:
+        """Take those of the events that it is about."""
+        part = batch.saying(self._message)
+        if part is not None and self._where:
+            part = part.where(self._where)
+        if part is not None:
+            self._columns.add(part)
+            if len(self._columns) >= _CHUNK_EVENTS:
+                self.flush()
+
+    def flush(self) -> None:
+        """Hand on what was gathered."""
+        if self._columns:
+            chunk = self._columns.take()
+            for fold, _ in self.folds:
+                fold.add(chunk)
+
+
+def _needed(panel: Panel) -> Iterator[str]:
+    yield from panel.fields
+    yield from filter(None, (panel.by, panel.x))
+    if panel.x is not None:
+        yield RUN
+
+
+def _folds_of(panels: Sequence[Panel]) -> list[tuple[Fold, list[Panel]]]:
     """Return what gathers for panels, and for which each does: those that count the same share one."""
     folds: dict[Panel, tuple[Fold, list[Panel]]] = {}
+    names: dict[str | None, Names] = {}
     for panel in panels:
         key = replace(panel, title="", unit="", match=None, kind="counts" if panel.kind == "shares" else panel.kind)
         if key not in folds:
-            folds[key] = (_FOLDS[panel.kind](panel), [])
+            told_apart = panel.by if panel.kind == "histogram" else (*panel.fields, None)[0]
+            folds[key] = (_FOLDS[panel.kind](panel, names.setdefault(told_apart, Names())), [])
         folds[key][1].append(panel)
     return list(folds.values())
+
+
+def _codes(chunk: Chunk, field: str | None, names: Names) -> Any:
+    return names.codes([EVENTS] * len(chunk)) if field is None else chunk.codes(field, names)
+
+
+def _tuples(columns: list[list[Any]]) -> Counter[Any]:
+    """Count what stands beside each other in columns; what stands in a single one as it is."""
+    return Counter(columns[0]) if len(columns) == 1 else Counter(zip(*columns, strict=True))
 
 
 def _layers(names: Names, cells: Iterable[Counter[int]]) -> list[tuple[str, list[int]]]:

@@ -1,24 +1,27 @@
 """One pass over events: each goes to what gathers its kind, in chunks, and nothing that is kept grows with them."""
 
+import gc
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from sevenfold.files.channel_list import listed_channels
 from sevenfold.lines.parsing import Event
 from sevenfold.overview import drift
-from sevenfold.overview.chunks import Chunk, by_channel
+from sevenfold.overview.chunks import by_channel
 from sevenfold.overview.figures import Figure, Overview, Table
-from sevenfold.overview.folds import Fold, folds_of
+from sevenfold.overview.folds import Feed
 from sevenfold.overview.incidents import Channels, Entries, Errors
 from sevenfold.overview.panels import PANELS, Panel, checked
 from sevenfold.reading.folder import read
 
-_CHUNK_EVENTS: Final = 4096
+_BATCH_EVENTS: Final = 256
+_YOUNG: Final = 50_000  # objects
 _ALARMS: Final[dict[str | None, str]] = {"drift": "monitor", "monitoring": "performance_alarm"}
 
 
@@ -48,27 +51,26 @@ class Gathering:
 
     def __init__(self, panels: Iterable[Panel] = PANELS, *, sealed: Collection[str] = ()) -> None:
         self._panels = checked(panels)
-        self._folds = folds_of(self._panels)
+        self._feeds = _feeds_of(self._panels)
         self._drift, self._errors, self._channels = drift.Drift(), Errors(), Channels()
         self._alarms, self._audit = Entries(), Entries()
         self._sealed = frozenset(sealed)
 
     def add(self, events: Sequence[Event]) -> None:
-        """Take events; a few thousand at a time are best."""
+        """Take events; a few hundred at a time are best."""
         if not events:
             return
-        for channel, chunk in by_channel(events):
-            self._channels.add(channel, chunk)
-            self._errors.add(chunk)
-            for fold, (panel, *_) in self._folds:
-                if panel.channel == channel:
-                    _add(fold, panel, chunk)
+        for channel, batch in by_channel(events):
+            self._channels.add(channel, batch)
+            self._errors.add(batch)
+            for feed in self._feeds.get(channel, ()):
+                feed.add(batch)
             if channel == drift.CHANNEL:
-                self._drift.add(chunk)
-            if channel in _ALARMS and (alarms := chunk.saying(_ALARMS[channel])):
+                self._drift.add(batch)
+            if channel in _ALARMS and (alarms := batch.saying(_ALARMS[channel])):
                 self._alarms.add([one for one in alarms.events if one.fields.get("alarm") is True])
             if channel in self._sealed:
-                self._audit.add(chunk.events)
+                self._audit.add(batch.events)
 
     def overview(self) -> Overview:
         """Return what was found so far."""
@@ -85,7 +87,10 @@ class Gathering:
         )
 
     def _charts(self) -> tuple[Figure | Table, ...]:
-        figures = {panel: fold.figure(panel) for fold, panels in self._folds for panel in panels}
+        feeds = [feed for feeds in self._feeds.values() for feed in feeds]
+        for feed in feeds:
+            feed.flush()
+        figures = {panel: fold.figure(panel) for feed in feeds for fold, panels in feed.folds for panel in panels}
         return tuple(figure for panel in self._panels if (figure := figures[panel]) is not None)
 
 
@@ -123,14 +128,29 @@ def gather(
     gathering = Gathering(panels, sealed=sealed)
     unreadable = Counter[str]()
     events = read(folder, since=since, until=until, on_bad=lambda path, *_: unreadable.update([path.name]))
-    while chunk := list(islice(events, _CHUNK_EVENTS)):
-        gathering.add(chunk)
+    with _collected_seldom():
+        while batch := list(islice(events, _BATCH_EVENTS)):
+            gathering.add(batch)
     return replace(gathering.overview(), unreadable=tuple(sorted(unreadable.items())))
 
 
-def _add(fold: Fold, panel: Panel, chunk: Chunk) -> None:
-    part = chunk.saying(panel.message)
-    if part is not None and panel.where:
-        part = part.where(panel.where)
-    if part is not None:
-        fold.add(part)
+@contextmanager
+def _collected_seldom() -> Iterator[None]:
+    """Look for cycles of garbage seldom: events have none, and looking at them costs a quarter of reading them."""
+    young, *older = gc.get_threshold()
+    gc.set_threshold(max(young, _YOUNG) if young else 0, *older)
+    try:
+        yield
+    finally:
+        gc.set_threshold(young, *older)
+
+
+def _feeds_of(panels: Iterable[Panel]) -> dict[str | None, list[Feed]]:
+    """Return what gathers for panels, by channel: those that are about the same events share one."""
+    alike: dict[tuple[Any, ...], list[Panel]] = {}
+    for panel in panels:
+        alike.setdefault((panel.channel, panel.message, panel.where), []).append(panel)
+    feeds: dict[str | None, list[Feed]] = {}
+    for (channel, *_), some in alike.items():
+        feeds.setdefault(channel, []).append(Feed(some))
+    return feeds

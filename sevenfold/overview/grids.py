@@ -13,17 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sevenfold.lines.grammar import value_text
-from sevenfold.overview.chunks import SECOND
+from sevenfold.overview.chunks import SECOND, Numbers, Positions
 from sevenfold.overview.figures import Axis
 
 Ints = NDArray[np.int64]
 
-_FAR: Final = 1 << 61  # beyond which positions are cut off
+FAR: Final = 1 << 61  # beyond which positions are cut off
 
 
 def _ladder(first: int, second: int, start: int = 1) -> tuple[int, ...]:
     widths = [start]
-    while widths[-1] < _FAR // 8:
+    while widths[-1] < FAR // 8:
         widths.append(widths[-1] * (first if len(widths) % 2 else second))
     return tuple(widths)
 
@@ -63,14 +63,14 @@ class Grid:
     Examples
     --------
     >>> grid = Grid((1, 10, 100), most=5)
-    >>> grid.add(np.array([1, 2, 31]), np.array([0, 0, 1]))
+    >>> grid.add(Numbers(np.array([1, 2, 31])), np.array([0, 0, 1]))
     >>> grid.width, grid.cells
     (10, {0: Counter({0: 2}), 3: Counter({1: 1})})
     """
 
     def __init__(self, ladder: Sequence[int], most: int) -> None:
         self._ladder, self._most, self._rung = ladder, most, 0
-        self._low, self._high = _FAR, -_FAR
+        self._low, self._high = FAR, -FAR
         self.cells: dict[int, Counter[int]] = {}
 
     @property
@@ -93,11 +93,12 @@ class Grid:
         """Whether the greatest position is where the last bucket begins."""
         return self._high % self.width == 0
 
-    def add(self, positions: Ints, codes: Ints) -> None:
-        """Count events by their positions and codes, which are at least 0."""
-        positions = np.clip(positions, -_FAR, _FAR)
-        self._reach(int(positions.min()), int(positions.max()))
-        buckets = positions // self.width
+    def add(self, positions: Positions, codes: Ints | None = None) -> None:
+        """Count events by their positions and codes, which are at least 0, and 0 where none are given."""
+        self._reach(positions.low, positions.high)
+        buckets = positions.buckets(self.width)
+        if codes is None:
+            codes = np.zeros(1, np.int64)
         first, n_codes = int(buckets.min()), int(codes.max()) + 1
         for pair, count in _counted((buckets - first) * n_codes + codes):
             bucket, code = divmod(pair, n_codes)
@@ -131,14 +132,14 @@ class Spread:
         self._order: Grid | None = Grid(ORDER, _ORDER_BUCKETS)
         self._n_events = 0
 
-    def add(self, times: Ints, codes: Ints) -> None:
-        """Count events by their times, in microseconds, and codes."""
+    def add(self, times: Positions, codes: Ints) -> None:
+        """Count events by their times and codes."""
         self._times.add(times, codes)
         if self._order is not None and self._times.span < _MINUTE:
-            self._order.add(np.arange(self._n_events, self._n_events + times.size), codes)
+            self._order.add(Numbers(np.arange(self._n_events, self._n_events + codes.size)), codes)
         else:
             self._order = None
-        self._n_events += times.size
+        self._n_events += codes.size
 
     @property
     def axis(self) -> Axis:
@@ -195,6 +196,12 @@ class Names:
 
     def codes(self, values: list[Any]) -> Ints:
         """Return the number of each value."""
+        try:
+            return np.fromiter(map(self._codes.__getitem__, values), np.int64, len(values))
+        except (KeyError, TypeError):  # something new, or what can't be looked up
+            return self._new_codes(values)
+
+    def _new_codes(self, values: list[Any]) -> Ints:
         try:
             different = dict.fromkeys(values)
         except TypeError:  # lists and objects

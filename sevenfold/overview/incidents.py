@@ -3,25 +3,23 @@
 import re
 from collections import Counter, deque
 from collections.abc import Collection
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import repeat
 from operator import attrgetter, contains
 from typing import Final
 
-import numpy as np
-
 from sevenfold.lines.grammar import key_text, value_text
 from sevenfold.lines.parsing import Event
-from sevenfold.overview.chunks import Chunk
+from sevenfold.overview.chunks import EPOCH, Batch, Columns
 from sevenfold.overview.figures import ChannelCount, Entry, ErrorGroup
-from sevenfold.overview.grids import OTHERS, TIMES, Grid, text_of
+from sevenfold.overview.grids import FAR, OTHERS, TIMES, Grid, text_of
 
 _MILD: Final = frozenset({"TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING"})  # of these, only exceptions are errors
 _MOST_GROUPS, SHOWN_ENTRIES, _MOST_CHANNELS = 200, 50, 100
 _LONGEST_TRACEBACK, _LONGEST_TEXT = 6000, 400
 _ACTIVITY_BARS = 60
+_CHUNK_EVENTS: Final = 4096
 _SAID_ELSEWHERE: Final = frozenset({"event", "outcome"})
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EXCEPTION: Final = "exception_type"
 _LEVEL = attrgetter("level")
 _LOOKED_AT: Final = 20_000  # characters at the end of a traceback
@@ -36,11 +34,11 @@ class Errors:
         self._groups: dict[tuple[str, str], ErrorGroup] = {}
         self.n_errors = 0
 
-    def add(self, chunk: Chunk) -> None:
+    def add(self, batch: Batch) -> None:
         """Take those of the events that are errors."""
-        if set(map(_LEVEL, chunk.events)) <= _MILD and not any(map(contains, chunk.fields, repeat(_EXCEPTION))):
+        if set(map(_LEVEL, batch.events)) <= _MILD and not any(map(contains, batch.fields, repeat(_EXCEPTION))):
             return
-        for event in chunk.events:
+        for event in batch.events:
             if event.level not in _MILD or _EXCEPTION in event.fields:
                 self._put(event)
 
@@ -82,27 +80,40 @@ class Channels:
     """Counts the events of each channel, over time."""
 
     def __init__(self) -> None:
-        self._grids: dict[str | None, Grid] = {}
-        self._spans: dict[str | None, tuple[int, int]] = {}
+        self._channels: dict[str | None, _Channel] = {}
 
-    def add(self, channel: str | None, chunk: Chunk) -> None:
+    def add(self, name: str | None, batch: Batch) -> None:
         """Count events of a channel."""
-        if channel not in self._grids and len(self._grids) >= _MOST_CHANNELS:
-            channel = OTHERS
-        times = chunk.times
-        self._grids.setdefault(channel, Grid(TIMES, _ACTIVITY_BARS)).add(times, np.zeros(times.size, np.int64))
-        first, last = self._spans.get(channel, (times[0], times[0]))
-        self._spans[channel] = min(first, int(times.min())), max(last, int(times.max()))
+        if name not in self._channels and len(self._channels) >= _MOST_CHANNELS:
+            name = OTHERS
+        channel = self._channels.setdefault(name, _Channel())
+        channel.columns.add(batch)
+        if len(channel.columns) >= _CHUNK_EVENTS:
+            channel.flush()
 
     def counts(self) -> tuple[ChannelCount, ...]:
         """Return what each channel has, in the order of their first event."""
-        order = sorted(self._spans, key=lambda channel: self._spans[channel][0])
-        return tuple(_channel_count(name, self._grids[name], self._spans[name]) for name in order)
+        for channel in self._channels.values():
+            channel.flush()
+        order = sorted(self._channels.items(), key=lambda item: item[1].first)
+        return tuple(_channel_count(name, channel) for name, channel in order)
 
 
-def _channel_count(name: str | None, grid: Grid, span: tuple[int, int]) -> ChannelCount:
-    activity = tuple(grid.cells.get(bucket, Counter()).total() for bucket in grid.buckets)
-    first, last = (_EPOCH + timedelta(microseconds=int(one)) for one in span)
+class _Channel:
+    def __init__(self) -> None:
+        self.columns, self.grid = Columns(()), Grid(TIMES, _ACTIVITY_BARS)
+        self.first, self.last = FAR, -FAR
+
+    def flush(self) -> None:
+        if self.columns:
+            times = self.columns.take().times
+            self.grid.add(times)
+            self.first, self.last = min(self.first, times.low), max(self.last, times.high)
+
+
+def _channel_count(name: str | None, channel: _Channel) -> ChannelCount:
+    activity = tuple(channel.grid.cells.get(bucket, Counter()).total() for bucket in channel.grid.buckets)
+    first, last = (EPOCH + timedelta(microseconds=one) for one in (channel.first, channel.last))
     return ChannelCount(name, sum(activity), first, last, activity)
 
 
