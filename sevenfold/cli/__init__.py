@@ -63,6 +63,15 @@ COMMANDS: Final = {
         "report",
         example="--since '7 days' --out report.html",
     ),
+    "summary": Command(
+        "the same in the terminal: sparklines, drift, errors, the audit trail",
+        "Print what happened in 80 columns and up: training curves, decisions, scores, latency and statuses as"
+        " sparklines, drift by feature, errors by type and place, and whether the audit trail is proved.",
+        "report",
+        "add_summary_arguments",
+        "run_summary",
+        example="--since 1h",
+    ),
     "verify": Command(
         "prove the audit trail",
         "Prove that no audit event was edited, cut, removed, added or moved; the last line is a checkpoint.",

@@ -1,13 +1,18 @@
-"""The command `report`: one HTML file that shows what happened."""
+"""The commands `report` and `summary`: what happened, as one HTML file or in the terminal."""
 
 import argparse
+import io
+import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from sevenfold.audit.keys import AuditError, read_key
+from sevenfold.audit.keys import read_key
 from sevenfold.cli.parser import WRONG_INPUT, add_log_dir, moment
+from sevenfold.cli.showing import wants_colours
 from sevenfold.cli.streams import one_line, reader_may_leave
-from sevenfold.overview.reporting import report
+from sevenfold.overview.reporting import report, summarize
+from sevenfold.overview.terminal import BLOCKS, LEAST_WIDTH, PLAIN, Screen, summary
 
 OK, FAILED = 0, 1
 
@@ -17,15 +22,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_log_dir(parser)
     add = parser.add_argument
     add("--out", type=Path, metavar="FILE", help="the file to write (default: report.html in the log folder)")
-    add_times(parser)
-    add("--key", type=Path, metavar="PATH", help="the key file that the audit trail is sealed with")
+    _add_what(parser)
 
 
-def add_times(parser: argparse.ArgumentParser) -> None:
-    """Give a parser the arguments that say from when to when."""
+def add_summary_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give a parser the arguments of `summary`."""
+    add_log_dir(parser)
+    _add_what(parser)
+
+
+def _add_what(parser: argparse.ArgumentParser) -> None:
     when = "a time (UTC), or how long ago, such as '2 h' or '7 days'"
     parser.add_argument("--since", type=moment, metavar="WHEN", help=f"only events from then on: {when}")
     parser.add_argument("--until", type=moment, metavar="WHEN", help="only events before then, said the same way")
+    parser.add_argument("--key", type=Path, metavar="PATH", help="the key file that the audit trail is sealed with")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -41,17 +51,46 @@ def run(options: argparse.Namespace) -> int:
     int
         The exit status: 0; 1 when a file can't be read or written, 2 when the key can't be used.
     """
-    folder = Path(options.log_dir)
+    return _told(options, _page)
+
+
+def run_summary(options: argparse.Namespace) -> int:
+    """Print what happened; the exit status is that of `run`."""
+    return _told(options, _summary)
+
+
+def _told(options: argparse.Namespace, make: Callable[[argparse.Namespace, bytes | None], str]) -> int:
     try:
-        key = None if options.key is None else read_key(options.key, folder)
-    except (OSError, ValueError, AuditError) as error:
+        key = None if options.key is None else read_key(options.key, Path(options.log_dir))
+    except (OSError, ValueError) as error:
         sys.stderr.write(f"{options.prog}: {one_line(error)}\n")
         return WRONG_INPUT
     try:
-        path = report(folder, options.out, since=options.since, until=options.until, key=key)
+        text = make(options, key)
     except OSError as error:
         sys.stderr.write(f"{options.prog}: {one_line(error)}\n")
         return FAILED
     with reader_may_leave():
-        sys.stdout.write(f"{path}\n")
+        sys.stdout.write(text)
     return OK
+
+
+def _page(options: argparse.Namespace, key: bytes | None) -> str:
+    path = report(options.log_dir, options.out, since=options.since, until=options.until, key=key)
+    return f"{path}\n"
+
+
+def _summary(options: argparse.Namespace, key: bytes | None) -> str:
+    found = summarize(Path(options.log_dir), since=options.since, until=options.until, key=key)
+    width = max(LEAST_WIDTH, shutil.get_terminal_size().columns)
+    return summary(found, str(options.log_dir), Screen(width, wants_colours(), BLOCKS if _shows(BLOCKS) else PLAIN))
+
+
+def _shows(text: str) -> bool:
+    try:
+        text.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")
+        return False
+    return True

@@ -4,7 +4,8 @@ import math
 from typing import Final
 
 from sevenfold.overview.figures import Figure
-from sevenfold.overview.page.markup import clock, number
+from sevenfold.overview.numbers import number
+from sevenfold.overview.page.markup import clock
 
 _ROUND: Final = (1, 2, 5, 10)
 _ROUND_SECONDS: Final = (1, 5, 10, 30, 60, 300, 600, 1800, 3600, 10800, 21600, 43200, 86400, 172800, 604800)

@@ -1,9 +1,10 @@
 """The cards of the page: a chart or a table each, with its numbers in a fold."""
 
 from sevenfold.overview.figures import ChannelCount, DriftMap, Entry, ErrorGroup, Figure, Table
+from sevenfold.overview.numbers import moment, number
 from sevenfold.overview.page.charts import below, chart, place_name
 from sevenfold.overview.page.heatmap import drift_table, heatmap
-from sevenfold.overview.page.markup import SHORT, fold, moment, number, table, text
+from sevenfold.overview.page.markup import SHORT, fold, table, text
 
 _MOST_ERRORS = 30
 _NARROW = 2  # columns that go into a narrow card

@@ -5,8 +5,9 @@ from itertools import pairwise
 from typing import Final
 
 from sevenfold.overview.figures import Figure
+from sevenfold.overview.numbers import moment, number
 from sevenfold.overview.page.axes import Mark, marks_below, round_steps
-from sevenfold.overview.page.markup import SHORT, clock, moment, number, span, text, utc
+from sevenfold.overview.page.markup import SHORT, clock, span, text, utc
 
 W, H = 440, 220
 _TOP, _BOTTOM, _RIGHT = 12, 26, 14

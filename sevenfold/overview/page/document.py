@@ -8,8 +8,9 @@ from importlib.resources import files
 from itertools import count
 
 from sevenfold.overview.figures import Chain, Figure, Overview, Table
+from sevenfold.overview.numbers import facts, moment
 from sevenfold.overview.page import cards
-from sevenfold.overview.page.markup import SHORT, moment, text
+from sevenfold.overview.page.markup import SHORT, text
 
 _STYLE = "".join(map(str.strip, files(__package__).joinpath("style.css").read_text("utf-8").splitlines()))
 _HASH = b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
@@ -48,28 +49,14 @@ def page(overview: Overview, title: str, made: datetime) -> str:
 
 def _head(overview: Overview, title: str) -> str:
     when = f"{moment(overview.first)} to {moment(overview.last)} UTC" if overview.n_events else "No events."
-    facts = "".join(_fact(n, what, alarming=alarming) for n, what, alarming in _facts(overview))
+    told = "".join(_fact(n, what, alarming=alarming) for n, what, alarming in facts(overview))
     chains = "".join(map(_chain, overview.chains))
-    return f"<header><h1>{text(title)}</h1><p>{when}</p><ul class=facts>{facts}</ul>{chains}</header>"
+    return f"<header><h1>{text(title)}</h1><p>{when}</p><ul class=facts>{told}</ul>{chains}</header>"
 
 
 def _fact(n: int, what: str, *, alarming: bool) -> str:
     kind = " class=hot" if alarming and n else ""
-    name = what.removesuffix("s") if n == 1 else what
-    return f"<li{kind}><b>{n:,}</b> {text(name, SHORT)}</li>"
-
-
-def _facts(overview: Overview) -> Iterator[tuple[int, str, bool]]:
-    yield overview.n_events, "events", False
-    for figure in overview.charts:
-        if isinstance(figure, Figure) and figure.panel.kind == "counts":
-            n = sum(int(value) for one in figure.series for value in one.values if value)
-            yield n, f"{figure.panel.message or figure.panel.channel}s", False
-    if overview.drift is not None:
-        yield overview.drift.n_drifted, f"of {overview.drift.n_batches:,} batches drifted", False
-    yield overview.n_alarms, "alarms", True
-    yield overview.n_errors, "errors", True
-    yield sum(n for _, n in overview.unreadable), "unreadable lines", True
+    return f"<li{kind}><b>{n:,}</b> {text(what, SHORT)}</li>"
 
 
 def _chain(chain: Chain) -> str:

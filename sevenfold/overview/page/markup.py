@@ -1,7 +1,6 @@
-"""Text from logs as text of HTML, numbers and times for people."""
+"""Text from logs as text of HTML, tables, and how long something takes."""
 
 import html
-import math
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -13,8 +12,6 @@ _UNSAFE: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
 )
 _NUMBER: Final = re.compile(r"-?[\d,.]+(?:e[+-]?\d+)?")
-_THOUSANDS: Final = 100_000
-_MILLI: Final = 1e-4
 _DAY: Final = 86_400.0
 
 
@@ -32,31 +29,9 @@ def text(value: object, most: int = LONG) -> str:
     return html.escape(_UNSAFE.sub(lambda found: f"\\x{ord(found[0]):02x}", said), quote=True)
 
 
-def number(value: float | None) -> str:
-    """Return a number with four digits that count.
-
-    Examples
-    --------
-    >>> number(0.123456), number(1234567), number(1.5e-9), number(None)
-    ('0.1235', '1,234,567', '1.5e-09', '')
-    """
-    if value is None:
-        return ""
-    if value == int(value) if math.isfinite(value) else False:
-        return f"{value:,.0f}" if abs(value) < 1e15 else f"{value:.3g}"  # noqa: PLR2004
-    if value and abs(value) < _MILLI:
-        return f"{value:.3g}"
-    return f"{value:,.0f}" if abs(value) >= _THOUSANDS else f"{value:,.4g}"
-
-
 def utc(seconds: float) -> datetime:
     """Return a time in seconds since 1970."""
     return datetime.fromtimestamp(seconds, UTC)
-
-
-def moment(time: datetime | None) -> str:
-    """Return a time to the second."""
-    return "" if time is None else f"{time:%Y-%m-%d %H:%M:%S}"
 
 
 def clock(seconds: float, span: float) -> str:
