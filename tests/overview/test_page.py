@@ -31,7 +31,19 @@ TAGS = {
 }
 ATTRIBUTES = {
     *("lang", "charset", "http-equiv", "content", "name", "class", "scope", "tabindex", "role", "aria-label", "id"),
-    *("aria-labelledby", "aria-describedby", "aria-hidden", "viewbox", "width", "height", "d", "x", "y"),
+    *(
+        "aria-labelledby",
+        "aria-describedby",
+        "aria-hidden",
+        "viewbox",
+        "width",
+        "height",
+        "d",
+        "x",
+        "y",
+        "textlength",
+        "lengthadjust",
+    ),
 }
 
 

@@ -7,10 +7,11 @@ from typing import Final
 from sevenfold.overview.figures import Figure
 from sevenfold.overview.numbers import moment, number
 from sevenfold.overview.page.axes import Mark, marks_below, round_steps
-from sevenfold.overview.page.markup import SHORT, clock, span, text, utc
+from sevenfold.overview.page.markup import SHORT, clock, span, text, utc, visible
 
 W, H = 440, 220
 _TOP, _BOTTOM, _RIGHT = 12, 26, 14
+_LONGEST_MARK = 16
 _LETTER = 7.2  # of the type, at most
 _DOTS = 30  # places up to which a line shows them
 _STRIPS = 130  # places up to which each tells its numbers
@@ -137,7 +138,7 @@ def _below(marks: list[Mark], x: Place, left: float) -> Iterator[str]:
     """Draw the marks below, each whole within the picture, and none over another."""
     end = 0.0
     for at, name in marks:
-        shown = name if len(name) <= 16 else f"{name[:15]}…"  # noqa: PLR2004
+        shown = visible(name, _LONGEST_MARK)
         half = len(shown) * _LETTER / 2
         middle = min(max(x(at), half, left / 2), W - half)
         if middle - half > end + _LETTER:

@@ -7,13 +7,14 @@ from typing import Final
 
 from sevenfold.overview.figures import DriftCell, DriftMap, DriftRow
 from sevenfold.overview.page.charts import svg
-from sevenfold.overview.page.markup import SHORT, scroll, table, text
+from sevenfold.overview.page.markup import SHORT, scroll, table, text, visible
 
 N_SHADES: Final = 6
 SHADE_PSI: Final = (0.0, 0.02, 0.05, 0.1, 0.25, 0.5)  # where each shade begins: .1 is moderate, .25 major
 _W, _LEFT, _RIGHT, _ROW, _TOP, _BELOW = 1300, 180, 30, 20, 6, 24
 _WIDEST = 72
 _LETTER = 7.2
+_LONGEST_LABEL, _FITTED_FROM, _LONGEST_NAME = 24, 17, 12
 _TITLE: Final = "Drift by feature and batch"
 
 
@@ -104,7 +105,7 @@ def _middle(n: int, width: float) -> float:
 def _told(name: str, batch: str, cell: DriftCell) -> str:
     psi = "" if cell.psi is None else f" PSI {cell.psi:.3f},"
     p_value = "" if cell.p_value_adjusted is None else f" p {cell.p_value_adjusted:.2g},"
-    return f"{name[:24]}, {batch[:24]}:{psi}{p_value} {cell.method}"
+    return f"{visible(name, _LONGEST_LABEL)}, {visible(batch, _LONGEST_LABEL)}:{psi}{p_value} {cell.method}"
 
 
 def _shade(cell: DriftCell) -> int:
@@ -119,13 +120,16 @@ def _range(shade: int) -> str:
 
 
 def _label(name: str, i: int) -> str:
-    shown = name if len(name) <= 24 else f"{name[:23]}…"  # noqa: PLR2004
-    return f'<text class="y" x="{_LEFT - 6}" y="{_TOP + i * _ROW + 14}">{text(shown)}<title>{text(name)}</title></text>'
+    shown = visible(name, _LONGEST_LABEL)
+    # Nobody knows how wide letters are: what may be too wide is fitted.
+    fitted = f' textLength="{_LEFT - 14}" lengthAdjust="spacingAndGlyphs"' if len(shown) > _FITTED_FROM else ""
+    place = f'x="{_LEFT - 6}" y="{_TOP + i * _ROW + 14}"'
+    return f'<text class="y" {place}{fitted}>{text(shown)}<title>{text(name)}</title></text>'
 
 
 def _names(batches: tuple[str, ...], width: float, size: tuple[float, float]) -> Iterator[str]:
     """Name so many batches as there is room for."""
-    shown = [name if len(name) <= 12 else f"{name[:11]}…" for name in batches]  # noqa: PLR2004
+    shown = [visible(name, _LONGEST_NAME) for name in batches]
     half = max(map(len, shown)) * _LETTER / 2
     every = max(1, math.ceil(2 * (half + _LETTER) / width))
     for n in range(0, len(batches), every):

@@ -23,10 +23,13 @@ def text(value: object, most: int = LONG) -> str:
     >>> text("<b>\x1b[31m")
     '&lt;b&gt;\\x1b[31m'
     """
-    said = str(value)
-    if len(said) > most:
-        said = f"{said[:most]}…"
-    return html.escape(_UNSAFE.sub(lambda found: f"\\x{ord(found[0]):02x}", said), quote=True)
+    return html.escape(visible(value, most), quote=True)
+
+
+def visible(value: object, most: int) -> str:
+    """Return a value as plain text in which each character can be seen, of at most so many of them."""
+    said = _UNSAFE.sub(lambda found: f"\\x{ord(found[0]):02x}", str(value))
+    return said if len(said) <= most else f"{said[: most - 1]}…"
 
 
 def utc(seconds: float) -> datetime:
