@@ -136,12 +136,12 @@ def _grid(steps: list[float], left: float, y: Place) -> str:
 
 def _below(marks: list[Mark], x: Place, left: float) -> Iterator[str]:
     """Draw the marks below, each whole within the picture, and none over another."""
-    end = 0.0
+    end = -_LETTER
     for at, name in marks:
         shown = visible(name, _LONGEST_MARK)
         half = len(shown) * _LETTER / 2
         middle = min(max(x(at), half, left / 2), W - half)
-        if middle - half > end + _LETTER:
+        if middle - half >= end + _LETTER:
             yield f'<text class="x" x="{middle:.1f}" y="{H - 8}">{text(shown)}</text>'
             end = middle + half
 

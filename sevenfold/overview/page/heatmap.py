@@ -11,10 +11,10 @@ from sevenfold.overview.page.markup import SHORT, scroll, table, text, visible
 
 N_SHADES: Final = 6
 SHADE_PSI: Final = (0.0, 0.02, 0.05, 0.1, 0.25, 0.5)  # where each shade begins: .1 is moderate, .25 major
-_W, _LEFT, _RIGHT, _ROW, _TOP, _BELOW = 1300, 180, 30, 20, 6, 24
+_W, _LEFT, _RIGHT, _ROW, _TOP, _BELOW = 1230, 180, 30, 20, 6, 24
 _WIDEST = 72
 _LETTER = 7.2
-_LONGEST_LABEL, _FITTED_FROM, _LONGEST_NAME = 24, 17, 12
+_LONGEST_LABEL, _FITTED_FROM, _LONGEST_NAME = 24, 22, 12
 _TITLE: Final = "Drift by feature and batch"
 
 
@@ -23,7 +23,7 @@ def heatmap(found: DriftMap) -> str:
     n_batches = len(found.batches)
     width = min(_WIDEST, (_W - _LEFT - _RIGHT) / n_batches)
     size = _LEFT + width * n_batches + _RIGHT, _TOP + (len(found.rows) + 2) * _ROW + _BELOW
-    names = ["alarm of the monitor", "batch", *map(_name, found.rows)]
+    names = ["monitor's alarm", "batch", *map(_name, found.rows)]
     parts = [*map(_label, names, count()), *_shades(found, width), *_signs(found, width)]
     parts += [*_hovered(found, width), *_names(found.batches, width, size)]
     legend = "".join(f'<span class="k q{shade}">{_range(shade)}</span>' for shade in range(N_SHADES))
