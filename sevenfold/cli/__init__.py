@@ -72,6 +72,13 @@ COMMANDS: Final = {
         "run_summary",
         example="--since 1h",
     ),
+    "metrics": Command(
+        "serve what is in the log files to Prometheus",
+        "Follow the log files and answer Prometheus: requests, predictions, scores, drift and errors of all processes"
+        " that write the folder, running or not. Needs prometheus-client, the extra 'metrics'.",
+        "metrics",
+        example="--port 9464 --checkpoint metrics.json",
+    ),
     "verify": Command(
         "prove the audit trail",
         "Prove that no audit event was edited, cut, removed, added or moved; the last line is a checkpoint.",

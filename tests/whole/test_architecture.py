@@ -39,6 +39,7 @@ THIRD_PARTY = {
     "sevenfold/asgi": {"loguru", "numpy"},
     "sevenfold/drift": {"loguru", "numpy"},
     "sevenfold/performance": {"loguru", "numpy"},
+    "sevenfold/overview/metrics/serving.py": {"prometheus_client"},
     "sevenfold/capture.py": {"pytest"},
     "sevenfold/handlers/console.py": {"colorama"},
     "sevenfold/files/gzipped.py": {"isal"},

@@ -38,6 +38,7 @@ NOT_RUN = {
     "$ python main.py serve": "http: a session with a server, in a test of its own",
     "$ tail -n 1": "http: the end of that session",
     "from loguru import logger\nfrom opentelemetry": "recipes: test_recipes has a span for it",
+    "pip install 'sevenfold[metrics]'": "metrics: test_prometheus has it serve",
     "[Service]": "recipes: a unit of systemd",
 }
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="the blocks are for a POSIX shell")

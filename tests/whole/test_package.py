@@ -17,8 +17,8 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-# Whose plugin capture.py is; what loguru brings on Windows; what the extra `fast` brings.
-FROM_OTHERS = {"pytest", "colorama", "isal"}
+# Whose plugin capture.py is; what loguru brings on Windows; what the extras `fast` and `metrics` bring.
+FROM_OTHERS = {"pytest", "colorama", "isal", "prometheus_client"}
 NEEDED = {"loguru>=0.7.3,<0.8", "numpy>=1.26", "orjson>=3.10", "tqdm>=4.66"}
 
 

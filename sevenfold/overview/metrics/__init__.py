@@ -1,0 +1,1 @@
+"""What is counted of events for Prometheus, and kept over restarts."""
