@@ -1,5 +1,7 @@
 """What panels gather: each fold takes chunks of events and gives a figure; none of them grows with the events.
 
+It has more than 300 lines since all kinds of panels stand together, with what feeds them.
+
 References
 ----------
 Masson, Rim and Lee, "DDSketch: a fast and fully-mergeable quantile sketch with relative-error guarantees", VLDB 2019.
