@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Final
 try:
     from isal import igzip, isal_zlib
 except ImportError:
-    igzip = None
+    HAS_ISAL = False
+else:
+    HAS_ISAL = True
 
-if TYPE_CHECKING or igzip is None:
+if TYPE_CHECKING or not HAS_ISAL:
     from gzip import GzipFile as GzipFile  # noqa: PLC0414 - handed on
 
     _ERRORS: tuple[type[Exception], ...] = (zlib.error,)
