@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FLOORS = (
-    *("lines", "redaction", "notices", "rendering", "files", "audit", "handlers reading", "handle"),
+    *("lines", "redaction", "notices", "rendering", "files", "audit", "handlers reading", "handle shipping"),
     "cli channel_log",
 )
 ANYBODYS = {"channels", "loguru_internals"}  # they need loguru alone
@@ -28,6 +28,7 @@ ALLOWED = {
     "notebooks": set(),
     "intercept": {"channels", "lines", "notebooks", "notices"},
     "handle": BELOW["handle"] | {"intercept"},
+    "shipping": BELOW["shipping"] - {"handlers", "rendering"},
     "capture": {"channels", "channel_log"},  # pytest alone at its top
     "cli": BELOW["cli"] | WINGS,
     "workers": {"handle", "handlers", "channel_log"},
@@ -38,6 +39,8 @@ THIRD_PARTY = {
     "sevenfold/asgi": {"loguru", "numpy"},
     "sevenfold/drift": {"loguru", "numpy"},
     "sevenfold/performance": {"loguru", "numpy"},
+    "sevenfold/shipping": set(),
+    "sevenfold/shipping/nats_broker.py": {"nats"},
     "sevenfold/capture.py": {"pytest"},
     "sevenfold/handlers/console.py": {"colorama"},
     "sevenfold/files/gzipped.py": {"isal"},

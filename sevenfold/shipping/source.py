@@ -1,0 +1,394 @@
+"""A log file with its rotated ones as pieces, from a position on: whole lines of a live file, all of a rotated one."""
+
+import gzip
+import os
+import time
+import zlib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from stat import S_IMODE
+from typing import IO, Final
+
+from sevenfold.audit.seals import HEAD_BYTES
+from sevenfold.files.locks import acquire, is_same_file, lock, release
+from sevenfold.files.names import Names, Rotated, parse_stamp, stamp_of
+from sevenfold.files.opening import open_log
+from sevenfold.files.rotating import LOOK_S
+from sevenfold.files.shipped import Progress
+from sevenfold.shipping.messages import PRINT_BYTES, Piece, Position, Report, print_of
+
+CHUNK_BYTES: Final = 512 << 10  # half of what a NATS server takes in one message, unless it is told otherwise
+HEAD_WAIT_S: Final = 5.0
+SETTLED_S: Final = 2 * LOOK_S  # after which a writer that hasn't let go of a rotated file isn't waited for
+_LATE_LOOK_S: Final = 1.0
+_LATE_AGAIN_S: Final = 10.0
+_TRIES: Final = 20
+_DAMAGED: Final = (EOFError, zlib.error, gzip.BadGzipFile)
+
+
+@dataclass(slots=True)
+class _Reading:
+    """The file that is being read."""
+
+    file: IO[bytes]
+    rotated: Rotated | None  # None: the live one
+    begin: bytes  # its first bytes, as far as they were shipped
+    stamp: str = ""  # when it was rotated
+    ahead: bytes = b""  # what was read of a compressed file, and begins a line that isn't whole
+    size: int = -1  # and since when it has been so long
+    since: float = 0.0
+    final: bool = False  # whether nobody wrote to it any more when it was read
+    told: bool = False  # whether the mirror was told that there is such a file
+
+    @property
+    def compressed(self) -> bool:
+        return isinstance(self.file, gzip.GzipFile)
+
+
+class Source:
+    """A log file with its rotated ones, as pieces.
+
+    Parameters
+    ----------
+    path : Path
+        The log file.
+    progress : Progress
+        How far it has been shipped; it is kept up to date.
+    """
+
+    def __init__(self, path: Path, progress: Progress) -> None:
+        self.names = Names(path)
+        self.progress = progress
+        self.n_rewinds = 0
+        self._reading: _Reading | None = None
+        self._made: Piece | None = None
+        self._queue: list[Rotated] = []  # those that are to come, oldest first
+        self._head = ""  # as it was shipped last
+        self._late_at: dict[str, float] = {}
+
+    @property
+    def position(self) -> Position:
+        """The place up to which it has been shipped."""
+        finished = self.progress.sent or self.progress.mirrored
+        return Position(finished[-1] if finished else "", self.progress.offset, self.progress.print)
+
+    @property
+    def is_between(self) -> bool:
+        """Whether a rotated file isn't finished yet."""
+        return bool(self._queue) or (self._reading is not None and bool(self._reading.stamp))
+
+    def next(self) -> Piece | None:
+        """Return the piece that comes next, the same until it is `moved`; None if there is none yet.
+
+        Raises
+        ------
+        OSError
+            If a file can't be read, or a writer keeps the head locked.
+        """
+        if self._made is None:
+            self._made = self._next() or self._next_late()
+        return self._made
+
+    def moved(self, piece: Piece) -> None:
+        """Go on behind a piece, which the broker has."""
+        self._made = None
+        progress = self.progress
+        if piece.kind == "late":
+            return
+        if piece.kind == "data":
+            self._move_on(piece)
+        elif piece.stamp:  # the end, or a gap that ends what there is
+            if piece.kind == "end" and self._reading is not None and not self._reading.final:
+                progress.late[piece.stamp] = progress.offset
+            progress.sent.append(piece.stamp)
+            progress.offset, progress.print = 0, ""
+            self.close()
+            self._queue = [one for one in self._queue if one.stamp != piece.stamp]
+            progress.seen = [stamp for stamp in progress.seen if stamp != piece.stamp]
+        else:
+            progress.seen = [one.stamp for one in self._queue]
+
+    def confirm(self, report: Report) -> bool:
+        """Note what the mirror has; return whether something there lacks although all was sent."""
+        progress, position = self.progress, report.position
+        if position.after in progress.sent:
+            n_there = progress.sent.index(position.after) + 1
+            progress.mirrored += progress.sent[:n_there]
+            del progress.sent[:n_there]
+        for stamp, size in report.late.items():
+            if stamp in progress.late:
+                progress.late[stamp] = max(size, progress.late[stamp])
+        if position == self.position and report.head != print_of(self._head.encode("latin-1")):
+            self._head = ""  # is shipped once more
+        if self._reading is not None and not report.there:
+            self._reading.told = False
+        behind = position.after != self.position.after or position.offset < self.position.offset
+        known = position.after in {"", *progress.mirrored}
+        return behind and known
+
+    def rewind(self, position: Position) -> None:
+        """Go back, or on, to what the mirror has."""
+        self.close()
+        self._made, self._queue, self._head = None, [], ""
+        self.n_rewinds += 1
+        progress = self.progress
+        done = progress.mirrored + progress.sent
+        if position.after in done:
+            finished = done[: done.index(position.after) + 1]
+        else:  # deleted long ago, or finished by somebody whose state is lost
+            listed = [one.stamp for one in self.names.snapshot()]
+            finished = [stamp for stamp in listed if stamp < position.after]
+            finished += [position.after] if position.after else []
+        # What had been sent and is lost must be there still, or is told as a gap.
+        progress.seen = [one for one in dict.fromkeys((*done, *progress.seen)) if one not in finished]
+        progress.mirrored, progress.sent = finished, []
+        progress.offset, progress.print = position.offset, position.print
+        progress.late = {stamp: size for stamp, size in progress.late.items() if stamp in finished}
+
+    def close(self) -> None:
+        """Close the file that is open."""
+        if self._reading is not None:
+            self._reading.file.close()
+        self._reading = None
+
+    def _next(self) -> Piece | None:
+        if self._reading is None:
+            gap = self._begin()
+            if gap is not None or self._reading is None:
+                return gap
+        reading = self._reading
+        try:
+            return self._of_rotated(reading) if reading.stamp else self._of_live(reading)
+        except _DAMAGED as error:
+            return self._gap(reading.stamp, f"damaged: {error}")
+
+    # The file that comes next
+
+    def _begin(self) -> Piece | None:
+        """Open the file of the position; return a gap if it has gone, or another before it."""
+        for _ in range(_TRIES):
+            one = next(iter(self._queue), None) or self._listed()
+            file = _opened(self.names.path if one is None else one.path)
+            if file is None and one is not None:
+                self._queue = []  # compressed or deleted: look anew
+                continue
+            if one is None and self._listed() is not None:
+                if file is not None:
+                    file.close()
+                continue  # rotated between the two looks
+            gone = self._gone()
+            begin = None if file is None else self._begin_if_right(file)
+            if file is not None and begin is not None:
+                if gone:
+                    file.close()
+                    return self._gap("", f"{', '.join(gone)}: deleted before it was shipped")
+                self._reading = _Reading(file, one, begin, "" if one is None else one.stamp)
+                return None
+            if file is not None:
+                file.close()
+            if self.progress.offset:
+                stamp = next(iter(gone), "") or self._stamp_before(one)
+                return self._gap(stamp, "the rest of a file that was deleted, or cut, before it was shipped")
+            if file is None:
+                return self._gap("", f"{', '.join(gone)}: deleted before it was shipped") if gone else None
+        return None
+
+    def _listed(self) -> Rotated | None:
+        """List the rotated files that aren't finished, and return the oldest."""
+        progress, there = self.progress, self.names.snapshot()
+        done = {*progress.mirrored, *progress.sent}
+        self._queue = [one for one in there if one.stamp not in done]
+        if progress.mirrored:  # those that are gone need no place in the notes
+            stamps = {one.stamp for one in there}
+            last = progress.mirrored[-1]
+            progress.mirrored = [one for one in progress.mirrored if one in stamps or one == last]
+        if not self._gone():
+            progress.seen = [one.stamp for one in self._queue]
+        return next(iter(self._queue), None)
+
+    def _gone(self) -> list[str]:
+        there = {one.stamp for one in self._queue}
+        return [stamp for stamp in self.progress.seen if stamp not in there]
+
+    def _begin_if_right(self, file: IO[bytes]) -> bytes | None:
+        """Return how an open file begins, if it is the one of the position; leave it there."""
+        offset = self.progress.offset
+        try:
+            begin = file.read(min(offset, PRINT_BYTES)) if offset else b""
+            if print_of(begin) != self.progress.print:
+                return None
+            size = file.seek(offset) if isinstance(file, gzip.GzipFile) else os.fstat(file.fileno()).st_size
+        except _DAMAGED:
+            return None
+        return begin if size >= offset else None
+
+    def _stamp_before(self, one: Rotated | None) -> str:
+        """Name a time for what has none: before the file that comes next, or now."""
+        moment = datetime.now(UTC) if one is None else parse_stamp(one.stamp) - timedelta(microseconds=1)
+        return stamp_of(moment)
+
+    # The live file
+
+    def _of_live(self, reading: _Reading) -> Piece | None:
+        offset, fd = self.progress.offset, reading.file.fileno()
+        size = os.fstat(fd).st_size
+        if size < offset:
+            self.close()  # somebody cut it
+            return self._begin()
+        head = self._head
+        if self.names.head.exists():
+            if size == offset and self._read_head() == self._head and is_same_file(fd, self.names.path):
+                return None
+            sealed = self._sealed(fd)
+            size, head = sealed if sealed is not None else (offset, self._head)
+        if size == offset and head == self._head:
+            if not (offset or reading.told):  # an empty file is a file
+                return self._data(reading, b"")
+            return None if is_same_file(fd, self.names.path) else self._of_moved(reading)
+        data = self._read_at(reading, offset, min(CHUNK_BYTES, size - offset))
+        at_end = offset + len(data) == size
+        data = _whole_lines(data)
+        if not data and not (at_end and head != self._head):
+            return None if is_same_file(fd, self.names.path) else self._of_moved(reading)
+        return self._data(reading, data, head if at_end else "")
+
+    def _sealed(self, fd: int) -> tuple[int, str] | None:
+        """Return the size of the live file, and its head of the same moment; None if it was rotated just now."""
+        with open_log(self.names.head) as head:
+            acquire(head.fileno(), HEAD_WAIT_S, self.names.head)
+            try:
+                if not is_same_file(fd, self.names.path):
+                    return None
+                return os.fstat(fd).st_size, head.read(HEAD_BYTES).decode("latin-1")
+            finally:
+                release(head.fileno())
+
+    def _read_head(self) -> str:
+        with open_log(self.names.head) as head:
+            return head.read(HEAD_BYTES).decode("latin-1")
+
+    def _of_moved(self, reading: _Reading) -> Piece | None:
+        """Go on with what was the live file: rotated, or moved or deleted by an outsider."""
+        one = self._listed()
+        if one is not None and self._is_it(reading, one):
+            reading.rotated, reading.stamp = one, one.stamp
+        elif not self.names.path.exists() and one is None:
+            return None  # perhaps it is being rotated just now
+        else:
+            reading.stamp = self._stamp_before(one)
+        return self._of_rotated(reading)
+
+    def _is_it(self, reading: _Reading, one: Rotated) -> bool:
+        file = _opened(one.path)
+        if file is None:
+            return False
+        with file:
+            if not one.compressed:
+                return os.path.sameopenfile(file.fileno(), reading.file.fileno())
+            return file.read(PRINT_BYTES) == self._read_at(reading, 0, PRINT_BYTES)
+
+    # A rotated file
+
+    def _of_rotated(self, reading: _Reading) -> Piece | None:
+        offset = self.progress.offset
+        reading.final = self._is_final(reading)  # first: what is read then is all
+        data = reading.ahead + self._read_at(reading, offset + len(reading.ahead), CHUNK_BYTES - len(reading.ahead))
+        if len(data) == CHUNK_BYTES or not (reading.final or self._is_settled(reading, offset + len(data))):
+            data, before = _whole_lines(data), data
+            if reading.compressed:
+                reading.ahead = before[len(data) :]
+            return self._data(reading, data) if data else None
+        if data:
+            reading.ahead = b""
+            return self._data(reading, data)
+        mtime = os.fstat(reading.file.fileno()).st_mtime
+        return Piece("end", self._name, self.position, stamp=reading.stamp, mtime=mtime)
+
+    def _is_final(self, reading: _Reading) -> bool:
+        """Whether nobody writes to a rotated file any more: its writers hold a lock on it."""
+        return reading.compressed or _nobody_has(reading.file)
+
+    def _is_settled(self, reading: _Reading, size: int) -> bool:
+        now = time.monotonic()
+        if size != reading.size:
+            reading.size, reading.since = size, now
+        return now - reading.since > SETTLED_S
+
+    # What comes to a file that was finished
+
+    def _next_late(self) -> Piece | None:
+        for stamp, size in list(self.progress.late.items()):
+            if time.monotonic() >= self._late_at.get(stamp, 0.0):
+                self._late_at[stamp] = time.monotonic() + _LATE_LOOK_S
+                piece = self._late(stamp, size)
+                if piece is not None:
+                    self._late_at[stamp] += _LATE_AGAIN_S  # unless the mirror confirms it before
+                    return piece
+        return None
+
+    def _late(self, stamp: str, size: int) -> Piece | None:
+        path = self.names.at(stamp)
+        file = _opened(path) or _opened(path.with_name(f"{path.name}.gz"))
+        if file is None:
+            del self.progress.late[stamp]  # deleted
+            return None
+        with file:
+            final = isinstance(file, gzip.GzipFile) or _nobody_has(file)
+            file.seek(size)
+            data = file.read(CHUNK_BYTES)
+        if not data:
+            if final:
+                del self.progress.late[stamp]
+            return None
+        return Piece("late", self._name, Position(self.position.after, size), data, stamp)
+
+    # Pieces
+
+    @property
+    def _name(self) -> str:
+        return self.names.path.name
+
+    def _data(self, reading: _Reading, data: bytes, head: str = "") -> Piece:
+        mode = S_IMODE(os.fstat(reading.file.fileno()).st_mode)
+        return Piece("data", self._name, self.position, data, head=head, mode=mode)
+
+    def _gap(self, stamp: str, why: str) -> Piece:
+        return Piece("gap", self._name, self.position, stamp=stamp, why=why)
+
+    def _move_on(self, piece: Piece) -> None:
+        progress, reading = self.progress, self._reading
+        if reading is not None:
+            reading.told = True
+        if reading is not None and progress.offset < PRINT_BYTES:
+            reading.begin = (reading.begin + piece.data)[:PRINT_BYTES]
+            progress.print = print_of(reading.begin)
+        progress.offset += len(piece.data)
+        self._head = piece.head or self._head
+
+    def _read_at(self, reading: _Reading, offset: int, n_bytes: int) -> bytes:
+        if reading.file.tell() != offset:
+            reading.file.seek(offset)
+        return reading.file.read(n_bytes)
+
+
+def _whole_lines(data: bytes) -> bytes:
+    """Leave out what has no end yet, unless it is longer than a message."""
+    return data if len(data) == CHUNK_BYTES and b"\n" not in data else data[: data.rfind(b"\n") + 1]
+
+
+def _nobody_has(file: IO[bytes]) -> bool:
+    try:
+        alone = lock(file.fileno(), exclusive=True)
+    except OSError:
+        return False  # NFS locks only what is open for writing
+    if alone:
+        release(file.fileno())
+    return alone
+
+
+def _opened(path: Path) -> IO[bytes] | None:
+    try:
+        return open_log(path)
+    except FileNotFoundError:
+        return None
