@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 60
+PATIENCE_S = 180
 _BESIDE = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 WRITER = """
 import sys, time
@@ -59,9 +59,12 @@ class Fleet:
         return self.folder / host / "logs"
 
     def start(self, name: str, *arguments: object) -> "subprocess.Popen[bytes]":
+        before = len(self.told(name))
         process = self.run(name, self._command(name, arguments))
         if name == "server":
             self._await_server()
+        else:
+            self.await_that(lambda: len(self.told(name)) > before)  # what is killed before is nothing
         return process
 
     def start_writer(self, host: str, name: str, n: int, pause_s: float = 0.0, retention: int = 0) -> None:
@@ -89,7 +92,8 @@ class Fleet:
         shutil.rmtree(self.store, ignore_errors=True)
 
     def told(self, name: str) -> str:
-        return (self.folder / f"{name}.out").read_text(encoding="utf-8", errors="replace")
+        path = self.folder / f"{name}.out"
+        return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
 
     def end(self) -> None:
         for process in self._running.values():
