@@ -7,12 +7,12 @@ writer still has open, and ``seen`` those that are to come.
 """
 
 import json
-from collections.abc import Collection
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from sevenfold.files.names import Names, Rotated
+from sevenfold.files.names import Rotated, log_of
 from sevenfold.files.opening import open_log, write_whole
 
 STATE_FILE: Final = ".shipping.json"
@@ -67,16 +67,34 @@ def read_shipping(folder: Path) -> Shipping | None:
         ) from None
 
 
-def only_here(names: Names, rotated: Collection[Rotated]) -> set[str]:
-    """Return the stamps of those rotated files that no mirror has; none where the folder isn't shipped.
+def only_here(paths: Iterable[Path], rotated: Iterable[Rotated]) -> set[Rotated]:
+    """Return those rotated files that no mirror has; none where their folders aren't shipped.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+        The log files that they belong to.
+    rotated : iterable of Rotated
+        The files.
 
     Raises
     ------
     ValueError, OSError
         As `read_shipping`.
     """
-    shipping = read_shipping(names.path.parent)
-    if shipping is None:
-        return set()
-    progress = shipping.files.get(names.path.name, Progress())
-    return {one.stamp for one in rotated} - set(progress.mirrored).difference(progress.late)
+    mirrored: dict[tuple[Path, str | None], set[str]] = {}
+    for folder, names in _by_folder(paths).items():
+        shipping = read_shipping(folder)
+        if shipping is not None:
+            for name in names:
+                progress = shipping.files.get(name, Progress())
+                mirrored[folder, name] = set(progress.mirrored).difference(progress.late)
+    homes = ((one, (one.path.parent, log_of(one.path.name))) for one in rotated)
+    return {one for one, home in homes if home in mirrored and one.stamp not in mirrored[home]}
+
+
+def _by_folder(paths: Iterable[Path]) -> dict[Path, list[str]]:
+    found: dict[Path, list[str]] = {}
+    for path in paths:
+        found.setdefault(path.parent, []).append(path.name)
+    return found

@@ -1,5 +1,6 @@
 """A log file with its rotated ones as pieces, from a position on: whole lines of a live file, all of a rotated one."""
 
+import errno
 import gzip
 import os
 import time
@@ -270,23 +271,28 @@ class Source:
 
     def _of_moved(self, reading: _Reading) -> Piece | None:
         """Go on with what was the live file: rotated, or moved or deleted by an outsider."""
-        one = self._listed()
-        if one is not None and self._is_it(reading, one):
+        one, is_it = self._rotated_from(reading)
+        if one is not None and is_it:
             reading.rotated, reading.stamp = one, one.stamp
-        elif not self.names.path.exists() and one is None:
+        elif one is None and not self.names.path.exists():
             return None  # perhaps it is being rotated just now
         else:
             reading.stamp = self._stamp_before(one)
         return self._of_rotated(reading)
 
-    def _is_it(self, reading: _Reading, one: Rotated) -> bool:
-        file = _opened(one.path)
-        if file is None:
-            return False
-        with file:
-            if not one.compressed:
-                return os.path.sameopenfile(file.fileno(), reading.file.fileno())
-            return file.read(PRINT_BYTES) == self._read_at(reading, 0, PRINT_BYTES)
+    def _rotated_from(self, reading: _Reading) -> tuple[Rotated | None, bool]:
+        """Return the rotated file that comes next, and whether it is the open one, which may be compressed by now."""
+        for _ in range(_TRIES):
+            one = self._listed()
+            file = None if one is None else _opened(one.path)
+            if one is None:
+                return None, False
+            if file is not None:
+                with file:
+                    if not one.compressed:
+                        return one, os.path.sameopenfile(file.fileno(), reading.file.fileno())
+                    return one, file.read(PRINT_BYTES) == self._read_at(reading, 0, PRINT_BYTES)
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.names.path))
 
     # A rotated file
 
