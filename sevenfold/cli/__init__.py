@@ -77,6 +77,7 @@ COMMANDS: Final = {
         "fleet",
         "add_ship_arguments",
         "ship",
+        example="logs --to nats://127.0.0.1:4222 --host-name web-1",
     ),
     "collect": Command(
         "put the log folders of many hosts into one place",
@@ -84,6 +85,7 @@ COMMANDS: Final = {
         "fleet",
         "add_collect_arguments",
         "collect",
+        example="mirror --from nats://127.0.0.1:4222",
     ),
 }
 

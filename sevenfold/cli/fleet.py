@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from sevenfold.cli.parser import WRONG_INPUT, add_log_dir
-from sevenfold.cli.streams import one_line
+from sevenfold.cli.streams import one_line, reader_may_leave
 from sevenfold.files.totals import parse_total
 from sevenfold.lines.grammar import timestamp
 from sevenfold.shipping.collector import Collector
 from sevenfold.shipping.mirror import Outcome, mirror_at
 from sevenfold.shipping.shipper import Shipper, ShippingError, shipping_of
+from sevenfold.shipping.status import as_metrics, behind
 
 if TYPE_CHECKING:
     from sevenfold.shipping.nats_broker import Server
 
 OK, FAILED = 0, 1
+COLUMNS = ("file", "bytes behind", "seconds behind", "bytes unmirrored")
 EXTRA = "needs the package nats-py: pip install 'sevenfold[fleet]'"
 
 
@@ -33,6 +35,8 @@ def add_ship_arguments(parser: argparse.ArgumentParser) -> None:
     _add_server(parser, "--to")
     add("--host-name", metavar="NAME", help="the host's folder in the mirror (default: the name of this machine)")
     add("--once", action="store_true", help="end when the server has all that is there now")
+    add("--status", action="store_true", help="say how far each file is behind, instead")
+    add("--metrics", action="store_true", help="the same for Prometheus, as its node exporter takes it")
 
 
 def add_collect_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,6 +61,8 @@ def ship(options: argparse.Namespace) -> int:
     """
     tell = _teller(options)
     folder = Path(options.log_dir)
+    if options.status or options.metrics:
+        return _show_status(folder, options)
 
     async def run() -> None:
         from sevenfold.shipping.nats_broker import connected  # noqa: PLC0415 - an extra
@@ -71,6 +77,25 @@ def ship(options: argparse.Namespace) -> int:
                     tell(f"shipped {shipper.n_bytes:,} bytes in {shipper.n_pieces:,} pieces")
 
     return _run(options, run)
+
+
+def _show_status(folder: Path, options: argparse.Namespace) -> int:
+    try:
+        found = behind(folder)
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"{options.prog}: {one_line(error)}\n")
+        return FAILED
+    with reader_may_leave():
+        if options.metrics:
+            sys.stdout.write(as_metrics(found))
+        else:
+            rows = [
+                (one.file, f"{one.n_bytes:,}", f"{one.seconds:.1f}", f"{one.n_unmirrored_bytes:,}") for one in found
+            ]
+            sys.stdout.write(f"host {found[0].host}\n" if found else "")
+            for row in (COLUMNS, *rows):
+                sys.stdout.write(f"{row[0]:<24}{row[1]:>14}{row[2]:>16}{row[3]:>18}\n")
+    return OK
 
 
 def collect(options: argparse.Namespace) -> int:

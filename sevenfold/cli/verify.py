@@ -74,7 +74,9 @@ def _of_mirror(folder: Path, options: argparse.Namespace) -> int:
     for_one = {"--against": options.against, "--channel": options.channel, "--from": options.start > 1 or None}
     given = next((name for name, value in for_one.items() if value is not None), None)
     if given is not None:
-        return _failed(options, ValueError(f"{given} is for the folder of one host, such as {folder / hosts_of(folder)[0]}"))
+        return _failed(
+            options, ValueError(f"{given} is for the folder of one host, such as {folder / hosts_of(folder)[0]}")
+        )
     try:
         hosts = chosen_hosts(folder, options.host or None)
     except ValueError as error:

@@ -1,9 +1,9 @@
 """What of a log folder a mirror has: a shipper notes it there, so that nothing is deleted that isn't anywhere else.
 
 ``.shipping.json`` is an object: ``id`` and ``host`` say who ships the folder, ``files`` how far it has got with each
-log file. Of a file, ``mirrored`` lists the stamps of the rotated files that the mirror has on its disk, ``sent`` those
-that the broker has taken since, ``offset`` and ``print`` the place in the next one, ``late`` the finished ones that a
-writer still has open, and ``seen`` those that are to come.
+log file. Of a file, ``mirrored`` lists the stamps of the rotated files that the mirror has on its disk, and
+``mirrored_offset`` how much of the next; ``sent`` those that the broker has taken since, ``offset`` and ``print`` the
+place in the next one; ``late`` the finished ones that a writer still has open, and ``seen`` those that are to come.
 """
 
 import json
@@ -23,6 +23,7 @@ class Progress:
     """How far a log file has been shipped."""
 
     mirrored: list[str] = field(default_factory=list)
+    mirrored_offset: int = 0
     sent: list[str] = field(default_factory=list)
     offset: int = 0
     print: str = ""

@@ -225,9 +225,9 @@ class Shipper:
                 self._compare(self._sources[report.file], report)
 
     def _compare(self, source: Source, report: Report) -> None:
-        before = len(source.progress.sent), dict(source.progress.late)
+        before = source.confirmed
         lacks = source.confirm(report)
-        self._dirty |= before != (len(source.progress.sent), source.progress.late)
+        self._dirty |= before != source.confirmed
         if report.gap or (lacks and self._is_quiet(report)):
             where = f"{report.file} {report.position.after}:{report.position.offset}"
             self._tell(f"the broker has lost what it had taken: going back to {where}")

@@ -75,6 +75,12 @@ class Source:
         return Position(finished[-1] if finished else "", self.progress.offset, self.progress.print)
 
     @property
+    def confirmed(self) -> tuple[int, int, tuple[int, ...]]:
+        """What the mirror has said that it has, so that two of them can be compared."""
+        progress = self.progress
+        return len(progress.sent), progress.mirrored_offset, tuple(progress.late.values())
+
+    @property
     def is_between(self) -> bool:
         """Whether a rotated file isn't finished yet."""
         return bool(self._queue) or (self._reading is not None and bool(self._reading.stamp))
@@ -117,6 +123,8 @@ class Source:
             n_there = progress.sent.index(position.after) + 1
             progress.mirrored += progress.sent[:n_there]
             del progress.sent[:n_there]
+        if position.after == (progress.mirrored[-1] if progress.mirrored else ""):
+            progress.mirrored_offset = position.offset
         for stamp, size in report.late.items():
             if stamp in progress.late:
                 progress.late[stamp] = max(size, progress.late[stamp])
@@ -145,6 +153,7 @@ class Source:
         progress.seen = [one for one in dict.fromkeys((*done, *progress.seen)) if one not in finished]
         progress.mirrored, progress.sent = finished, []
         progress.offset, progress.print = position.offset, position.print
+        progress.mirrored_offset = position.offset
         progress.late = {stamp: size for stamp, size in progress.late.items() if stamp in finished}
 
     def close(self) -> None:
