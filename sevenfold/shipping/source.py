@@ -20,6 +20,7 @@ from sevenfold.files.shipped import Progress
 from sevenfold.shipping.messages import PRINT_BYTES, Piece, Position, Report, print_of
 
 CHUNK_BYTES: Final = 512 << 10  # half of what a NATS server takes in one message, unless it is told otherwise
+_LINE_BYTES: Final = 256 << 10  # of a line that is ended with a piece
 HEAD_WAIT_S: Final = 5.0
 SETTLED_S: Final = 2 * LOOK_S  # after which a writer that hasn't let go of a rotated file isn't waited for
 _LATE_LOOK_S: Final = 1.0
@@ -36,7 +37,6 @@ class _Reading:
     rotated: Rotated | None  # None: the live one
     begin: bytes  # its first bytes, as far as they were shipped
     stamp: str = ""  # when it was rotated
-    ahead: bytes = b""  # what was read of a compressed file, and begins a line that isn't whole
     size: int = -1  # and since when it has been so long
     since: float = 0.0
     final: bool = False  # whether nobody wrote to it any more when it was read
@@ -308,17 +308,21 @@ class Source:
     def _of_rotated(self, reading: _Reading) -> Piece | None:
         offset = self.progress.offset
         reading.final = self._is_final(reading)  # first: what is read then is all
-        data = reading.ahead + self._read_at(reading, offset + len(reading.ahead), CHUNK_BYTES - len(reading.ahead))
-        if len(data) == CHUNK_BYTES or not (reading.final or self._is_settled(reading, offset + len(data))):
-            data, before = _whole_lines(data), data
-            if reading.compressed:
-                reading.ahead = before[len(data) :]
+        data = self._read_at(reading, offset, CHUNK_BYTES)
+        if len(data) == CHUNK_BYTES:
+            return self._data(reading, self._to_line_end(reading, data))
+        if not (reading.final or self._is_settled(reading, offset + len(data))):
+            data = _whole_lines(data)
             return self._data(reading, data) if data else None
         if data:
-            reading.ahead = b""
             return self._data(reading, data)
         mtime = os.fstat(reading.file.fileno()).st_mtime
         return Piece("end", self._name, self.position, stamp=reading.stamp, mtime=mtime)
+
+    def _to_line_end(self, reading: _Reading, data: bytes) -> bytes:
+        if reading.compressed and not data.endswith(b"\n"):  # to go back there would be to begin anew
+            return data + reading.file.readline(_LINE_BYTES)
+        return _whole_lines(data)
 
     def _is_final(self, reading: _Reading) -> bool:
         """Whether nobody writes to a rotated file any more: its writers hold a lock on it."""
@@ -389,7 +393,8 @@ class Source:
 
 def _whole_lines(data: bytes) -> bytes:
     """Leave out what has no end yet, unless it is longer than a message."""
-    return data if len(data) == CHUNK_BYTES and b"\n" not in data else data[: data.rfind(b"\n") + 1]
+    end = data.rfind(b"\n") + 1
+    return data[:end] if end or len(data) < CHUNK_BYTES else data
 
 
 def _nobody_has(file: IO[bytes]) -> bool:
