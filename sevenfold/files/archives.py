@@ -15,7 +15,7 @@ from sevenfold.files.locks import is_same_file, lock
 from sevenfold.files.names import Names, Rotated
 from sevenfold.files.opening import Descriptor, open_new, open_to_lock
 from sevenfold.files.policies import Retention
-from sevenfold.files.shipped import only_here
+from sevenfold.files.shipped.keeping import only_here
 from sevenfold.files.systems import system
 from sevenfold.files.totals import Total
 from sevenfold.files.turns import note_last

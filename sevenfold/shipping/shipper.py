@@ -21,7 +21,7 @@ from sevenfold.channels import LIST_FILE
 from sevenfold.files.channel_list import listed_channels
 from sevenfold.files.locks import is_same_file, lock
 from sevenfold.files.opening import open_beside, open_log
-from sevenfold.files.shipped import Progress, Shipping, read_shipping
+from sevenfold.files.shipped.notes import Progress, Shipping, read_shipping
 from sevenfold.reading.series import log_files
 from sevenfold.shipping.broker import Broker, BrokerError
 from sevenfold.shipping.messages import Piece, Report, Sender, check_name, pack, print_of
@@ -61,7 +61,7 @@ def shipping_of(folder: Path, host: str | None, default: str) -> Iterator[Shippi
     ShippingError
         If another process ships it, or it was shipped under another name.
     ValueError, OSError
-        As `sevenfold.files.shipped.read_shipping`, or if the name can't be one of a folder.
+        As `sevenfold.files.shipped.notes.read_shipping`, or if the name can't be one of a folder.
     """
     guard = folder / ".shipping.lock"
     fd = open_beside(guard)

@@ -1,10 +1,8 @@
 """A log file with its rotated ones as pieces, from a position on: whole lines of a live file, all of a rotated one."""
 
 import errno
-import gzip
 import os
 import time
-import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,11 +10,12 @@ from stat import S_IMODE
 from typing import IO, Final
 
 from sevenfold.audit.seals import HEAD_BYTES
+from sevenfold.files.gzipped import DAMAGED, GzipFile
 from sevenfold.files.locks import acquire, is_same_file, lock, release
 from sevenfold.files.names import Names, Rotated, parse_stamp, stamp_of
 from sevenfold.files.opening import open_log
 from sevenfold.files.rotating import LOOK_S
-from sevenfold.files.shipped import Progress
+from sevenfold.files.shipped.notes import Progress
 from sevenfold.shipping.messages import PRINT_BYTES, Piece, Position, Report, print_of
 
 CHUNK_BYTES: Final = 512 << 10  # half of what a NATS server takes in one message, unless it is told otherwise
@@ -26,7 +25,6 @@ SETTLED_S: Final = 2 * LOOK_S  # after which a writer that hasn't let go of a ro
 _LATE_LOOK_S: Final = 1.0
 _LATE_AGAIN_S: Final = 10.0
 _TRIES: Final = 20
-_DAMAGED: Final = (EOFError, zlib.error, gzip.BadGzipFile)
 
 
 @dataclass(slots=True)
@@ -44,7 +42,7 @@ class _Reading:
 
     @property
     def compressed(self) -> bool:
-        return isinstance(self.file, gzip.GzipFile)
+        return isinstance(self.file, GzipFile)
 
 
 class Source:
@@ -170,7 +168,7 @@ class Source:
         reading = self._reading
         try:
             return self._of_rotated(reading) if reading.stamp else self._of_live(reading)
-        except _DAMAGED as error:
+        except DAMAGED as error:
             return self._gap(reading.stamp, f"damaged: {error}")
 
     # The file that comes next
@@ -228,8 +226,8 @@ class Source:
             begin = file.read(min(offset, PRINT_BYTES)) if offset else b""
             if print_of(begin) != self.progress.print:
                 return None
-            size = file.seek(offset) if isinstance(file, gzip.GzipFile) else os.fstat(file.fileno()).st_size
-        except _DAMAGED:
+            size = file.seek(offset) if isinstance(file, GzipFile) else os.fstat(file.fileno()).st_size
+        except DAMAGED:
             return None
         return begin if size >= offset else None
 
@@ -353,7 +351,7 @@ class Source:
             del self.progress.late[stamp]  # deleted
             return None
         with file:
-            final = isinstance(file, gzip.GzipFile) or _nobody_has(file)
+            final = isinstance(file, GzipFile) or _nobody_has(file)
             file.seek(size)
             data = file.read(CHUNK_BYTES)
         if not data:

@@ -4,7 +4,6 @@ import os
 import re
 import struct
 import time
-import zlib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,9 +11,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from sevenfold.files.gzipped import UNREADABLE
 from sevenfold.files.names import Names, Rotated
 from sevenfold.files.opening import open_log
-from sevenfold.files.shipped import Progress, read_shipping
+from sevenfold.files.shipped.notes import Progress, read_shipping
 from sevenfold.reading.series import log_files
 
 _TIME: Final = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
@@ -60,7 +60,7 @@ def behind(folder: Path) -> list[Behind]:
     FileNotFoundError
         If it never was.
     ValueError, OSError
-        As `sevenfold.files.shipped.read_shipping`.
+        As `sevenfold.files.shipped.notes.read_shipping`.
     """
     shipping = read_shipping(folder)
     if shipping is None:
@@ -117,7 +117,7 @@ def _size(rotated: Rotated) -> int:
 
 def _age(path: Path, offset: int) -> float:
     """Return how many seconds ago what begins at an offset was written."""
-    with suppress(OSError, EOFError, zlib.error, ValueError), open_log(path) as file:
+    with suppress(*UNREADABLE, ValueError), open_log(path) as file:
         file.seek(offset)
         found = _TIME.search(file.read(_LOOK_BYTES))
         if found is not None:

@@ -15,7 +15,7 @@ from loguru import logger
 import sinks
 from sevenfold.audit.verify import verify
 from sevenfold.files.names import Names
-from sevenfold.files.shipped import STATE_FILE, Shipping, read_shipping
+from sevenfold.files.shipped.notes import STATE_FILE, Shipping, read_shipping
 from sevenfold.shipping import collector as collectors
 from sevenfold.shipping import shipper as shippers
 from sevenfold.shipping.collector import Collector

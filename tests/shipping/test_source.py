@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sevenfold.files.locks import lock
 from sevenfold.files.names import Names
 from sevenfold.files.opening import open_to_append
-from sevenfold.files.shipped import Progress
+from sevenfold.files.shipped.notes import Progress
 from sevenfold.shipping import source as sources
 from sevenfold.shipping.messages import Piece, Report, Sender
 from sevenfold.shipping.mirror import Mirror, Outcome

@@ -8,7 +8,7 @@ import pytest
 from sevenfold.files.archives import Archives
 from sevenfold.files.names import Names
 from sevenfold.files.policies import Retention
-from sevenfold.files.shipped import STATE_FILE, Progress, Shipping, read_shipping
+from sevenfold.files.shipped.notes import STATE_FILE, Progress, Shipping, read_shipping
 from sevenfold.files.totals import Total
 
 BEGIN = datetime(2026, 11, 23, 8, tzinfo=UTC)
