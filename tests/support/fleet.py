@@ -62,7 +62,7 @@ class Fleet:
         before = len(self.told(name))
         process = self.run(name, self._command(name, arguments))
         if name == "server":
-            self._await_server()
+            self.await_server()
         else:
             self.await_that(lambda: len(self.told(name)) > before)  # what is killed before is nothing
         return process
@@ -133,13 +133,18 @@ class Fleet:
         told = ["--to", url, "--host-name", host, *self._options, *map(str, arguments)]
         return [*ours, "ship", "--log-dir", str(self.logs(host)), *told]
 
-    def _await_server(self) -> None:
+    def await_server(self) -> None:
         def answers() -> bool:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
                 return True
             return False
 
         self.await_that(answers)
+
+
+def lines_of(files: dict[str, bytes], start: str) -> bytes:
+    """Return what stands in the files of a log, one behind the other."""
+    return b"".join(files[name] for name in sorted(files) if name.startswith(start))
 
 
 def contents(folder: Path) -> dict[str, bytes]:
