@@ -66,6 +66,7 @@ def run(options: argparse.Namespace) -> int:
         none has an event.
     """
     folder = Path(options.log_dir)
+    options.end = "\n"  # of a result, before its checkpoint
     return _of_mirror(folder, options) if hosts_of(folder) else _of_folder(folder, options)
 
 
@@ -81,7 +82,7 @@ def _of_mirror(folder: Path, options: argparse.Namespace) -> int:
         hosts = chosen_hosts(folder, options.host or None)
     except ValueError as error:
         return _failed(options, error)
-    of_one = argparse.Namespace(**{**vars(options), "copy": True})
+    of_one = argparse.Namespace(**{**vars(options), "copy": True, "end": "; "})
     found = {_of_folder(folder / host, of_one, host) for host in hosts}
     return UNREADABLE if found == {NOTHING} else max(found)
 
@@ -152,7 +153,7 @@ def _verify(
     except (OSError, ValueError) as error:
         return _failed(options, error)
     with reader_may_leave():
-        _show(verdict, f"{name}: " if name else "", copy=options.copy)
+        _show(verdict, f"{name}: " if name else "", copy=options.copy, end=options.end)
     if not verdict.proved:
         return NOT_PROVED
     return PROVED if verdict.n_events else NOTHING
@@ -179,13 +180,12 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _show(verdict: Verdict, name: str, *, copy: bool) -> None:
+def _show(verdict: Verdict, name: str, *, copy: bool, end: str) -> None:
     for finding in verdict.findings:
         print(finding)
     files = f"{verdict.n_files} file{'' if verdict.n_files == 1 else 's'}"
-    print(f"{name}{verdict.n_events:,} events in {files}: {_result(verdict, copy=copy)}")
-    if verdict.head is not None and verdict.n_events:
-        print(verdict.head)
+    checkpoint = f"{end}{verdict.head}" if verdict.head is not None and verdict.n_events else ""
+    print(f"{name}{verdict.n_events:,} events in {files}: {_result(verdict, copy=copy)}{checkpoint}")
 
 
 def _result(verdict: Verdict, *, copy: bool) -> str:

@@ -1,6 +1,7 @@
 """Put what shippers send into a mirror, each byte once."""
 
 import asyncio
+import errno
 import time
 from collections import Counter
 from dataclasses import replace
@@ -14,6 +15,8 @@ from sevenfold.shipping.telling import Seldom, Tell
 BATCH: Final = 16
 WAIT_S: Final = 1.0
 _RETRY_S: Final = 1.0
+# What a disk or a system is short of, and a reader that verifies for long.
+_PASSING: Final = {getattr(errno, name, 0) for name in ("ENOSPC", "EDQUOT", "EIO", "EMFILE", "ENFILE", "ETIMEDOUT")}
 _AHEAD_S: Final = 1.0  # between two reports of one gap: the shipper needs a moment to go back
 
 
@@ -104,11 +107,13 @@ class Collector:
                 outcome = self._mirror.apply(sender, piece)
                 break
             except Refused as error:
-                self._tell_seldom(f"refused a piece of host {sender.host!r}: {error}", f"refused {sender.host}")
-                await self._report(sender.host, Report(piece.file, refused=str(error), id=sender.id))
+                await self._refuse(sender, piece, error)
                 return None
-            except OSError as error:  # a full disk: the broker keeps the rest, until it is full, too
-                self._tell_seldom(f"waiting: {error}")
+            except OSError as error:
+                if error.errno not in _PASSING:  # it would keep all hosts waiting for ever
+                    await self._refuse(sender, piece, error)
+                    return None
+                self._tell_seldom(f"waiting: {error}")  # the broker keeps the rest, until it is full, too
                 await asyncio.sleep(_RETRY_S)
         key = sender.host, piece.file
         if outcome is Outcome.AHEAD:
@@ -120,6 +125,10 @@ class Collector:
             if piece.kind == "gap":
                 self._tell(f"host {sender.host!r}: {piece.file}: {piece.why}")
         return outcome
+
+    async def _refuse(self, sender: Sender, piece: Piece, error: Exception) -> None:
+        self._tell_seldom(f"refused a piece of host {sender.host!r}: {error}", f"refused {sender.host}")
+        await self._report(sender.host, Report(piece.file, refused=str(error), id=sender.id))
 
     async def _report_gap(self, host: str, piece: Piece) -> None:
         there = self._mirror.report(host, piece.file)

@@ -13,13 +13,13 @@ from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from typing import Any, Final, Literal, TypeAlias, get_args
 
-from sevenfold.files.names import parse_stamp
+from sevenfold.files.names import MOST_BYTES, parse_stamp
 
 Kind: TypeAlias = Literal["data", "end", "gap", "late", "list"]
 
 PRINT_BYTES: Final = 4096
 _VERSION: Final = 1
-_NAME: Final = re.compile(r"[^/\\\x00-\x1f\x7f]{1,255}")
+_NAME: Final = re.compile(r"[^/\\\x00-\x1f\x7f]{1,200}")
 _ID: Final = re.compile(r"[0-9a-f]{1,64}|")
 
 
@@ -204,8 +204,13 @@ def check_name(what: str, name: Any) -> None:
     Traceback (most recent call last):
     ValueError: expected a host's name without / or a dot in front, got '../web-1'
     """
-    if not isinstance(name, str) or not _NAME.fullmatch(name) or name.startswith("."):
-        raise ValueError(f"expected a {what}'s name without / or a dot in front, got {name!r}")
+    if (
+        not isinstance(name, str)
+        or not _NAME.fullmatch(name)
+        or name.startswith(".")
+        or len(name.encode()) > MOST_BYTES
+    ):
+        raise ValueError(f"expected a {what}'s name without / or a dot in front, got {str(name)[:80]!r}")
 
 
 def _require(holds: object, what: str, got: object) -> None:

@@ -36,7 +36,7 @@ _WAIT_S: Final = 60.0  # for a reader that verifies
 _STAMP_BYTES: Final = 26
 
 
-class Refused(Exception):  # noqa: N818 - an answer
+class Refused(ValueError):  # noqa: N818 - an answer
     """A piece that can't belong to what the mirror has of the host, and why."""
 
 
@@ -113,7 +113,7 @@ class Mirror:
             if not path.exists():
                 make_folder(folder, _mode(mode))
                 write_whole(path, json.dumps({"id": sender.id, "host": sender.host}).encode() + b"\n")
-            self._ids[sender.host] = str(json.loads(_content(path)).get("id"))
+            self._ids[sender.host] = _id_in(path)
         if self._ids[sender.host] != sender.id:
             raise Refused(
                 f"{folder} mirrors folder {self._ids[sender.host]}, not {sender.id}: give the host another name with "
@@ -183,7 +183,7 @@ class Copy:
     def _had(self, stamp: str) -> bool:
         """Whether a rotated file was finished before the last one."""
         path = self._names.at(stamp) if stamp else None
-        return path is None or path.exists() or path.with_name(f"{path.name}.gz").exists() or stamp < self._after
+        return path is None or path.exists() or path.with_name(f"{path.name}.gz").exists() or stamp <= self._after
 
     # The live file
 
@@ -321,7 +321,14 @@ def mirror_at(root: Path) -> Iterator[tuple[Mirror, str]]:
         path = root / MIRROR_FILE
         if not path.exists():
             write_whole(path, json.dumps({"id": secrets.token_hex(8)}).encode() + b"\n")
-        yield Mirror(root), str(json.loads(_content(path))["id"])
+        yield Mirror(root), _id_in(path)
+
+
+def _id_in(path: Path) -> str:
+    try:
+        return str(json.loads(_content(path))["id"])
+    except (ValueError, TypeError, KeyError):
+        raise Refused(f"{path}: can't be understood; put it back from a copy") from None
 
 
 def _content(path: Path) -> bytes:

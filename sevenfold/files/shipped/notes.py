@@ -14,6 +14,7 @@ from typing import Any, Final
 from sevenfold.files.opening import open_log, write_whole
 
 STATE_FILE: Final = ".shipping.json"
+_MODE: Final = 0o644
 
 
 @dataclass(slots=True)
@@ -38,8 +39,8 @@ class Shipping:
     files: dict[str, Progress] = field(default_factory=dict)
 
     def save(self, folder: Path) -> None:
-        """Note it in the folder."""
-        write_whole(folder / STATE_FILE, json.dumps(asdict(self), indent=1).encode() + b"\n")
+        """Note it in the folder, for all writers to read: whoever ships may be another user than they are."""
+        write_whole(folder / STATE_FILE, json.dumps(asdict(self), indent=1).encode() + b"\n", _MODE)
 
 
 def read_shipping(folder: Path) -> Shipping | None:
