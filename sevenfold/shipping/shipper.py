@@ -33,6 +33,7 @@ SAVE_S: Final = 1.0  # a state that is older makes for pieces that the mirror ha
 QUIET_S: Final = 2.0  # after a piece, before a mirror that lacks it is believed
 ASK_S: Final = 5.0
 WHO_S: Final = 10.0
+LINGER_S: Final = 2.0
 GREETING_S: Final = 0.5  # for another shipper of the same name to answer
 _RETRY_S: Final = 0.5
 _LIST_S: Final = 10.0
@@ -153,7 +154,7 @@ class Shipper:
             while True:
                 moved = await self._round()
                 await self._keep_in_touch()
-                if once and not moved and not any(source.is_between for source in self._sources.values()):
+                if once and not moved and self._is_done():
                     return
                 if not moved:
                     await asyncio.sleep(POLL_S)
@@ -161,6 +162,14 @@ class Shipper:
             self._note()
             for source in self._sources.values():
                 source.close()
+
+    def _is_done(self) -> bool:
+        """Whether the broker has all that is there, and the mirror, too, if it says so within a moment."""
+        sources = self._sources.values()
+        if any(source.is_between for source in sources):
+            return False
+        late = time.monotonic() - self._sent_at > LINGER_S
+        return late or all(source.is_mirrored for source in sources)
 
     # Who else is there
 

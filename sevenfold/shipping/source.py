@@ -79,6 +79,11 @@ class Source:
         return len(progress.sent), progress.mirrored_offset, tuple(progress.late.values())
 
     @property
+    def is_mirrored(self) -> bool:
+        """Whether the mirror has said that it has all that was shipped."""
+        return not self.progress.sent and self.progress.mirrored_offset == self.progress.offset
+
+    @property
     def is_between(self) -> bool:
         """Whether a rotated file isn't finished yet."""
         return bool(self._queue) or (self._reading is not None and bool(self._reading.stamp))

@@ -28,7 +28,7 @@ from tests.support.memory_broker import MemoryBroker
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("POLL_S", "QUIET_S", "ASK_S", "WHO_S", "GREETING_S", "_RETRY_S"):
+    for name in ("POLL_S", "QUIET_S", "ASK_S", "WHO_S", "LINGER_S", "GREETING_S", "_RETRY_S"):
         monkeypatch.setattr(shippers, name, 0.0)
     monkeypatch.setattr(collectors, "_RETRY_S", 0.0)
 
