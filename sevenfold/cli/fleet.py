@@ -15,10 +15,12 @@ from sevenfold.cli.parser import WRONG_INPUT, add_log_dir
 from sevenfold.cli.streams import one_line, reader_may_leave
 from sevenfold.files.totals import parse_total
 from sevenfold.lines.grammar import timestamp
-from sevenfold.shipping.collector import Collector
-from sevenfold.shipping.mirror import Outcome, mirror_at
-from sevenfold.shipping.shipper import Shipper, ShippingError, shipping_of
-from sevenfold.shipping.status import as_metrics, behind
+from sevenfold.shipping.receiving.collector import Collector
+from sevenfold.shipping.receiving.copies import Outcome
+from sevenfold.shipping.receiving.mirror import mirror_at
+from sevenfold.shipping.sending.claims import ShippingError, shipping_of
+from sevenfold.shipping.sending.shipper import Shipper
+from sevenfold.shipping.sending.status import as_metrics, behind
 
 if TYPE_CHECKING:
     from sevenfold.shipping.nats_broker import Server

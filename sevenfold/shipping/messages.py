@@ -18,6 +18,7 @@ from sevenfold.files.names import MOST_BYTES, parse_stamp
 Kind: TypeAlias = Literal["data", "end", "gap", "late", "list"]
 
 PRINT_BYTES: Final = 4096
+CHUNK_BYTES: Final = 512 << 10  # half of what a NATS server takes in one message, unless it is told otherwise
 _VERSION: Final = 1
 _NAME: Final = re.compile(r"[^/\\\x00-\x1f\x7f]{1,200}")
 _ID: Final = re.compile(r"[0-9a-f]{1,64}|")

@@ -16,12 +16,14 @@ import sinks
 from sevenfold.audit.verify import verify
 from sevenfold.files.names import Names
 from sevenfold.files.shipped.notes import STATE_FILE, Shipping, read_shipping
-from sevenfold.shipping import collector as collectors
-from sevenfold.shipping import shipper as shippers
-from sevenfold.shipping.collector import Collector
 from sevenfold.shipping.messages import Piece, Sender, pack
-from sevenfold.shipping.mirror import Outcome, mirror_at
-from sevenfold.shipping.shipper import Shipper, ShippingError, shipping_of
+from sevenfold.shipping.receiving import collector as collectors
+from sevenfold.shipping.receiving.collector import Collector
+from sevenfold.shipping.receiving.copies import Outcome
+from sevenfold.shipping.receiving.mirror import mirror_at
+from sevenfold.shipping.sending import shipper as shippers
+from sevenfold.shipping.sending.claims import ShippingError, shipping_of
+from sevenfold.shipping.sending.shipper import Shipper
 from tests.support.fleet import contents
 from tests.support.memory_broker import MemoryBroker
 

@@ -2,8 +2,6 @@
 
 import errno
 import os
-import time
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from stat import S_IMODE
@@ -11,38 +9,20 @@ from typing import IO, Final
 
 from sevenfold.audit.seals import HEAD_BYTES
 from sevenfold.files.gzipped import DAMAGED, GzipFile
-from sevenfold.files.locks import acquire, is_same_file, lock, release
+from sevenfold.files.locks import acquire, is_same_file, release
 from sevenfold.files.names import Names, Rotated, parse_stamp, stamp_of
 from sevenfold.files.opening import open_log
 from sevenfold.files.rotating import LOOK_S
 from sevenfold.files.shipped.notes import Progress
-from sevenfold.shipping.messages import PRINT_BYTES, Piece, Position, Report, print_of
+from sevenfold.shipping.messages import CHUNK_BYTES, PRINT_BYTES, Piece, Position, Report, print_of
+from sevenfold.shipping.sending.history import History
+from sevenfold.shipping.sending.late import Late
+from sevenfold.shipping.sending.open_files import Reading, nobody_has, opened
 
-CHUNK_BYTES: Final = 512 << 10  # half of what a NATS server takes in one message, unless it is told otherwise
 _LINE_BYTES: Final = 256 << 10  # of a line that is ended with a piece
 HEAD_WAIT_S: Final = 5.0
 SETTLED_S: Final = 2 * LOOK_S  # after which a writer that hasn't let go of a rotated file isn't waited for
-_LATE_LOOK_S: Final = 1.0
-_LATE_AGAIN_S: Final = 10.0
 _TRIES: Final = 20
-
-
-@dataclass(slots=True)
-class _Reading:
-    """The file that is being read."""
-
-    file: IO[bytes]
-    rotated: Rotated | None  # None: the live one
-    begin: bytes  # its first bytes, as far as they were shipped
-    stamp: str = ""  # when it was rotated
-    size: int = -1  # and since when it has been so long
-    since: float = 0.0
-    final: bool = False  # whether nobody wrote to it any more when it was read
-    told: bool = False  # whether the mirror was told that there is such a file
-
-    @property
-    def compressed(self) -> bool:
-        return isinstance(self.file, GzipFile)
 
 
 class Source:
@@ -58,30 +38,14 @@ class Source:
 
     def __init__(self, path: Path, progress: Progress) -> None:
         self.names = Names(path)
-        self.progress = progress
+        self.history = History(progress)
         self.n_rewinds = 0
-        self._reading: _Reading | None = None
+        self._reading: Reading | None = None
         self._made: Piece | None = None
         self._queue: list[Rotated] = []  # those that are to come, oldest first
+        self._gone: list[str] = []  # those that were to come, and were deleted
         self._head = ""  # as it was shipped last
-        self._late_at: dict[str, float] = {}
-
-    @property
-    def position(self) -> Position:
-        """The place up to which it has been shipped."""
-        finished = self.progress.sent or self.progress.mirrored
-        return Position(finished[-1] if finished else "", self.progress.offset, self.progress.print)
-
-    @property
-    def confirmed(self) -> tuple[int, int, tuple[int, ...]]:
-        """What the mirror has said that it has, so that two of them can be compared."""
-        progress = self.progress
-        return len(progress.sent), progress.mirrored_offset, tuple(progress.late.values())
-
-    @property
-    def is_mirrored(self) -> bool:
-        """Whether the mirror has said that it has all that was shipped."""
-        return not self.progress.sent and self.progress.mirrored_offset == self.progress.offset
+        self._late = Late(self.names, self.history)
 
     @property
     def is_between(self) -> bool:
@@ -97,67 +61,38 @@ class Source:
             If a file can't be read, or a writer keeps the head locked.
         """
         if self._made is None:
-            self._made = self._next() or self._next_late()
+            self._made = self._next() or self._late.next()
         return self._made
 
     def moved(self, piece: Piece) -> None:
         """Go on behind a piece, which the broker has."""
         self._made = None
-        progress = self.progress
-        if piece.kind == "late":
-            return
+        reading = self._reading
         if piece.kind == "data":
             self._move_on(piece)
-        elif piece.stamp:  # the end, or a gap that ends what there is
-            if piece.kind == "end" and self._reading is not None and not self._reading.final:
-                progress.late[piece.stamp] = progress.offset
-            progress.sent.append(piece.stamp)
-            progress.offset, progress.print = 0, ""
+        elif piece.kind != "late" and piece.stamp:  # the end, or a gap that ends what there is
+            is_open = piece.kind == "end" and reading is not None and not reading.final
+            self.history.finish(piece.stamp, is_open=is_open)
             self.close()
             self._queue = [one for one in self._queue if one.stamp != piece.stamp]
-            progress.seen = [stamp for stamp in progress.seen if stamp != piece.stamp]
-        else:
-            progress.seen = [one.stamp for one in self._queue]
+            self._gone = [stamp for stamp in self._gone if stamp != piece.stamp]
+        elif piece.kind == "gap":
+            self.history.progress.seen, self._gone = [one.stamp for one in self._queue], []
 
     def confirm(self, report: Report) -> bool:
-        """Note what the mirror has; return whether something there lacks although all was sent."""
-        progress, position = self.progress, report.position
-        if position.after in progress.sent:
-            n_there = progress.sent.index(position.after) + 1
-            progress.mirrored += progress.sent[:n_there]
-            del progress.sent[:n_there]
-        if position.after == (progress.mirrored[-1] if progress.mirrored else ""):
-            progress.mirrored_offset = position.offset
-        for stamp, size in report.late.items():
-            if stamp in progress.late:
-                progress.late[stamp] = max(size, progress.late[stamp])
-        if position == self.position and report.head != print_of(self._head.encode("latin-1")):
+        """Note what the mirror has; return whether something lacks there that was sent."""
+        if report.position == self.history.position and report.head != print_of(self._head.encode("latin-1")):
             self._head = ""  # is shipped once more
         if self._reading is not None and not report.there:
             self._reading.told = False
-        behind = position.after != self.position.after or position.offset < self.position.offset
-        known = position.after in {"", *progress.mirrored}
-        return behind and known
+        return self.history.confirm(report)
 
     def rewind(self, position: Position) -> None:
         """Go back, or on, to what the mirror has."""
         self.close()
-        self._made, self._queue, self._head = None, [], ""
+        self._made, self._queue, self._gone, self._head = None, [], [], ""
         self.n_rewinds += 1
-        progress = self.progress
-        done = progress.mirrored + progress.sent
-        if position.after in done:
-            finished = done[: done.index(position.after) + 1]
-        else:  # deleted long ago, or finished by somebody whose state is lost
-            listed = [one.stamp for one in self.names.snapshot()]
-            finished = [stamp for stamp in listed if stamp < position.after]
-            finished += [position.after] if position.after else []
-        # What had been sent and is lost must be there still, or is told as a gap.
-        progress.seen = [one for one in dict.fromkeys((*done, *progress.seen)) if one not in finished]
-        progress.mirrored, progress.sent = finished, []
-        progress.offset, progress.print = position.offset, position.print
-        progress.mirrored_offset = position.offset
-        progress.late = {stamp: size for stamp, size in progress.late.items() if stamp in finished}
+        self.history.rewind(position, [one.stamp for one in self.names.snapshot()])
 
     def close(self) -> None:
         """Close the file that is open."""
@@ -182,7 +117,7 @@ class Source:
         """Open the file of the position; return a gap if it has gone, or another before it."""
         for _ in range(_TRIES):
             one = next(iter(self._queue), None) or self._listed()
-            file = _opened(self.names.path if one is None else one.path)
+            file = opened(self.names.path if one is None else one.path)
             if file is None and one is not None:
                 self._queue = []  # compressed or deleted: look anew
                 continue
@@ -190,17 +125,17 @@ class Source:
                 if file is not None:
                     file.close()
                 continue  # rotated between the two looks
-            gone = self._gone()
+            gone = self._gone
             begin = None if file is None else self._begin_if_right(file)
             if file is not None and begin is not None:
                 if gone:
                     file.close()
                     return self._gap("", f"{', '.join(gone)}: deleted before it was shipped")
-                self._reading = _Reading(file, one, begin, "" if one is None else one.stamp)
+                self._reading = Reading(file, one, begin, "" if one is None else one.stamp)
                 return None
             if file is not None:
                 file.close()
-            if self.progress.offset:
+            if self.history.progress.offset:
                 stamp = next(iter(gone), "") or self._stamp_before(one)
                 return self._gap(stamp, "the rest of a file that was deleted, or cut, before it was shipped")
             if file is None:
@@ -209,27 +144,18 @@ class Source:
 
     def _listed(self) -> Rotated | None:
         """List the rotated files that aren't finished, and return the oldest."""
-        progress, there = self.progress, self.names.snapshot()
-        done = {*progress.mirrored, *progress.sent}
+        there = self.names.snapshot()
+        done = {*self.history.finished}
         self._queue = [one for one in there if one.stamp not in done]
-        if progress.mirrored:  # those that are gone need no place in the notes
-            stamps = {one.stamp for one in there}
-            last = progress.mirrored[-1]
-            progress.mirrored = [one for one in progress.mirrored if one in stamps or one == last]
-        if not self._gone():
-            progress.seen = [one.stamp for one in self._queue]
+        self._gone = self.history.look(one.stamp for one in there)
         return next(iter(self._queue), None)
-
-    def _gone(self) -> list[str]:
-        there = {one.stamp for one in self._queue}
-        return [stamp for stamp in self.progress.seen if stamp not in there]
 
     def _begin_if_right(self, file: IO[bytes]) -> bytes | None:
         """Return how an open file begins, if it is the one of the position; leave it there."""
-        offset = self.progress.offset
+        offset = self.history.progress.offset
         try:
             begin = file.read(min(offset, PRINT_BYTES)) if offset else b""
-            if print_of(begin) != self.progress.print:
+            if print_of(begin) != self.history.progress.print:
                 return None
             size = file.seek(offset) if isinstance(file, GzipFile) else os.fstat(file.fileno()).st_size
         except DAMAGED:
@@ -243,8 +169,8 @@ class Source:
 
     # The live file
 
-    def _of_live(self, reading: _Reading) -> Piece | None:
-        offset, fd = self.progress.offset, reading.file.fileno()
+    def _of_live(self, reading: Reading) -> Piece | None:
+        offset, fd = self.history.progress.offset, reading.file.fileno()
         size = os.fstat(fd).st_size
         if size < offset:
             self.close()  # somebody cut it
@@ -281,7 +207,7 @@ class Source:
         with open_log(self.names.head) as head:
             return head.read(HEAD_BYTES).decode("latin-1")
 
-    def _of_moved(self, reading: _Reading) -> Piece | None:
+    def _of_moved(self, reading: Reading) -> Piece | None:
         """Go on with what was the live file: rotated, or moved or deleted by an outsider."""
         one, is_it = self._rotated_from(reading)
         if one is not None and is_it:
@@ -292,11 +218,11 @@ class Source:
             reading.stamp = self._stamp_before(one)
         return self._of_rotated(reading)
 
-    def _rotated_from(self, reading: _Reading) -> tuple[Rotated | None, bool]:
+    def _rotated_from(self, reading: Reading) -> tuple[Rotated | None, bool]:
         """Return the rotated file that comes next, and whether it is the open one, which may be compressed by now."""
         for _ in range(_TRIES):
             one = self._listed()
-            file = None if one is None else _opened(one.path)
+            file = None if one is None else opened(one.path)
             if one is None:
                 return None, False
             if file is not None:
@@ -308,62 +234,28 @@ class Source:
 
     # A rotated file
 
-    def _of_rotated(self, reading: _Reading) -> Piece | None:
-        offset = self.progress.offset
+    def _of_rotated(self, reading: Reading) -> Piece | None:
+        offset = self.history.progress.offset
         reading.final = self._is_final(reading)  # first: what is read then is all
         data = self._read_at(reading, offset, CHUNK_BYTES)
         if len(data) == CHUNK_BYTES:
             return self._data(reading, self._to_line_end(reading, data))
-        if not (reading.final or self._is_settled(reading, offset + len(data))):
+        if not (reading.final or reading.is_settled(offset + len(data), SETTLED_S)):
             data = _whole_lines(data)
             return self._data(reading, data) if data else None
         if data:
             return self._data(reading, data)
         mtime = os.fstat(reading.file.fileno()).st_mtime
-        return Piece("end", self._name, self.position, stamp=reading.stamp, mtime=mtime)
+        return Piece("end", self._name, self.history.position, stamp=reading.stamp, mtime=mtime)
 
-    def _to_line_end(self, reading: _Reading, data: bytes) -> bytes:
+    def _to_line_end(self, reading: Reading, data: bytes) -> bytes:
         if reading.compressed and not data.endswith(b"\n"):  # to go back there would be to begin anew
             return data + reading.file.readline(_LINE_BYTES)
         return _whole_lines(data)
 
-    def _is_final(self, reading: _Reading) -> bool:
+    def _is_final(self, reading: Reading) -> bool:
         """Whether nobody writes to a rotated file any more: its writers hold a lock on it."""
-        return reading.compressed or _nobody_has(reading.file)
-
-    def _is_settled(self, reading: _Reading, size: int) -> bool:
-        now = time.monotonic()
-        if size != reading.size:
-            reading.size, reading.since = size, now
-        return now - reading.since > SETTLED_S
-
-    # What comes to a file that was finished
-
-    def _next_late(self) -> Piece | None:
-        for stamp, size in list(self.progress.late.items()):
-            if time.monotonic() >= self._late_at.get(stamp, 0.0):
-                self._late_at[stamp] = time.monotonic() + _LATE_LOOK_S
-                piece = self._late(stamp, size)
-                if piece is not None:
-                    self._late_at[stamp] += _LATE_AGAIN_S  # unless the mirror confirms it before
-                    return piece
-        return None
-
-    def _late(self, stamp: str, size: int) -> Piece | None:
-        path = self.names.at(stamp)
-        file = _opened(path) or _opened(path.with_name(f"{path.name}.gz"))
-        if file is None:
-            del self.progress.late[stamp]  # deleted
-            return None
-        with file:
-            final = isinstance(file, GzipFile) or _nobody_has(file)
-            file.seek(size)
-            data = file.read(CHUNK_BYTES)
-        if not data:
-            if final:
-                del self.progress.late[stamp]
-            return None
-        return Piece("late", self._name, Position(self.position.after, size), data, stamp)
+        return reading.compressed or nobody_has(reading.file)
 
     # Pieces
 
@@ -371,24 +263,22 @@ class Source:
     def _name(self) -> str:
         return self.names.path.name
 
-    def _data(self, reading: _Reading, data: bytes, head: str = "") -> Piece:
+    def _data(self, reading: Reading, data: bytes, head: str = "") -> Piece:
         mode = S_IMODE(os.fstat(reading.file.fileno()).st_mode)
-        return Piece("data", self._name, self.position, data, head=head, mode=mode)
+        return Piece("data", self._name, self.history.position, data, head=head, mode=mode)
 
     def _gap(self, stamp: str, why: str) -> Piece:
-        return Piece("gap", self._name, self.position, stamp=stamp, why=why)
+        return Piece("gap", self._name, self.history.position, stamp=stamp, why=why)
 
     def _move_on(self, piece: Piece) -> None:
-        progress, reading = self.progress, self._reading
+        reading = self._reading
         if reading is not None:
             reading.told = True
-        if reading is not None and progress.offset < PRINT_BYTES:
-            reading.begin = (reading.begin + piece.data)[:PRINT_BYTES]
-            progress.print = print_of(reading.begin)
-        progress.offset += len(piece.data)
+            reading.begin = (reading.begin + piece.data[:PRINT_BYTES])[:PRINT_BYTES]
+            self.history.add(len(piece.data), reading.begin)
         self._head = piece.head or self._head
 
-    def _read_at(self, reading: _Reading, offset: int, n_bytes: int) -> bytes:
+    def _read_at(self, reading: Reading, offset: int, n_bytes: int) -> bytes:
         if reading.file.tell() != offset:
             reading.file.seek(offset)
         return reading.file.read(n_bytes)
@@ -398,20 +288,3 @@ def _whole_lines(data: bytes) -> bytes:
     """Leave out what has no end yet, unless it is longer than a message."""
     end = data.rfind(b"\n") + 1
     return data[:end] if end or len(data) < CHUNK_BYTES else data
-
-
-def _nobody_has(file: IO[bytes]) -> bool:
-    try:
-        alone = lock(file.fileno(), exclusive=True)
-    except OSError:
-        return False  # NFS locks only what is open for writing
-    if alone:
-        release(file.fileno())
-    return alone
-
-
-def _opened(path: Path) -> IO[bytes] | None:
-    try:
-        return open_log(path)
-    except FileNotFoundError:
-        return None

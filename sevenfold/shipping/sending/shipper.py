@@ -12,20 +12,19 @@ import os
 import secrets
 import time
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from sevenfold.channels import LIST_FILE
 from sevenfold.files.channel_list import listed_channels
-from sevenfold.files.locks import is_same_file, lock
-from sevenfold.files.opening import open_beside, open_log
-from sevenfold.files.shipped.notes import Progress, Shipping, read_shipping
+from sevenfold.files.opening import open_log
+from sevenfold.files.shipped.notes import Progress, Shipping
 from sevenfold.reading.series import log_files
 from sevenfold.shipping.broker import Broker, BrokerError
-from sevenfold.shipping.messages import Piece, Report, Sender, check_name, pack, print_of
-from sevenfold.shipping.source import Source
+from sevenfold.shipping.messages import Piece, Report, Sender, pack, print_of
+from sevenfold.shipping.sending.claims import ShippingError
+from sevenfold.shipping.sending.source import Source
 from sevenfold.shipping.telling import Seldom, Tell
 
 POLL_S: Final = 0.2
@@ -38,54 +37,6 @@ GREETING_S: Final = 0.5  # for another shipper of the same name to answer
 _RETRY_S: Final = 0.5
 _LIST_S: Final = 10.0
 _TURN: Final = 16  # pieces of a file before the next one's turn
-
-
-class ShippingError(Exception):
-    """A folder that can't be shipped, and why."""
-
-
-@contextlib.contextmanager
-def shipping_of(folder: Path, host: str | None, default: str) -> Iterator[Shipping]:
-    """Be the one that ships a folder, for as long as the context lasts.
-
-    Parameters
-    ----------
-    folder : Path
-        The log folder.
-    host : str or None
-        The name that the host has in the mirror, if somebody says one.
-    default : str
-        The name where nobody says one, and none was said before.
-
-    Raises
-    ------
-    ShippingError
-        If another process ships it, or it was shipped under another name.
-    ValueError, OSError
-        As `sevenfold.files.shipped.notes.read_shipping`, or if the name can't be one of a folder.
-    """
-    guard = folder / ".shipping.lock"
-    fd = open_beside(guard)
-    try:
-        if not (lock(fd, exclusive=True) and is_same_file(fd, guard)):
-            raise ShippingError(f"{folder}: another process ships it already")
-        yield _begun(folder, host, default)
-    finally:
-        fd.close()
-
-
-def _begun(folder: Path, host: str | None, default: str) -> Shipping:
-    known = read_shipping(folder)
-    if known is None:
-        check_name("host", host or default)
-        known = Shipping(secrets.token_hex(8), host or default)
-        known.save(folder)
-    elif host not in {None, known.host}:
-        raise ShippingError(
-            f"{folder}: is shipped as {known.host!r}, not as {host!r}: leave --host-name out, or delete "
-            f"{folder / '.shipping.json'} to have all of it shipped once more, under the new name"
-        )
-    return known
 
 
 @dataclass(slots=True)
@@ -169,7 +120,7 @@ class Shipper:
         if any(source.is_between for source in sources):
             return False
         late = time.monotonic() - self._sent_at > LINGER_S
-        return late or all(source.is_mirrored for source in sources)
+        return late or all(source.history.is_mirrored for source in sources)
 
     # Who else is there
 
@@ -206,7 +157,7 @@ class Shipper:
     async def _keep_in_touch(self) -> None:
         if self._meet() or self._who.is_over(WHO_S):
             await self._say_who()
-        unsure = any(one.progress.sent or one.progress.late for one in self._sources.values())
+        unsure = any(one.history.progress.sent or one.history.progress.late for one in self._sources.values())
         if time.monotonic() - self._sent_at > QUIET_S and self._ask.is_over(ASK_S if unsure else 6 * ASK_S):
             await self._say_ask()
         if self._dirty and self._save.is_over(SAVE_S):
@@ -234,9 +185,9 @@ class Shipper:
                 self._compare(self._sources[report.file], report)
 
     def _compare(self, source: Source, report: Report) -> None:
-        before = source.confirmed
+        before = source.history.confirmed
         lacks = source.confirm(report)
-        self._dirty |= before != source.confirmed
+        self._dirty |= before != source.history.confirmed
         if report.gap or (lacks and self._is_quiet(report)):
             where = f"{report.file} {report.position.after}:{report.position.offset}"
             self._tell(f"the broker has lost what it had taken: going back to {where}")

@@ -16,10 +16,11 @@ from sevenfold.files.locks import lock
 from sevenfold.files.names import Names
 from sevenfold.files.opening import open_to_append
 from sevenfold.files.shipped.notes import Progress
-from sevenfold.shipping import source as sources
 from sevenfold.shipping.messages import Piece, Report, Sender
-from sevenfold.shipping.mirror import Mirror, Outcome
-from sevenfold.shipping.source import Source
+from sevenfold.shipping.receiving.copies import Outcome
+from sevenfold.shipping.receiving.mirror import Mirror
+from sevenfold.shipping.sending import source as sources
+from sevenfold.shipping.sending.source import Source
 from tests.support.fleet import contents
 
 SENDER = Sender("web-1", "5a4b", "01")
@@ -123,7 +124,8 @@ def test_whatever_happens_the_mirror_is_what_the_host_has(steps: list[str], chun
         patch.setattr(sources, "CHUNK_BYTES", chunk)
         patch.setattr(sources, "PRINT_BYTES", 50)
         patch.setattr("sevenfold.shipping.messages.PRINT_BYTES", 50)
-        patch.setattr("sevenfold.shipping.mirror.PRINT_BYTES", 50)
+        patch.setattr("sevenfold.shipping.sending.history.PRINT_BYTES", 50)
+        patch.setattr("sevenfold.shipping.receiving.copies.PRINT_BYTES", 50)
         pair = Pair(Path(folder))
         for step in steps:
             do(pair, step)
@@ -213,16 +215,16 @@ def test_what_a_writer_adds_to_a_finished_file_comes_late(pair: Pair, monkeypatc
     pair.ship()
     assert pair.progress.late == {rotated.name[4:-4]: 6}
     os.write(fd, b"late\n")
-    monkeypatch.setattr(sources, "_LATE_LOOK_S", 0.0)
-    pair.source._late_at.clear()
+    monkeypatch.setattr("sevenfold.shipping.sending.late.LOOK_S", 0.0)
+    pair.source._late._at.clear()
     lost = pair.step(lost=True)
     assert lost is not None
     assert (lost.kind, lost.data) == ("late", b"late\n")
-    pair.source._late_at.clear()
+    pair.source._late._at.clear()
     pair.ship()
     pair.assert_equal()
     fd.close()
-    pair.source._late_at.clear()
+    pair.source._late._at.clear()
     pair.ship()
     assert pair.progress.late == {}
 
@@ -292,4 +294,4 @@ def test_a_report_of_an_older_state_moves_nothing(pair: Pair) -> None:
     pair.write(5)
     pair.ship()
     assert pair.source.confirm(old)  # the shipper asks whether anything is on its way before it believes that
-    assert not pair.source.confirm(Report("api.log", pair.source.position))
+    assert not pair.source.confirm(Report("api.log", pair.source.history.position))

@@ -9,7 +9,8 @@ from typing import Final
 
 from sevenfold.shipping.broker import Broker, BrokerError, Delivery
 from sevenfold.shipping.messages import Piece, Report, Sender, check_name, unpack
-from sevenfold.shipping.mirror import Mirror, Outcome, Refused
+from sevenfold.shipping.receiving.copies import Outcome, Refused
+from sevenfold.shipping.receiving.mirror import Mirror
 from sevenfold.shipping.telling import Seldom, Tell
 
 BATCH: Final = 16

@@ -1,37 +1,19 @@
-"""A mirror: a folder a host, with the files that the host has, byte for byte.
-
-What a mirror has is what its files are called and how long they are; beside them, as on the host, the lock file of a
-log says which rotated file was finished last. So a collector that is killed anywhere finds in the files where it was.
-"""
+"""What a mirror has of one log file, and how a piece of it is put there."""
 
 import contextlib
-import json
+import filecmp
 import os
-import secrets
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
 from typing import Final
 
-from sevenfold.channels import LIST_FILE
-from sevenfold.files.channel_list import listed_channels
-from sevenfold.files.locks import acquire, is_same_file, lock, release
+from sevenfold.files.locks import acquire, release
 from sevenfold.files.names import Names, parse_stamp
-from sevenfold.files.opening import (
-    Descriptor,
-    check_mode,
-    make_folder,
-    open_beside,
-    open_log,
-    open_to_append,
-    write_whole,
-)
+from sevenfold.files.opening import Descriptor, check_mode, open_beside, open_log, open_to_append, open_to_lock
 from sevenfold.files.systems import system
-from sevenfold.reading.series import log_files
-from sevenfold.shipping.messages import PRINT_BYTES, Piece, Position, Report, Sender, print_of
+from sevenfold.shipping.messages import PRINT_BYTES, Piece, Position, print_of
 
-MIRROR_FILE: Final = ".mirror.json"
-HOST_FILE: Final = ".host.json"
 _WAIT_S: Final = 60.0  # for a reader that verifies
 _STAMP_BYTES: Final = 26
 
@@ -46,88 +28,6 @@ class Outcome(Enum):
     DONE = "done"
     OLD = "old"  # the mirror had it
     AHEAD = "ahead"  # what comes before it isn't there
-
-
-class Mirror:
-    """A mirror, which one process writes.
-
-    Parameters
-    ----------
-    root : Path
-        Its folder, which has one for each host.
-    """
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self._ids: dict[str, str] = {}
-        self._copies: dict[tuple[str, str], Copy] = {}
-
-    def apply(self, sender: Sender, piece: Piece) -> Outcome:
-        """Put a piece where it belongs.
-
-        Returns
-        -------
-        Outcome
-
-        Raises
-        ------
-        Refused
-            If it is of another folder than what is there of the host, or differs from what is there.
-        OSError
-            If it can't be written; applying it again goes on.
-        """
-        self._require_id(sender, piece.mode)
-        if piece.kind == "list":
-            return self._put_list(sender.host, piece)
-        copy = self._copy(sender.host, piece.file)
-        try:
-            return copy.apply(piece)
-        except BaseException:
-            del self._copies[sender.host, piece.file]  # what is there says the file
-            raise
-
-    def report(self, host: str, file: str) -> Report:
-        """Say what there is of a log file."""
-        copy = self._copy(host, file)
-        return Report(file, copy.position, print_of(copy.head()), copy.is_there, late=dict(copy.late))
-
-    def report_all(self, host: str) -> list[Report]:
-        """Say what there is of a host; nothing of one that never sent anything."""
-        folder = self.root / host
-        if not (folder / HOST_FILE).exists():
-            return []
-        names = {path.name for path in log_files(folder)} | {one.file for one in listed_channels(folder)}
-        there = [self.report(host, name) for name in sorted(names)]
-        return [Report(LIST_FILE, head=print_of(_content(folder / LIST_FILE))), *there]
-
-    def _copy(self, host: str, file: str) -> "Copy":
-        if (host, file) not in self._copies:
-            self._copies[host, file] = Copy(self.root / host / file)
-        return self._copies[host, file]
-
-    def _require_id(self, sender: Sender, mode: int | None) -> None:
-        """Bind a host's name to the folder that used it first."""
-        folder = self.root / sender.host
-        if sender.host not in self._ids:
-            path = folder / HOST_FILE
-            if not path.exists():
-                make_folder(folder, _mode(mode))
-                write_whole(path, json.dumps({"id": sender.id, "host": sender.host}).encode() + b"\n")
-            self._ids[sender.host] = _id_in(path)
-        if self._ids[sender.host] != sender.id:
-            raise Refused(
-                f"{folder} mirrors folder {self._ids[sender.host]}, not {sender.id}: give the host another name with "
-                f"--host-name, or, if this one takes its place, move {folder} away and start the collector anew"
-            )
-
-    def _put_list(self, host: str, piece: Piece) -> Outcome:
-        path = self.root / host / LIST_FILE
-        if piece.file != LIST_FILE:
-            raise Refused(f"{piece.file!r} is no list of channels")
-        if _content(path) == piece.data:
-            return Outcome.OLD
-        write_whole(path, piece.data, _mode(piece.mode))
-        return Outcome.DONE
 
 
 class Copy:
@@ -166,7 +66,7 @@ class Copy:
 
     def head(self) -> bytes:
         """Return the head of a sealed file; nothing where there is none."""
-        return _content(self._names.head)
+        return content_of(self._names.head)
 
     def apply(self, piece: Piece) -> Outcome:
         """Put a piece where it belongs; `Mirror.apply` says what comes and is raised."""
@@ -199,9 +99,9 @@ class Copy:
             return Outcome.OLD
         new = piece.data[self._size - offset :]
         sealed = bool(piece.head) or self._names.head.exists()
-        with self._sealing(_mode(piece.mode)) if sealed else contextlib.nullcontext() as head:
+        with self._sealing(mode_of(piece.mode)) if sealed else contextlib.nullcontext() as head:
             if new or not self.is_there:
-                self._write(new, _mode(piece.mode))
+                self._write(new, mode_of(piece.mode))
             if head is not None and piece.head:
                 text = piece.head.encode("latin-1")
                 system.write_at_start(head, text)
@@ -261,26 +161,35 @@ class Copy:
     def _rename(self, piece: Piece) -> None:
         target = self._names.at(piece.stamp)
         if target.exists():  # a collector was killed when it had renamed the file
-            if self._size:
-                raise Refused(f"{target} is there already")
+            self._drop_twin_of(target)
             self._note(piece.stamp)
             return
-        with contextlib.closing(open_to_append(self._names.path, _mode(piece.mode))) as fd:
+        with contextlib.closing(open_to_append(self._names.path, mode_of(piece.mode))) as fd:
             os.fsync(fd)  # the host may delete it from now on
         if piece.mtime:
             os.utime(self._names.path, (piece.mtime, piece.mtime))
         with self._sealing() if self._names.head.exists() else contextlib.nullcontext():
             system.rename(self._names.path, target)
+        with contextlib.suppress(OSError), contextlib.closing(open_to_lock(target.parent)) as folder:
+            os.fsync(folder)  # Windows opens no folders
         self._note(piece.stamp)
+
+    def _drop_twin_of(self, target: Path) -> None:
+        """Delete what came again of a file that is there whole."""
+        if self._size:
+            if not filecmp.cmp(self._names.path, target, shallow=False):
+                raise Refused(f"{target} is there already, and isn't what the host has")
+            system.remove(self._names.path)
 
     def _note(self, stamp: str) -> None:
         """Note which file was finished last, as a writer notes which it rotated."""
         with contextlib.closing(open_beside(self._names.lock)) as fd:
             system.write_at_start(fd, stamp.encode())
+            os.fsync(fd)
         self._after, self._size, self._begin = stamp, 0, b""
 
     def _last(self) -> str:
-        noted = _content(self._names.lock)[:_STAMP_BYTES].decode("latin-1")
+        noted = content_of(self._names.lock)[:_STAMP_BYTES].decode("latin-1")
         with contextlib.suppress(ValueError):
             parse_stamp(noted)
             return noted
@@ -302,42 +211,14 @@ class Copy:
         return Outcome.DONE
 
 
-@contextlib.contextmanager
-def mirror_at(root: Path) -> Iterator[tuple[Mirror, str]]:
-    """Be the one that writes a mirror, for as long as the context lasts; give it, and its id.
-
-    Raises
-    ------
-    BlockingIOError
-        If another process writes it.
-    OSError
-        If it can't be made or written.
-    """
-    make_folder(root)
-    guard = root / ".mirror.lock"
-    with contextlib.closing(open_beside(guard)) as fd:
-        if not (lock(fd, exclusive=True) and is_same_file(fd, guard)):
-            raise BlockingIOError(f"{root}: another process collects into it already")
-        path = root / MIRROR_FILE
-        if not path.exists():
-            write_whole(path, json.dumps({"id": secrets.token_hex(8)}).encode() + b"\n")
-        yield Mirror(root), _id_in(path)
-
-
-def _id_in(path: Path) -> str:
-    try:
-        return str(json.loads(_content(path))["id"])
-    except (ValueError, TypeError, KeyError):
-        raise Refused(f"{path}: can't be understood; put it back from a copy") from None
-
-
-def _content(path: Path) -> bytes:
+def content_of(path: Path) -> bytes:
+    """Return what is in a file; nothing where there is none."""
     with contextlib.suppress(FileNotFoundError), open_log(path) as file:
         return file.read()
     return b""
 
 
-def _mode(mode: int | None) -> int | None:
+def mode_of(mode: int | None) -> int | None:
     """Return the permissions that a file has on its host, if a log file may have them."""
     with contextlib.suppress(ValueError):
         return check_mode(mode)
