@@ -69,9 +69,10 @@ def ship(options: argparse.Namespace) -> int:
     async def run() -> None:
         from sevenfold.shipping.nats_broker import connected  # noqa: PLC0415 - an extra
 
+        server = _server(options)
         with shipping_of(folder, options.host_name, socket.gethostname()) as shipping:
             tell(f"shipping {folder} as host {shipping.host!r} to {options.url}")
-            async with connected(_server(options), f"sevenfold ship {shipping.host}", tell) as broker:
+            async with connected(server, f"sevenfold ship {shipping.host}", tell) as broker:
                 shipper = Shipper(folder, shipping, broker, tell)
                 try:
                     await shipper.run(once=options.once)
@@ -118,9 +119,10 @@ def collect(options: argparse.Namespace) -> int:
     async def run() -> None:
         from sevenfold.shipping.nats_broker import connected  # noqa: PLC0415 - an extra
 
+        server = _server(options)
         with mirror_at(options.mirror) as (mirror, mirror_id):
             tell(f"collecting into {options.mirror} from {options.url}")
-            async with connected(_server(options), "sevenfold collect", tell, mirror_id) as broker:
+            async with connected(server, "sevenfold collect", tell, mirror_id) as broker:
                 collector = Collector(mirror, broker, tell)
                 try:
                     await collector.run(once=options.once)
@@ -132,6 +134,7 @@ def collect(options: argparse.Namespace) -> int:
 
 
 def _add_server(parser: argparse.ArgumentParser, name: str) -> None:
+    parser.set_defaults(server=name)
     add = parser.add_argument
     add(
         name,
@@ -152,7 +155,7 @@ def _add_server(parser: argparse.ArgumentParser, name: str) -> None:
 
 def _run(options: argparse.Namespace, work: Callable[[], Awaitable[None]]) -> int:
     if options.url is None:
-        sys.stderr.write(f"{options.prog}: where is the server? give its URL\n")
+        sys.stderr.write(f"{options.prog}: where is the server? give its URL with {options.server}\n")
         return WRONG_INPUT
     try:
         asyncio.run(_until_told(work))

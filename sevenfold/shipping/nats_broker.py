@@ -78,6 +78,9 @@ class Server:
         OSError, ssl.SSLError
             If a file can't be read.
         """
+        for path in (self.creds, self.nkey, self.tls_ca, self.tls_cert, self.tls_key):
+            if path is not None:
+                path.open("rb").close()  # else nats-py tries for ever
         found: dict[str, Any] = {"servers": self.url.split(",")}
         if self.creds is not None:
             found["user_credentials"] = str(self.creds)
