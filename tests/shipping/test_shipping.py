@@ -5,6 +5,7 @@ import errno
 import gzip
 import itertools
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,8 @@ from tests.support.memory_broker import MemoryBroker
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("POLL_S", "QUIET_S", "ASK_S", "WHO_S", "LINGER_S", "GREETING_S", "_RETRY_S"):
+    monkeypatch.setattr(shippers, "POLL_S", 0.002)
+    for name in ("QUIET_S", "ASK_S", "WHO_S", "LINGER_S", "GREETING_S", "_RETRY_S"):
         monkeypatch.setattr(shippers, name, 0.0)
     monkeypatch.setattr(collectors, "_RETRY_S", 0.0)
 
@@ -56,18 +58,21 @@ class House:
             asyncio.run(asyncio.wait_for(collector.run(once=True), 20))
         return collector
 
-    def both(self, seconds: float = 0.3) -> None:
-        """Let both run at once for a while."""
+    def both(self) -> None:
+        """Let both run at once until the mirror is what the folder is."""
 
         async def run() -> None:
             with shipping_of(self.logs, None, "web-1") as shipping, mirror_at(self.mirror) as (mirror, _):
                 shipper = Shipper(self.logs, shipping, self.broker, self.told.append)
                 collector = Collector(mirror, self.broker, self.told.append)
-                await asyncio.wait(
-                    [asyncio.ensure_future(shipper.run()), asyncio.ensure_future(_politely(collector))], timeout=seconds
-                )
-                for task in asyncio.all_tasks() - {asyncio.current_task()}:
-                    task.cancel()
+                tasks = [asyncio.ensure_future(one) for one in (shipper.run(), _politely(collector))]
+                try:
+                    async with asyncio.timeout(20):
+                        while contents(self.mirror / "web-1") != contents(self.logs):  # noqa: ASYNC110 - files tell nobody
+                            await asyncio.sleep(0.02)
+                finally:
+                    for task in tasks:
+                        task.cancel()
 
         asyncio.run(run())
 
@@ -78,7 +83,7 @@ class House:
 async def _politely(collector: Collector) -> None:
     while True:
         await collector.run(once=True)
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.002)
 
 
 @pytest.fixture
@@ -156,7 +161,7 @@ def test_what_a_broker_loses_is_sent_again_whether_or_not_more_comes(
     house.ship()
     house.broker.lose()
     log(range(100, 100 + more))
-    house.both(1.0)
+    house.both()
     house.assert_equal()
     assert any(text.startswith("the broker has lost what it had taken: going back to") for text in house.told)
 
@@ -165,7 +170,7 @@ def test_the_mirror_of_a_mirror_that_was_deleted_is_made_anew(house: House, log:
     log(range(50))
     house.both()
     house.mirror.rename(house.mirror.with_name("old"))
-    house.both(1.0)
+    house.both()
     house.assert_equal()
 
 
@@ -204,6 +209,33 @@ def test_the_mirror_refuses_another_folder_of_the_same_name(
     ):
         _refused(other)
     house.assert_equal()
+
+
+def test_a_folder_that_was_put_back_from_a_copy_and_went_on_is_refused(
+    house: House, log: Callable[..., None], tmp_path: Path
+) -> None:
+    log(range(2))
+    house.both()
+    shutil.copytree(house.logs, tmp_path / "copy")
+    log(range(2, 4))
+    house.both()
+    shutil.rmtree(house.logs)
+    (tmp_path / "copy").rename(house.logs)
+    log(range(4, 6))
+    with pytest.raises(ShippingError, match=r"isn't what the host has from byte"):
+        _refused(house)
+
+
+def test_a_host_that_cant_be_written_keeps_no_other_waiting(house: House, log: Callable[..., None]) -> None:
+    log(range(2))
+    (house.mirror / "web-0" / "api.log").mkdir(parents=True)
+    asyncio.run(
+        house.broker.keep("web-0", "api.log", pack(Sender("web-0", "77", "1"), Piece("data", "api.log", data=b"x\n")))
+    )
+    house.ship()
+    house.collect()
+    house.assert_equal()
+    assert "refused a piece of host 'web-0'" in house.told[0]
 
 
 def _refused(house: House) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import IO
 
 import pytest
 from hypothesis import given
@@ -19,6 +20,7 @@ from sevenfold.files.shipped.notes import Progress
 from sevenfold.shipping.messages import Piece, Report, Sender
 from sevenfold.shipping.receiving.copies import Outcome
 from sevenfold.shipping.receiving.mirror import Mirror
+from sevenfold.shipping.sending import open_files
 from sevenfold.shipping.sending import source as sources
 from sevenfold.shipping.sending.source import Source
 from tests.support.fleet import contents
@@ -295,3 +297,22 @@ def test_a_report_of_an_older_state_moves_nothing(pair: Pair) -> None:
     pair.ship()
     assert pair.source.confirm(old)  # the shipper asks whether anything is on its way before it believes that
     assert not pair.source.confirm(Report("api.log", pair.source.history.position))
+
+
+def test_a_file_that_is_compressed_while_it_is_looked_for_is_the_same(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair.write(5)
+    pair.ship()
+    rotated = pair.rotate()
+    pair.write(5)
+
+    def opened(path: Path) -> IO[bytes] | None:
+        if path == rotated:
+            pair.compress()
+        return open_files.opened(path)
+
+    monkeypatch.setattr(sources, "opened", opened)
+    pair.ship()
+    pair.assert_equal()
+    assert pair.gaps == []
