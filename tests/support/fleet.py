@@ -4,7 +4,6 @@ import contextlib
 import gzip
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -77,8 +76,12 @@ class Fleet:
             self._running[name] = subprocess.Popen(command, stdout=out, stderr=out, cwd=ROOT, env=environment)
         return self._running[name]
 
-    def kill(self, name: str, number: int = signal.SIGKILL) -> int:
-        self._running[name].send_signal(number)
+    def kill(self, name: str, number: int | None = None) -> int:
+        """End a process, at once unless a signal asks for it; return its exit status."""
+        if number is None:
+            self._running[name].kill()
+        else:
+            self._running[name].send_signal(number)
         return self._running[name].wait(PATIENCE_S)
 
     def wait(self, name: str) -> int:

@@ -9,6 +9,7 @@ from sevenfold.files.names import Names
 from sevenfold.shipping.messages import Piece, Position, Sender, print_of
 from sevenfold.shipping.receiving.copies import Copy, Outcome, Refused
 from sevenfold.shipping.receiving.mirror import Mirror, mirror_at
+from tests.support.systems import unix
 
 SENDER = Sender("web-1", "5a4b", "01")
 FIRST, SECOND = "2026-11-23_08-00-00_000000", "2026-11-23_09-00-00_000000"
@@ -149,6 +150,7 @@ def test_a_head_comes_with_its_lines_and_alone(mirror: Mirror, path: Path) -> No
     assert path.read_bytes() == DATA
 
 
+@unix("permissions of files")
 @pytest.mark.parametrize(("mode", "expected"), [(0o640, 0o640), (0o600, 0o600), (0o777, 0o600), (None, 0o600)])
 def test_a_file_has_the_permissions_that_it_may_have(
     mirror: Mirror, path: Path, mode: int | None, expected: int
