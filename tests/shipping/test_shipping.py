@@ -255,8 +255,10 @@ def _refused(house: House) -> None:
 
 @pytest.mark.parametrize("settled", [True, False])
 def test_of_two_shippers_of_one_name_the_one_that_was_there_first_goes_on(
-    house: House, log: Callable[..., None], settled: bool
+    house: House, log: Callable[..., None], monkeypatch: pytest.MonkeyPatch, settled: bool
 ) -> None:
+    monkeypatch.setattr(shippers, "GREETING_S", 0.05)
+    monkeypatch.setattr(shippers, "POLL_S", 0.2)  # the first answers at once, not only in its turn
     log(range(1))
 
     async def run() -> list[BaseException | None]:

@@ -79,6 +79,7 @@ class Shipper:
         self._reports = deque[Report]()
         self._others = deque[dict[str, object]]()
         self._is_alone = False
+        self._answer: asyncio.Future[None] | None = None
         self._list = ""  # as it was sent last
         self._listed_at: tuple[int, float] = (-1, 0.0)
         self._sent_at = time.monotonic()
@@ -99,7 +100,7 @@ class Shipper:
             If another shipper has the same name, or the mirror refuses this one.
         """
         await self._broker.listen("at", self._shipping.host, lambda _, data: self._heard(data))
-        await self._broker.listen("who", self._shipping.host, lambda _, data: self._others.append(_said(data)))
+        await self._broker.listen("who", self._shipping.host, lambda _, data: self._heard_other(data))
         await self._greet()
         try:
             while True:
@@ -136,14 +137,19 @@ class Shipper:
         said = {"id": self._sender.id, "session": self._sender.session, "settled": self._is_alone}
         await self._broker.say("who", self._shipping.host, json.dumps(said).encode())
 
+    def _heard_other(self, data: bytes) -> None:
+        other = _said(data)
+        if other.get("session") not in {None, "", self._sender.session}:
+            self._others.append(other)
+            if self._is_alone and not other.get("settled"):
+                self._answer = asyncio.ensure_future(self._say_who())  # at once: it doesn't wait for long
+
     def _meet(self) -> bool:
         """Give way to another shipper of the same name, if it was there before; return whether there is one."""
         met = False
         while self._others:
             other = self._others.popleft()
             session = str(other.get("session", ""))
-            if session in {"", self._sender.session}:
-                continue
             met = True
             if (not other.get("settled"), session) < (not self._is_alone, self._sender.session):
                 raise ShippingError(
