@@ -48,6 +48,7 @@ class House:
 
     def ship(self, host: str | None = None) -> Shipper:
         """Ship what is there, as ``--once`` does."""
+        self.broker.hang_up()
         with shipping_of(self.logs, host, "web-1") as shipping:
             shipper = Shipper(self.logs, shipping, self.broker, self.told.append)
             asyncio.run(asyncio.wait_for(shipper.run(once=True), 20))
@@ -61,6 +62,7 @@ class House:
 
     def both(self) -> None:
         """Let both run at once until the mirror is what the folder is."""
+        self.broker.hang_up()
 
         async def run() -> None:
             with shipping_of(self.logs, None, "web-1") as shipping, mirror_at(self.mirror) as (mirror, _):
@@ -241,6 +243,8 @@ def test_a_host_that_cant_be_written_keeps_no_other_waiting(house: House, log: C
 
 
 def _refused(house: House) -> None:
+    house.broker.hang_up()
+
     async def run() -> None:
         with shipping_of(house.logs, None, "web-1") as shipping, mirror_at(house.mirror) as (mirror, _):
             shipper = Shipper(house.logs, shipping, house.broker, house.told.append)

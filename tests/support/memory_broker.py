@@ -43,6 +43,10 @@ class MemoryBroker:
         self._next += len(taken)
         return taken
 
+    def hang_up(self) -> None:
+        """End all connections: those who listened are gone."""
+        self._listening.clear()
+
     def lose(self) -> None:
         """Lose everything, as a server whose disk was destroyed."""
         self.kept.clear()
