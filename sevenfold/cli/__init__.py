@@ -93,6 +93,23 @@ COMMANDS: Final = {
         "make",
         example="/etc/sevenfold/audit.key",
     ),
+    "ship": Command(
+        "send a log folder to a server, byte for byte, as it is written",
+        "Send a log folder to a NATS server with JetStream, byte for byte, as it is written; `sevenfold collect` puts"
+        " it into a mirror. State is in the folder: whatever is killed, each byte arrives once.",
+        "fleet",
+        "add_ship_arguments",
+        "ship",
+        example="logs --to nats://127.0.0.1:4222 --host-name web-1",
+    ),
+    "collect": Command(
+        "put the log folders of many hosts into one place",
+        "Put what `sevenfold ship` has sent into a mirror: a folder for each host, with the files that the host has.",
+        "fleet",
+        "add_collect_arguments",
+        "collect",
+        example="mirror --from nats://127.0.0.1:4222",
+    ),
 }
 
 

@@ -12,10 +12,10 @@ from typing import Any
 from sevenfold.cli.parser import WRONG_INPUT, add_log_dir, moment, unknown
 from sevenfold.cli.showing import as_json, as_text, in_colours, show, show_counts, wants_colours
 from sevenfold.cli.streams import one_line, reader_may_leave
-from sevenfold.files.channel_list import listed_channels
 from sevenfold.lines.parsing import Event
 from sevenfold.reading.conditions import ABSENT, LINE, PARTS, Condition, level_no_of, longest_run, value_of
 from sevenfold.reading.folder import select
+from sevenfold.reading.mirrors import chosen_hosts, known_channels
 from sevenfold.reading.selection import Selection
 
 OK, FAILED, INTERRUPTED = 0, 1, 130
@@ -31,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--channel", **several, metavar="NAME", help="only this one of the folder's channels; several times for several"
     )
+    add("--host", **several, metavar="NAME", help="of a mirror, only this host; several times for several")
     add("--level", type=_level, metavar="LEVEL", help="only events of this level or above, such as WARNING")
     when = "a time (UTC), or how long ago, such as 30m, 1h, '2 days'"
     add("--since", type=moment, metavar="WHEN", help=f"only events from then on: {when}")
@@ -64,12 +65,16 @@ def run(options: argparse.Namespace) -> int:
         can't be read, 2 for an unknown channel or a condition that can't be read, 130 after Ctrl-C.
     """
     folder = Path(options.log_dir)
-    names = dict.fromkeys(channel.name for channel in listed_channels(folder))
+    names = dict.fromkeys(channel.name for channel in known_channels(folder))
     odd = next((name for name in options.channel if name not in names), None)
     if odd is not None:
         return _refuse(options, unknown("channel", odd, names))
     if options.count_by is not None and options.follow:
         return _refuse(options, "--count-by counts what is there: not with --follow")
+    try:
+        chosen_hosts(folder, options.host)
+    except ValueError as error:
+        return _refuse(options, str(error))
     try:
         conditions = [Condition(text, ignore_case=options.ignore_case) for text in options.where]
     except ValueError as error:
@@ -117,6 +122,7 @@ def _selection(options: argparse.Namespace, conditions: list[Condition]) -> Sele
         needles.append(longest_run(options.message))
     return Selection(
         channels=frozenset(options.channel) or None,
+        hosts=frozenset(options.host) or None,
         since=options.since,
         until=options.until,
         tests=(*_tests(options), *conditions),
@@ -141,7 +147,8 @@ def _or(number: int | None, unknown: int) -> int:
 def _tell_what_is_unknown(folder: Path, options: argparse.Namespace, conditions: list[Condition]) -> None:
     """Report each field that no event has, with the nearest, and each value that none can be compared with."""
     channels = frozenset(options.channel) or None
-    of_these: dict[str, Any] = {"channels": channels, "since": options.since, "until": options.until}
+    hosts = frozenset(options.host) or None
+    of_these: dict[str, Any] = {"channels": channels, "hosts": hosts, "since": options.since, "until": options.until}
     for condition in conditions:
         if condition.was_compared or condition.key.removeprefix(LINE) in PARTS:
             continue

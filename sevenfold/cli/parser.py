@@ -53,10 +53,18 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
 
 
 def add_log_dir(parser: argparse.ArgumentParser) -> None:
-    """Give a parser the option for the log folder to read."""
-    parser.add_argument(
-        "--log-dir", type=_folder, metavar="PATH", default="logs", help="folder of the log files (default: %(default)s)"
-    )
+    """Give a parser the log folder to read, as an option or by its place."""
+    add, text = parser.add_argument, "folder of the log files"
+    add("folder", nargs="?", type=_folder, metavar="FOLDER", action=_LogDir, help=f"{text} (default: logs)")
+    add("--log-dir", type=_folder, metavar="PATH", default="logs", help="the same")
+
+
+class _LogDir(argparse.Action):
+    """Takes the argument at its place for the option, if there is one."""
+
+    def __call__(self, _: argparse.ArgumentParser, namespace: argparse.Namespace, found: Any, *__: object) -> None:
+        if found is not None:
+            namespace.log_dir = found
 
 
 def moment(text: str) -> datetime:

@@ -14,6 +14,7 @@ from sevenfold.cli.parser import add_log_dir, unknown
 from sevenfold.cli.streams import one_line, reader_may_leave
 from sevenfold.files.channel_list import listed_channels
 from sevenfold.files.names import Names
+from sevenfold.reading.mirrors import chosen_hosts, hosts_of
 
 NOTHING, PROVED, NOT_PROVED, UNREADABLE = -1, 0, 1, 2
 
@@ -32,6 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="start",
         metavar="SEQ",
         help="first event that must be there (default: 1)",
+    )
+    add(
+        "--host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="of a mirror, only this host; several times for several",
     )
     add("--copy", action="store_true", help="of a copy or mirror: prove what is there, and say how far that is")
     add(
@@ -58,14 +66,41 @@ def run(options: argparse.Namespace) -> int:
         none has an event.
     """
     folder = Path(options.log_dir)
+    options.end = "\n"  # of a result, before its checkpoint
+    return _of_mirror(folder, options) if hosts_of(folder) else _of_folder(folder, options)
+
+
+def _of_mirror(folder: Path, options: argparse.Namespace) -> int:
+    """Verify the folder of each host as the copy that it is, on a line each."""
+    for_one = {"--against": options.against, "--channel": options.channel, "--from": options.start > 1 or None}
+    given = next((name for name, value in for_one.items() if value is not None), None)
+    if given is not None:
+        return _failed(
+            options, ValueError(f"{given} is for the folder of one host, such as {folder / hosts_of(folder)[0]}")
+        )
+    try:
+        hosts = chosen_hosts(folder, options.host or None)
+    except ValueError as error:
+        return _failed(options, error)
+    of_one = argparse.Namespace(**{**vars(options), "copy": True, "end": "; "})
+    found = {_of_folder(folder / host, of_one, host) for host in hosts}
+    return UNREADABLE if found == {NOTHING} else max(found)
+
+
+def _of_folder(folder: Path, options: argparse.Namespace, host: str = "") -> int:
     try:
         channels = _chosen(folder, options)
         key = None if options.key is None else read_key(options.key, folder)
         witness = None if options.against is None else parse_checkpoint(options.against)
     except (OSError, ValueError) as error:
         return _failed(options, error)
-    several = len(channels) > 1
-    found = {_verify(folder, channel, options, key, witness, named=several) for channel in channels}
+    names = [" ".join(filter(None, (host, one.name if len(channels) > 1 else ""))) for one in channels]
+    found = {
+        _verify(folder, channel, options, key, witness, name=name)
+        for channel, name in zip(channels, names, strict=True)
+    }
+    if host:
+        return max(found)  # NOTHING is said of all hosts, or of none
     return UNREADABLE if found == {NOTHING} else max(found)
 
 
@@ -100,7 +135,7 @@ def _sealed(folder: Path) -> list[Channel]:
 
 
 def _verify(
-    folder: Path, channel: Channel, options: argparse.Namespace, key: bytes | None, witness: Head | None, *, named: bool
+    folder: Path, channel: Channel, options: argparse.Namespace, key: bytes | None, witness: Head | None, *, name: str
 ) -> int:
     try:
         with tqdm(desc=f"verifying {channel.file}", unit="line", disable=None, leave=False) as bar:
@@ -118,7 +153,7 @@ def _verify(
     except (OSError, ValueError) as error:
         return _failed(options, error)
     with reader_may_leave():
-        _show(verdict, f"{channel.name}: " if named else "", copy=options.copy)
+        _show(verdict, f"{name}: " if name else "", copy=options.copy, end=options.end)
     if not verdict.proved:
         return NOT_PROVED
     return PROVED if verdict.n_events else NOTHING
@@ -145,13 +180,12 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _show(verdict: Verdict, name: str, *, copy: bool) -> None:
+def _show(verdict: Verdict, name: str, *, copy: bool, end: str) -> None:
     for finding in verdict.findings:
         print(finding)
     files = f"{verdict.n_files} file{'' if verdict.n_files == 1 else 's'}"
-    print(f"{name}{verdict.n_events:,} events in {files}: {_result(verdict, copy=copy)}")
-    if verdict.head is not None and verdict.n_events:
-        print(verdict.head)
+    checkpoint = f"{end}{verdict.head}" if verdict.head is not None and verdict.n_events else ""
+    print(f"{name}{verdict.n_events:,} events in {files}: {_result(verdict, copy=copy)}{checkpoint}")
 
 
 def _result(verdict: Verdict, *, copy: bool) -> str:

@@ -4,7 +4,7 @@ import contextlib
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -15,6 +15,7 @@ from sevenfold.files.locks import is_same_file, lock
 from sevenfold.files.names import Names, Rotated
 from sevenfold.files.opening import Descriptor, open_new, open_to_lock
 from sevenfold.files.policies import Retention
+from sevenfold.files.shipped.keeping import only_here
 from sevenfold.files.systems import system
 from sevenfold.files.totals import Total
 from sevenfold.files.turns import note_last
@@ -63,6 +64,7 @@ class Archives:
         self._thread: threading.Thread | None = None
         self._finishing = self._noted = False
         self._has_room = self._total is None
+        self._waits = False  # for files to be shipped
         self._told: set[Rotated] = set()
 
     def tidy_soon(self) -> None:
@@ -95,8 +97,11 @@ class Archives:
             return 0
         in_use = 0
         excess, rotated = self._total.rotated()
-        for one, size in rotated:
+        kept = self._only_here([one for one, _ in rotated], self._total.limits) if excess > 0 else set()
+        for one, size in sorted(rotated, key=lambda item: item[0] in kept):
             if excess > 0:
+                if one in kept:
+                    notice(f"{one.path}: deleted before it was shipped: max_total leaves no room for it")
                 in_use += self._each(self._delete, [one])
                 excess -= 0 if one.path.exists() else size
         self._has_room = excess <= 0
@@ -168,7 +173,22 @@ class Archives:
             too_large = keep.max_bytes is not None and total_bytes > keep.max_bytes
             if too_many or too_old or too_large:
                 surplus += files
-        return surplus
+        return self._but_unshipped(surplus)
+
+    def _but_unshipped(self, surplus: list[Rotated]) -> list[Rotated]:
+        """Leave out what isn't in the mirror yet, where the folder is shipped."""
+        kept = self._only_here(surplus, [self._names.path]) if surplus else set()
+        if kept and not self._waits:
+            notice(f"{self._names.path}: {len(kept)} rotated files are kept beyond their time, until they are shipped")
+        self._waits = bool(kept)
+        return [one for one in surplus if one not in kept]
+
+    def _only_here(self, rotated: list[Rotated], paths: Iterable[Path]) -> set[Rotated]:
+        try:
+            return only_here(paths, rotated)
+        except (OSError, ValueError) as error:
+            notice(f"{describe(error)}: until then no rotated file is deleted")
+            return set(rotated)
 
     def _pack(self, rotated: Rotated) -> bool:
         """Gzip a rotated file; False if a writer still has it open."""

@@ -6,7 +6,6 @@ verify``. It is a JSON list with an object for each file that any table ever had
 
 import contextlib
 import json
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +14,7 @@ from typing import Any
 from sevenfold.channels import CHANNELS, LIST_FILE, Channel
 from sevenfold.files.locks import lock
 from sevenfold.files.names import Names
-from sevenfold.files.opening import open_beside, open_log, open_new, permit
-from sevenfold.files.systems import system
+from sevenfold.files.opening import open_beside, open_log, permit, write_whole
 from sevenfold.notices import describe, notice
 
 _LOCK_TRIES = 100
@@ -45,7 +43,8 @@ def list_channels(folder: Path, channels: tuple[Channel, ...], mode: int | None 
         with _one_at_a_time(Names(path, mode)):
             merged = _merged(_read(path), channels)
             if merged is not None:
-                _replace(path, "[\n" + ",\n".join(map(json.dumps, merged)) + "\n]\n", mode)
+                text = "[\n" + ",\n".join(map(json.dumps, merged)) + "\n]\n"
+                write_whole(path, text.encode(), mode)
     except (OSError, ValueError) as error:
         notice(f"{path}: left as it is: {describe(error)}")
 
@@ -111,19 +110,6 @@ def _merged(items: list[dict[str, Any]], channels: tuple[Channel, ...]) -> list[
     before = {item["file"].casefold(): item for item in items}
     after = before | {channel.file.casefold(): _item(channel) for channel in channels}
     return None if after == before else list(after.values())
-
-
-def _replace(path: Path, text: str, mode: int | None) -> None:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    fd = open_new(unfinished, over=True, mode=mode)
-    try:
-        with os.fdopen(fd, "w", encoding="utf-8", closefd=False) as file:
-            file.write(text)
-        fd.close()
-        system.replace(unfinished, path)
-    except OSError:
-        unfinished.unlink(missing_ok=True)
-        raise
 
 
 @contextlib.contextmanager

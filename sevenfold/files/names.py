@@ -110,6 +110,10 @@ class Names:
             moment += timedelta(microseconds=1)
         return self._named(moment)[0]
 
+    def at(self, stamp: str) -> Path:
+        """Return where the file that was rotated at a time is, while it isn't compressed."""
+        return self._named(parse_stamp(stamp))[0]
+
     def rotated(self, *, plain: bool = False, gently: bool = False) -> list[Rotated]:
         """List the rotated files that are there, oldest first.
 

@@ -151,6 +151,36 @@ def open_new(path: Path, *, over: bool, mode: int | None = None) -> Descriptor:
     return _opened(path, os.O_CREAT | os.O_WRONLY | (os.O_TRUNC if over else os.O_EXCL), mode)
 
 
+def write_whole(path: Path, data: bytes, mode: int | None = None) -> None:
+    """Write a file that readers find as it was or as it is now, also after a power failure.
+
+    Parameters
+    ----------
+    path : Path
+        Where.
+    data : bytes
+        All that is in it.
+    mode : int, optional
+        As `open_to_append` takes it.
+
+    Raises
+    ------
+    OSError
+        If it can't be written; then it is as it was.
+    """
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with contextlib.closing(open_new(unfinished, over=True, mode=mode)) as fd:
+            rest = data
+            while rest:
+                rest = rest[os.write(fd, rest) :]
+            os.fsync(fd)
+        system.replace(unfinished, path)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
 def open_to_lock(path: Path) -> Descriptor:
     """Open a file that is there, to be locked and read by who handles it."""
     return _opened(path, os.O_RDONLY)

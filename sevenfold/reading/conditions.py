@@ -13,6 +13,7 @@ from sevenfold.lines.parsing import Event
 
 ABSENT: Final = object()
 PARTS: Final = ("time", "level", "channel", "message")  # of a line, besides its fields
+HOST: Final = "host"  # the field that a mirror's events have, though it isn't in their bytes
 LINE: Final = "line."  # before a part: the line's own, whatever fields there are
 
 _CONDITION: Final = re.compile(
@@ -103,13 +104,15 @@ class Condition:
     @property
     def key_needles(self) -> tuple[str, ...]:
         """What the bytes of an event that has the key hold."""
-        if self.key.removeprefix(LINE) in PARTS:
+        if self.key.removeprefix(LINE) in PARTS or self.key == HOST:
             return ()
         return tuple(filter(None, (longest_run(self.key.rpartition(".")[2]),)))
 
     @property
     def needles(self) -> tuple[str, ...]:
         """What the bytes of an event that meets the condition hold."""
+        if self.key == HOST:
+            return ()
         return (*self.key_needles, *filter(None, (self._value_needle(),)))
 
     def _value_needle(self) -> str:

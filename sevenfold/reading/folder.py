@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from heapq import merge
 from operator import attrgetter
 from pathlib import Path
@@ -22,6 +23,7 @@ from sevenfold.files.names import Names
 from sevenfold.lines.parsing import Event
 from sevenfold.notices import notice
 from sevenfold.reading.duplicates import Index, Once
+from sevenfold.reading.mirrors import chosen_hosts, of_hosts
 from sevenfold.reading.scanner import OnBad
 from sevenfold.reading.selection import Selection, selection
 from sevenfold.reading.series import Family, log_files
@@ -33,12 +35,13 @@ def read(
     path: str | Path,
     *,
     channel: str | Collection[str] | None = None,
+    host: str | Collection[str] | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
     follow: bool = False,
     on_bad: OnBad | None = None,
 ) -> Iterator[Event]:
-    """Read the events of a log file or a log folder.
+    """Read the events of a log file, a log folder, or a mirror of many.
 
     Parameters
     ----------
@@ -49,9 +52,13 @@ def read(
         where it is missing, the files are called as those of `CHANNELS`. An error that stands in its channel's file
         and in the one that collects errors comes once, with its traceback. What another file, such as
         ``app_json.old.log``, says in the name of a sealed channel is passed over, and told on stderr.
+        Or a mirror, a folder of such folders: all hosts, merged by time, with the name of the folder as the field
+        ``host``; an event's own field of that name is ``event.host`` there.
     channel : str or collection of str, optional
         Only the events of this channel, or of these; of the one that collects errors, in a folder, all that its file
         holds.
+    host : str or collection of str, optional
+        Of a mirror, only the events of this host, or of these.
     since, until : datetime, optional
         Only the events from this time on, and only those before that one; both must have a time zone. Files that were
         rotated before, or begun after, aren't opened.
@@ -69,8 +76,10 @@ def read(
     ------
     FileNotFoundError
         If there is no such file or folder, nor a rotated sibling.
+    ValueError
+        If a mirror has no such host.
     """
-    return select(path, selection(channel, since=since, until=until), follow=follow, on_bad=on_bad)
+    return select(path, selection(channel, host, since=since, until=until), follow=follow, on_bad=on_bad)
 
 
 def select(
@@ -84,14 +93,28 @@ def select(
     """Read the wanted events, as `read` does; of those that are there already, the last so many."""
     path = Path(path)
     if path.is_dir():
-        folder = _Folder(path, wanted, on_bad, listed_channels(path))
-        families = folder.families()
-        events = folder.merged(families, follow=follow)
-        return _follow(families, events, last, folder.is_errors, folder.families) if follow else _last(events, last)
+        hosts = chosen_hosts(path, wanted.hosts)
+        looks = partial(_watched if follow else _there, on_bad=on_bad, last=last)
+        if hosts:
+            return _awaited(of_hosts(path, hosts, wanted, looks, last=last))
+        return _awaited(looks(path, wanted)) if follow else _there(path, wanted, on_bad=on_bad, last=last)
     if not path.exists() and not Names(path).rotated():
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
     family = Family(path, wanted, on_bad)
-    return _follow([family], family.history(follow=True), last) if follow else _last(family.history(), last)
+    if follow:
+        return _awaited(_looks([family], family.history(follow=True), last))
+    return _last(family.history(), last)
+
+
+def _there(path: Path, wanted: Selection, *, on_bad: OnBad | None, last: int | None) -> Iterator[Event]:
+    folder = _Folder(path, wanted, on_bad, listed_channels(path))
+    return _last(folder.merged(folder.families()), last)
+
+
+def _watched(path: Path, wanted: Selection, *, on_bad: OnBad | None, last: int | None) -> Iterator[Event | None]:
+    folder = _Folder(path, wanted, on_bad, listed_channels(path))
+    families = folder.families()
+    return _looks(families, folder.merged(families, follow=True), last, folder.is_errors, folder.families)
 
 
 def _last(events: Iterator[Event], n: int | None) -> Iterator[Event]:
@@ -175,13 +198,14 @@ def _with_what_is_pending(
     return iter(events[-n:] if n else ())
 
 
-def _follow(
+def _looks(
     families: list[Family],
     history: Iterator[Event],
     last: int | None = None,
     is_errors: Callable[[Family], bool] = lambda _: False,
     newcomers: Callable[[set[Path]], list[Family]] = lambda _: [],
-) -> Iterator[Event]:
+) -> Iterator[Event | None]:
+    """Give what is there, and then look again and again for what has come; None between two looks."""
     once = Once()
     try:
         if last is not None:
@@ -194,7 +218,16 @@ def _follow(
             wait = any(map(is_errors, families))
             found = [(event, is_errors(family)) for family in families for event in family.poll()]
             yield from sorted(once.sift(found) if wait else (event for event, _ in found), key=attrgetter("time"))
-            time.sleep(POLL_S)
+            yield None
     finally:
         for family in families:
             family.close()
+
+
+def _awaited(looks: Iterator[Event | None]) -> Iterator[Event]:
+    """Give what comes, and wait where nothing does."""
+    for event in looks:
+        if event is None:
+            time.sleep(POLL_S)
+        else:
+            yield event

@@ -29,6 +29,8 @@ class Selection:
     ----------
     channels : frozenset of str or None
         Only of these channels.
+    hosts : frozenset of str or None
+        Only of these hosts of a mirror.
     since, until : datetime or None
         Only from this time on, and only before that one.
     tests : tuple of callable
@@ -40,6 +42,7 @@ class Selection:
     """
 
     channels: frozenset[str] | None = None
+    hosts: frozenset[str] | None = None
     since: datetime | None = None
     until: datetime | None = None
     tests: tuple[Callable[[Event], bool], ...] = ()
@@ -86,8 +89,12 @@ class Selection:
         ]
 
 
-def selection(channel: str | Collection[str] | None, **others: Any) -> Selection:
-    """Return the selection of one channel, several or all."""
-    if channel is None:
-        return Selection(None, **others)
-    return Selection(frozenset((channel,) if isinstance(channel, str) else channel), **others)
+def selection(
+    channel: str | Collection[str] | None, host: str | Collection[str] | None = None, **others: Any
+) -> Selection:
+    """Return the selection of one channel, several or all, and of hosts likewise."""
+    return Selection(_names(channel), _names(host), **others)
+
+
+def _names(said: str | Collection[str] | None) -> frozenset[str] | None:
+    return None if said is None else frozenset((said,) if isinstance(said, str) else said)

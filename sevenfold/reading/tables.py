@@ -30,6 +30,7 @@ def read_table(
     path: str | Path,
     *,
     channel: str | Collection[str] | None = None,
+    host: str | Collection[str] | None = None,
     message: str | None = None,
     fields: Collection[str] | None = None,
     where: str | Collection[str] = (),
@@ -44,6 +45,8 @@ def read_table(
         As `read` takes it.
     channel : str or collection of str, optional
         Only the events of this channel, or of these.
+    host : str or collection of str, optional
+        Of a mirror, only the events of this host, or of these; the column ``host`` says whose each is.
     message : str, optional
         Only the events with exactly this message, such as ``"prediction"``.
     fields : collection of str, optional
@@ -69,12 +72,12 @@ def read_table(
     FileNotFoundError
         If there is no such file or folder, nor a rotated sibling.
     ValueError
-        If a condition can't be read, or a column is wanted that no event has.
+        If a condition can't be read, a mirror has no such host, or a column is wanted that no event has.
     """
     conditions = conditions_of(where)
     tests = (*(() if message is None else (lambda event: event.message == message,)), *conditions)
     needles = tuple(dict.fromkeys(needle for condition in conditions for needle in condition.needles))
-    wanted = selection(channel, since=since, until=until, tests=tests, needles=needles)
+    wanted = selection(channel, host, since=since, until=until, tests=tests, needles=needles)
     columns = _columns(select(path, wanted))
     if fields is None:
         return {name: _array(items) for name, items in columns.items()}

@@ -317,7 +317,7 @@ def test_a_line_is_written_as_it_was_read(line: str) -> None:
         (["-n", "many"], "argument -n/--last: expected how many, such as 10, got 'many'"),
         (["--count-by", "status", "--follow"], "--count-by counts what is there: not with --follow"),
         (["--log-dir", "nowhere"], "argument --log-dir: expected a folder, got 'nowhere'"),
-        (["more"], "unrecognized arguments: more"),
+        (["more"], "argument FOLDER: expected a folder, got 'more'"),
     ],
 )
 def test_wrong_arguments_are_told_in_one_line(

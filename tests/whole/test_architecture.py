@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FLOORS = (
-    *("lines", "redaction", "notices", "rendering", "files", "audit", "handlers reading", "handle"),
+    *("lines", "redaction", "notices", "rendering", "files", "audit", "handlers reading", "handle shipping"),
     "cli channel_log",
 )
 ANYBODYS = {"channels", "loguru_internals"}  # they need loguru alone
@@ -29,6 +29,7 @@ ALLOWED = {
     "notebooks": set(),
     "intercept": {"channels", "lines", "notebooks", "notices"},
     "handle": BELOW["handle"] | {"intercept"},
+    "shipping": BELOW["shipping"] - {"handlers", "rendering"},
     "capture": {"channels", "channel_log"},  # pytest alone at its top
     "workers": {"handle", "handlers", "channel_log"},
     "cli": BELOW["cli"] | WINGS | {"overview"},
@@ -40,6 +41,8 @@ THIRD_PARTY = {
     "sevenfold/drift": {"loguru", "numpy"},
     "sevenfold/performance": {"loguru", "numpy"},
     "sevenfold/overview/metrics/serving.py": {"prometheus_client"},
+    "sevenfold/shipping": set(),
+    "sevenfold/shipping/nats_broker.py": {"nats"},
     "sevenfold/capture.py": {"pytest"},
     "sevenfold/handlers/console.py": {"colorama"},
     "sevenfold/files/gzipped.py": {"isal"},

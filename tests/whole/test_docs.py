@@ -9,13 +9,15 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sevenfold.reading import read
+from sevenfold.reading.mirrors import hosts_of
+from tests.support.fleet import Fleet, contents, nats_server
 from tests.support.log_files import read_events
 from tests.support.pages import PAGES, ROOT, Block, blocks, commands, shows
 
@@ -40,6 +42,15 @@ NOT_RUN = {
     "from loguru import logger\nfrom opentelemetry": "recipes: test_recipes has a span for it",
     "pip install 'sevenfold[metrics]'": "metrics: test_prometheus has it serve",
     "[Service]": "recipes: a unit of systemd",
+    "pip install '.[fleet]'": "fleet: requirements-whole.txt has it",
+    "nats-server -js ": "fleet: it goes on running; a test of its own runs this and what follows",
+    "$ sevenfold verify mirror": "fleet: in that test",
+    'from sevenfold import read_table\n\ntable = read_table("mirror"': "fleet: in that test",
+    "sevenfold ship logs --metrics": "fleet: in that test",
+    "mkdir -p mirror/web-2": "fleet: in that test",
+    "# /etc/systemd/system/": "fleet: units of systemd",
+    "# /etc/nats/nats.conf": "fleet: test_fleet starts a server with it",
+    "services:": "fleet: a file of compose",
 }
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="the blocks are for a POSIX shell")
 
@@ -257,3 +268,55 @@ def test_the_session_with_a_server_is_what_happens(reader_of_logs: Reader) -> No
     for part in expected.strip().split("\n\n"):
         _, line = part.split("\n", 1)
         assert shows(line.replace("\n", " "), reader_of_logs.printed)
+
+
+@contextlib.contextmanager
+def in_background(reader: Reader) -> Iterator[Callable[[str], None]]:
+    """Start commands that go on running, and end them."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(command: str) -> None:
+        line = f"exec {command}"
+        with (reader.folder / "background").open("ab") as out:
+            process = subprocess.Popen(
+                ["bash", "-c", line],  # noqa: S607 - as the reader does
+                cwd=reader.folder,
+                env=reader.environment,
+                stdout=out,
+                stderr=out,
+            )
+        started.append(process)
+
+    try:
+        yield start
+    finally:
+        for process in started:
+            process.kill()
+            process.wait(10)
+
+
+@pytest.mark.whole("nats", "duckdb")
+@posix_only
+def test_the_page_of_the_fleet_does_what_it_shows(reader_of_logs: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    duckdb: Any = pytest.importorskip("duckdb")
+    reader, page = reader_of_logs, ROOT / "docs" / "fleet.md"
+    reader.environment["PATH"] += f"{os.pathsep}{Path(nats_server()).parent}"
+    monkeypatch.chdir(reader.folder)
+    one = Fleet(reader.folder)
+    with in_background(reader) as start:
+        for block in blocks(page, "sh", "console", "python", "sql"):
+            text = block.text.replace("4222", str(one.port))
+            if text.startswith("pip install") or (text.startswith("mkdir") and shutil.which("rsync") is None):
+                continue
+            for line in re.findall(r"^(.*) &$", text, flags=re.MULTILINE):
+                start(line)
+            text = re.sub(r"^.* &\n", "", text, flags=re.MULTILINE)
+            if block.language == "sql":
+                (row,) = duckdb.sql(text).fetchall()
+                assert row[:2] == ("web-1", sum(one.message == "prediction" for one in read("logs")))
+            else:
+                reader.follow(Block(block.language, text))
+            one.await_that(lambda: contents(reader.folder / "mirror" / "web-1") == contents(reader.folder / "logs"))
+    assert "sevenfold_ship_behind_bytes{" in (reader.folder / "sevenfold.prom").read_text(encoding="utf-8")
+    if shutil.which("rsync"):
+        assert hosts_of(reader.folder / "mirror") == ["web-1", "web-2"]

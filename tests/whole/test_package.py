@@ -17,8 +17,8 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-# Whose plugin capture.py is; what loguru brings on Windows; what the extras `fast` and `metrics` bring.
-FROM_OTHERS = {"pytest", "colorama", "isal", "prometheus_client"}
+# Whose plugin capture.py is; what loguru brings on Windows; what the extras `fast`, `metrics` and `fleet` bring.
+FROM_OTHERS = {"pytest", "colorama", "isal", "prometheus_client", "nats"}
 NEEDED = {"loguru>=0.7.3,<0.8", "numpy>=1.26", "orjson>=3.10", "tqdm>=4.66"}
 
 
@@ -41,6 +41,7 @@ def test_the_library_depends_on_what_it_imports_and_main_py_needs_that_too() -> 
     imported = {path: third_party(path) for path in [ROOT / "sinks.py", *(ROOT / "sevenfold").rglob("*.py")]}
     assert set().union(*imported.values()) - FROM_OTHERS == names
     assert [path.name for path, found in imported.items() if "pytest" in found] == ["capture.py"]
+    assert [path.name for path, found in imported.items() if "nats" in found] == ["nats_broker.py"]
 
 
 def run(*command: str | Path, cwd: Path) -> "subprocess.CompletedProcess[str]":

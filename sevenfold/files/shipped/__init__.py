@@ -1,0 +1,1 @@
+"""What of a log folder is in a mirror, and what is only here."""

@@ -1,0 +1,232 @@
+"""What travels between a shipper and a collector: pieces of files one way, what a mirror has of them the other way.
+
+A position is ``after`` and ``offset``: ``after`` is the stamp of the rotated file that was finished last, ``offset`` is
+bytes of the file that comes next. No renaming, compression or restart changes it. ``print`` tells that file from
+others: it is the hash of its first bytes, as far as the offset goes.
+
+A message is a line of JSON and, behind it, the bytes of the piece, whatever carries it.
+"""
+
+import json
+import re
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
+from typing import Any, Final, Literal, TypeAlias, get_args
+
+from sevenfold.files.names import MOST_BYTES, parse_stamp
+
+Kind: TypeAlias = Literal["data", "end", "gap", "late", "list"]
+
+PRINT_BYTES: Final = 4096
+CHUNK_BYTES: Final = 512 << 10  # half of what a NATS server takes in one message, unless it is told otherwise
+_VERSION: Final = 1
+_NAME: Final = re.compile(r"[^/\\\x00-\x1f\x7f]{1,200}")
+_ID: Final = re.compile(r"[0-9a-f]{1,64}|")
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in the history of a log file.
+
+    Attributes
+    ----------
+    after : str
+        The stamp of the rotated file that was finished last; "" before the first.
+    offset : int
+        Bytes of the file behind it.
+    print : str
+        `print_of` its first bytes; "" at offset 0.
+    """
+
+    after: str = ""
+    offset: int = 0
+    print: str = ""
+
+    def __post_init__(self) -> None:
+        if self.after:
+            parse_stamp(self.after)
+        _require(type(self.offset) is int and self.offset >= 0, "offset", self.offset)
+        _require(type(self.print) is str and _ID.fullmatch(self.print), "print", self.print)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a log file, or what has happened to it.
+
+    Attributes
+    ----------
+    kind : str
+        ``data``: bytes at a position. ``end``: the file at the position is as long as that, and was rotated. ``gap``:
+        what should come next is gone. ``late``: bytes that were written to a rotated file when it had been finished.
+        ``list``: the folder's list of channels, whole.
+    file : str
+        The name of the log file.
+    position : Position
+        Where it begins; of what is late, its offset in the rotated file.
+    data : bytes
+        The bytes.
+    stamp : str
+        When the file was rotated (``end``, ``late``), or as what its beginning is to be kept (``gap``).
+    head : str
+        The head of a sealed file as it was when it ended where the piece ends; "" if it is not known.
+    mode : int or None
+        The permissions of the file.
+    mtime : float
+        When the file was changed last, in seconds since the epoch (``end``).
+    why : str
+        What is missing (``gap``).
+    """
+
+    kind: Kind
+    file: str
+    position: Position = field(default_factory=Position)
+    data: bytes = b""
+    stamp: str = ""
+    head: str = ""
+    mode: int | None = None
+    mtime: float = 0.0
+    why: str = ""
+
+    def __post_init__(self) -> None:
+        _require(self.kind in get_args(Kind), "kind", self.kind)
+        check_name("file", self.file)
+        if self.stamp:
+            parse_stamp(self.stamp)
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who sends pieces: the name of a host, the id of its folder, and that of the process."""
+
+    host: str
+    id: str
+    session: str
+
+    def __post_init__(self) -> None:
+        check_name("host", self.host)
+        _require(_ID.fullmatch(self.id) and self.id, "id", self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a mirror has of a host's log file.
+
+    Attributes
+    ----------
+    file : str
+        The name of the log file.
+    position : Position
+        How far it is there.
+    head : str
+        `print_of` its head, or of the list of channels; "" without one.
+    there : bool
+        Whether the live file is there, if only empty.
+    gap : bool
+        Whether something came that lies behind that: what is between has been lost on the way.
+    idle : bool
+        Whether nothing was on its way any more when this was written.
+    refused : str
+        Why the mirror takes no more of this host; "" while it does.
+    id : str
+        Of the folder that is refused.
+    late : dict of str to int
+        How long the rotated files are that something came to when they had been finished, by stamp.
+    """
+
+    file: str
+    position: Position = field(default_factory=Position)
+    head: str = ""
+    there: bool = True
+    gap: bool = False
+    idle: bool = False
+    refused: str = ""
+    id: str = ""
+    late: dict[str, int] = field(default_factory=dict)
+
+    def to_bytes(self) -> bytes:
+        """Write it as JSON."""
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def of(cls, data: bytes) -> "Report":
+        """Read what `to_bytes` wrote; raise ValueError if it isn't that."""
+        found = _fields(data)
+        report: Report = _made(cls, {**found, "position": _made(Position, found.get("position", {}))})
+        return report
+
+
+def pack(sender: Sender, piece: Piece) -> bytes:
+    r"""Write a message.
+
+    Examples
+    --------
+    >>> data = pack(Sender("web-1", "5a4b", "01"), Piece("data", "api.log", data=b"a line\n"))
+    >>> unpack(data)[1].data
+    b'a line\n'
+    """
+    said = asdict(sender) | asdict(piece)
+    del said["data"]
+    return json.dumps({"v": _VERSION, **said}, separators=(",", ":")).encode() + b"\n" + piece.data
+
+
+def unpack(message: bytes) -> tuple[Sender, Piece]:
+    """Read what `pack` wrote.
+
+    Raises
+    ------
+    ValueError
+        If it isn't that, or a name in it would lead out of a folder.
+    """
+    first, _, data = message.partition(b"\n")
+    said = _fields(first)
+    _require(said.pop("v", None) == _VERSION, "version", said)
+    sender = _made(Sender, {name: said.pop(name, "") for name in ("host", "id", "session")})
+    position = _made(Position, said.pop("position", {}))
+    return sender, _made(Piece, {**said, "position": position, "data": data})
+
+
+def print_of(begin: bytes) -> str:
+    """Return what tells a file that begins so from others; "" for nothing.
+
+    Examples
+    --------
+    >>> print_of(b"")
+    ''
+    """
+    return sha256(begin[:PRINT_BYTES]).hexdigest()[:16] if begin else ""
+
+
+def check_name(what: str, name: Any) -> None:
+    """Raise ValueError unless a name is one of a visible file in a folder.
+
+    Examples
+    --------
+    >>> check_name("host", "../web-1")
+    Traceback (most recent call last):
+    ValueError: expected a host's name without / or a dot in front, got '../web-1'
+    """
+    if (
+        not isinstance(name, str)
+        or not _NAME.fullmatch(name)
+        or name.startswith(".")
+        or len(name.encode()) > MOST_BYTES
+    ):
+        raise ValueError(f"expected a {what}'s name without / or a dot in front, got {str(name)[:80]!r}")
+
+
+def _require(holds: object, what: str, got: object) -> None:
+    if not holds:
+        raise ValueError(f"{what}: got {str(got)[:80]!r}")
+
+
+def _fields(data: bytes) -> dict[str, Any]:
+    found = json.loads(data)
+    _require(isinstance(found, dict), "an object", found)
+    return dict(found)
+
+
+def _made(kind: Any, fields: dict[str, Any]) -> Any:
+    try:
+        return kind(**fields)
+    except TypeError:  # something is missing, or too much
+        raise ValueError(f"{kind.__name__}: got {str(fields)[:80]!r}") from None

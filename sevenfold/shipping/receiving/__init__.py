@@ -1,0 +1,1 @@
+"""In the middle: from the broker into a mirror."""

@@ -1,0 +1,140 @@
+"""A mirror: a folder a host, with the files that the host has, byte for byte.
+
+What a mirror has is what its files are called and how long they are; beside them, as on the host, the lock file of a
+log says which rotated file was finished last. So a collector that is killed anywhere finds in the files where it was.
+"""
+
+import contextlib
+import json
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from sevenfold.channels import LIST_FILE
+from sevenfold.files.channel_list import listed_channels
+from sevenfold.files.locks import is_same_file, lock
+from sevenfold.files.opening import (
+    make_folder,
+    open_beside,
+    write_whole,
+)
+from sevenfold.reading.series import log_files
+from sevenfold.shipping.messages import Piece, Report, Sender, print_of
+from sevenfold.shipping.receiving.copies import Copy, Outcome, Refused, content_of, mode_of
+
+MIRROR_FILE: Final = ".mirror.json"
+HOST_FILE: Final = ".host.json"
+_WAIT_S: Final = 60.0  # for a reader that verifies
+_STAMP_BYTES: Final = 26
+
+
+class Mirror:
+    """A mirror, which one process writes.
+
+    Parameters
+    ----------
+    root : Path
+        Its folder, which has one for each host.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._ids: dict[str, str] = {}
+        self._copies: dict[tuple[str, str], Copy] = {}
+
+    def apply(self, sender: Sender, piece: Piece) -> Outcome:
+        """Put a piece where it belongs.
+
+        Returns
+        -------
+        Outcome
+
+        Raises
+        ------
+        Refused
+            If it is of another folder than what is there of the host, or differs from what is there.
+        OSError
+            If it can't be written; applying it again goes on.
+        """
+        self._require_id(sender, piece.mode)
+        if piece.kind == "list":
+            return self._put_list(sender.host, piece)
+        copy = self._copy(sender.host, piece.file)
+        try:
+            return copy.apply(piece)
+        except BaseException:
+            del self._copies[sender.host, piece.file]  # what is there says the file
+            raise
+
+    def report(self, host: str, file: str) -> Report:
+        """Say what there is of a log file."""
+        copy = self._copy(host, file)
+        return Report(file, copy.position, print_of(copy.head()), copy.is_there, late=dict(copy.late))
+
+    def report_all(self, host: str) -> list[Report]:
+        """Say what there is of a host; nothing of one that never sent anything."""
+        folder = self.root / host
+        if not (folder / HOST_FILE).exists():
+            return []
+        names = {path.name for path in log_files(folder)} | {one.file for one in listed_channels(folder)}
+        there = [self.report(host, name) for name in sorted(names)]
+        return [Report(LIST_FILE, head=print_of(content_of(folder / LIST_FILE))), *there]
+
+    def _copy(self, host: str, file: str) -> Copy:
+        if (host, file) not in self._copies:
+            self._copies[host, file] = Copy(self.root / host / file)
+        return self._copies[host, file]
+
+    def _require_id(self, sender: Sender, mode: int | None) -> None:
+        """Bind a host's name to the folder that used it first."""
+        folder = self.root / sender.host
+        if sender.host not in self._ids:
+            path = folder / HOST_FILE
+            if not path.exists():
+                make_folder(folder, mode_of(mode))
+                write_whole(path, json.dumps({"id": sender.id, "host": sender.host}).encode() + b"\n")
+            self._ids[sender.host] = _id_in(path)
+        if self._ids[sender.host] != sender.id:
+            raise Refused(
+                f"{folder} mirrors folder {self._ids[sender.host]}, not {sender.id}: give the host another name with "
+                f"--host-name, or, if this one takes its place, move {folder} away and start the collector anew"
+            )
+
+    def _put_list(self, host: str, piece: Piece) -> Outcome:
+        path = self.root / host / LIST_FILE
+        if piece.file != LIST_FILE:
+            raise Refused(f"{piece.file!r} is no list of channels")
+        if content_of(path) == piece.data:
+            return Outcome.OLD
+        write_whole(path, piece.data, mode_of(piece.mode))
+        return Outcome.DONE
+
+
+@contextlib.contextmanager
+def mirror_at(root: Path) -> Iterator[tuple[Mirror, str]]:
+    """Be the one that writes a mirror, for as long as the context lasts; give it, and its id.
+
+    Raises
+    ------
+    BlockingIOError
+        If another process writes it.
+    OSError
+        If it can't be made or written.
+    """
+    make_folder(root)
+    guard = root / ".mirror.lock"
+    with contextlib.closing(open_beside(guard)) as fd:
+        if not (lock(fd, exclusive=True) and is_same_file(fd, guard)):
+            raise BlockingIOError(f"{root}: another process collects into it already")
+        path = root / MIRROR_FILE
+        if not path.exists():
+            write_whole(path, json.dumps({"id": secrets.token_hex(8)}).encode() + b"\n")
+        yield Mirror(root), _id_in(path)
+
+
+def _id_in(path: Path) -> str:
+    try:
+        return str(json.loads(content_of(path))["id"])
+    except (ValueError, TypeError, KeyError):
+        raise Refused(f"{path}: can't be understood; put it back from a copy") from None

@@ -1,0 +1,1 @@
+"""On each host: from a log folder to the broker."""

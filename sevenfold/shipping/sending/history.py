@@ -1,0 +1,105 @@
+"""How far a log file has been shipped: what the broker took, what the mirror has, and how to go back."""
+
+from collections.abc import Iterable
+
+from sevenfold.files.shipped.notes import Progress
+from sevenfold.shipping.messages import PRINT_BYTES, Position, Report, print_of
+
+
+class History:
+    """What a shipper knows of one log file; no file is touched here.
+
+    Parameters
+    ----------
+    progress : Progress
+        What is noted in the folder; it is kept up to date.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+
+    @property
+    def finished(self) -> list[str]:
+        """The stamps of the rotated files that the broker has, in the order in which they were shipped."""
+        return self.progress.mirrored + self.progress.sent
+
+    @property
+    def position(self) -> Position:
+        """The place up to which it has been shipped."""
+        finished = self.progress.sent or self.progress.mirrored
+        return Position(finished[-1] if finished else "", self.progress.offset, self.progress.print)
+
+    @property
+    def confirmed(self) -> tuple[int, int, tuple[int, ...]]:
+        """What the mirror has said that it has, so that two of them can be compared."""
+        progress = self.progress
+        return len(progress.sent), progress.mirrored_offset, tuple(progress.late.values())
+
+    @property
+    def is_mirrored(self) -> bool:
+        """Whether the mirror has said that it has all that was shipped."""
+        return not self.progress.sent and self.progress.mirrored_offset == self.progress.offset
+
+    def add(self, n_bytes: int, begin: bytes) -> None:
+        """Note bytes of the file that is under way, which begins so."""
+        if self.progress.offset < PRINT_BYTES:
+            self.progress.print = print_of(begin)
+        self.progress.offset += n_bytes
+
+    def finish(self, stamp: str, *, is_open: bool) -> None:
+        """Note that a file is finished; whether a writer may still add to it."""
+        progress = self.progress
+        if is_open:
+            progress.late[stamp] = progress.offset
+        progress.sent.append(stamp)
+        progress.offset, progress.print = 0, ""
+        progress.seen = [one for one in progress.seen if one != stamp]
+
+    def look(self, there: Iterable[str]) -> list[str]:
+        """Note which rotated files there are, oldest first; return those that had been there and went unshipped."""
+        progress, stamps = self.progress, list(there)
+        done, listed = {*self.finished}, {*stamps}
+        last = progress.mirrored[-1:]
+        progress.mirrored = [one for one in progress.mirrored if one in listed or one in last]
+        gone = [stamp for stamp in progress.seen if stamp not in listed]
+        if not gone:
+            progress.seen = [stamp for stamp in stamps if stamp not in done]
+        return gone
+
+    def confirm(self, report: Report) -> bool:
+        """Note what the mirror has; return whether something lacks there that was sent."""
+        progress, position = self.progress, report.position
+        if position.after in progress.sent:
+            n_there = progress.sent.index(position.after) + 1
+            progress.mirrored += progress.sent[:n_there]
+            del progress.sent[:n_there]
+        if position.after == (progress.mirrored[-1] if progress.mirrored else ""):
+            progress.mirrored_offset = position.offset
+        for stamp, size in report.late.items():
+            if stamp in progress.late:
+                progress.late[stamp] = max(size, progress.late[stamp])
+        behind = position.after != self.position.after or position.offset < self.position.offset
+        return behind and position.after in {"", *progress.mirrored}
+
+    def rewind(self, position: Position, there: Iterable[str]) -> None:
+        """Go back, or on, to what the mirror has.
+
+        Parameters
+        ----------
+        position : Position
+            What that is.
+        there : iterable of str
+            The stamps of the rotated files that there are.
+        """
+        progress, done = self.progress, self.finished
+        if position.after in done:
+            finished = done[: done.index(position.after) + 1]
+        else:  # deleted long ago, or finished by somebody whose notes are lost
+            finished = [stamp for stamp in there if stamp < position.after]
+            finished += [position.after] if position.after else []
+        # What had been sent and is lost must be there still, or is told as a gap.
+        progress.seen = [one for one in dict.fromkeys((*done, *progress.seen)) if one not in finished]
+        progress.mirrored, progress.sent = finished, []
+        progress.offset, progress.print = position.offset, position.print
+        progress.mirrored_offset = position.offset
+        progress.late = {stamp: size for stamp, size in progress.late.items() if stamp in finished}
