@@ -223,7 +223,7 @@ def _lock(fd: int, byte: int, how: int) -> bool:
 
 def _unlock(fd: int, byte: int) -> None:
     done = _kernel.UnlockFileEx(msvcrt.get_osfhandle(fd), 0, 1, 0, _at(byte))
-    if not done and ctypes.get_last_error() != _NOT_LOCKED:
+    if not done and ctypes.get_last_error() not in {_NOT_LOCKED, _LOCK_VIOLATION}:  # Wine says the latter
         raise _error()
 
 
