@@ -1,4 +1,5 @@
 import io
+import os
 import re
 import sys
 from pathlib import Path
@@ -65,7 +66,7 @@ def test_what_is_told_while_a_configuration_is_made_is_redacted_by_it(
     (folder / "channels.json").write_text("no list", encoding="utf-8")
     rule = re.compile(r"customer-\d+")
     with sinks.configure(folder, console=None, redact=(rule,)):
-        assert "[redacted]/channels.json: left as it is: " in capsys.readouterr().err
+        assert f"[redacted]{os.sep}channels.json: left as it is: " in capsys.readouterr().err
     with pytest.raises(OSError, match="customer"):
         sinks.configure(folder / "channels.json", console=None, redact=(rule,))
     notice("customer-4711")

@@ -102,8 +102,11 @@ class Archives:
             if excess > 0:
                 if one in kept:
                     notice(f"{one.path}: deleted before it was shipped: max_total leaves no room for it")
-                in_use += self._each(self._delete, [one])
-                excess -= 0 if one.path.exists() else size
+                left = self._each(self._delete, [one])
+                in_use += left
+                # Not whether it is there: Windows may show a deleted file until all who look at it have closed it.
+                stays = one in self._told or (left and not self._is_going(one))
+                excess -= 0 if stays else size
         self._has_room = excess <= 0
         return in_use
 
@@ -120,6 +123,7 @@ class Archives:
         for number, rotated in enumerate(files, start=1):
             try:
                 in_use += not handle(rotated)
+                self._told.discard(rotated)
             except OSError as error:
                 if rotated not in self._told:
                     self._told.add(rotated)
@@ -220,6 +224,12 @@ class Archives:
             system.remove(rotated.path)
         except FileNotFoundError:
             return True
+        return True
+
+    def _is_going(self, rotated: Rotated) -> bool:
+        """Return whether another thread or process is deleting or compressing a file, so that no writer has it open."""
+        with contextlib.suppress(FileNotFoundError), self._held(open_to_lock(rotated.path)) as fd:
+            return not lock(fd, exclusive=False)
         return True
 
     @contextlib.contextmanager

@@ -12,8 +12,11 @@ from loguru import logger
 import sinks
 from sevenfold.audit.verify import verify
 from sevenfold.channels import CHANNELS
+from sevenfold.files.archives import Archives
+from sevenfold.files.locks import lock
 from sevenfold.files.names import Names
-from sevenfold.files.policies import Rotation
+from sevenfold.files.opening import open_to_lock
+from sevenfold.files.policies import Retention, Rotation
 from sevenfold.files.rotating import RotatingFile
 from sevenfold.files.totals import Total, parse_total, shared
 
@@ -84,6 +87,19 @@ def test_the_oldest_rotated_files_of_all_channels_go_first(tmp_path: Path, opene
     left = sorted(one.stamp for path in paths for one in Names(path).rotated())
     assert left[:-1] == [STAMP % second for second in range(14, 20)]
     assert stranger.exists()
+
+
+def test_a_file_that_another_is_deleting_counts_as_gone(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    total = shared(100_000, {path: Rotation()})
+    for second in range(10):
+        path.with_name(f"a.{STAMP % second}.log").write_bytes(b"x" * 10_000)
+    oldest, *others = Names(path).rotated()
+    theirs = open_to_lock(oldest.path)
+    assert lock(theirs, exclusive=True)
+    Archives(Names(path), Retention(), compress=False, total=total).make_room()
+    assert Names(path).rotated() == [oldest, *others[2:]]
+    theirs.close()
 
 
 @pytest.mark.parametrize("compression", [None, "gz"])
