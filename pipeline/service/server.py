@@ -174,6 +174,7 @@ def _config(app: ApiLog | Callable[[], ApiLog], **options: Any) -> uvicorn.Confi
         backlog=BACKLOG,
         timeout_keep_alive=IDLE_S,
         timeout_graceful_shutdown=GRACE_S,
+        timeout_worker_healthcheck=int(START_S),  # a worker answers once it has imported all: uvicorn would give it 5 s
         **options,
     )
 

@@ -206,7 +206,7 @@ class Archives:
                 with self._held(open_new(unfinished, over=True, mode=self._names.mode)) as new:
                     _gzip(fd, new, rotated)
                 system.replace(unfinished, packed)
-            system.remove(source)
+                system.remove(source)
         except FileNotFoundError:  # another process was quicker
             return True
         except OSError:
@@ -217,19 +217,24 @@ class Archives:
     def _delete(self, rotated: Rotated) -> bool:
         """Delete a rotated file; False if a writer still has it open."""
         try:
-            if not rotated.compressed:
-                with self._alone(rotated.path) as fd:
-                    if fd is None:
-                        return False
-            system.remove(rotated.path)
+            if rotated.compressed:
+                system.remove(rotated.path)
+                return True
+            with self._alone(rotated.path) as fd:
+                if fd is None:
+                    return False
+                system.remove(rotated.path)
         except FileNotFoundError:
             return True
         return True
 
     def _is_going(self, rotated: Rotated) -> bool:
         """Return whether another thread or process is deleting or compressing a file, so that no writer has it open."""
-        with contextlib.suppress(FileNotFoundError), self._held(open_to_lock(rotated.path)) as fd:
-            return not lock(fd, exclusive=False)
+        gone = FileNotFoundError, PermissionError  # which Windows says of a file that is being deleted
+        with contextlib.suppress(*gone):
+            with self._held(open_to_lock(rotated.path)) as fd:
+                free = lock(fd, exclusive=False)
+            return not (free and rotated.path.exists())  # it may have gone since it was opened
         return True
 
     @contextlib.contextmanager

@@ -15,7 +15,7 @@ import main
 from pipeline.model.logistic import load_saved
 from sevenfold.cli.parser import WRONG_INPUT
 from sevenfold.cli.streams import one_line
-from tests.support.servers import Server, ask, launched, serve, uvicorn, wait_for
+from tests.support.servers import ROOT, Server, ask, launched, ready, serve, uvicorn, wait_for
 from tests.support.small_model import ROW, save_trained
 
 in_own_folder = pytest.mark.usefixtures("own_logger")
@@ -84,6 +84,16 @@ def test_it_serves_until_a_signal_and_leaves_everything_said(folder: Path, numbe
     ]
     assert audit[-1]["request_count"] == 42
     assert len(server.events("api")) == 41
+
+
+@whole
+def test_workers_that_take_seconds_to_start_are_waited_for(folder: Path) -> None:
+    slow = "import sys, time\nif any('spawn_main' in one for one in sys.orig_argv):\n    time.sleep(6)\n"
+    (folder / "sitecustomize.py").write_text(slow, encoding="utf-8")
+    command = [str(ROOT / "main.py"), "serve", "--port", "0", "--workers", "2"]
+    with ready(folder, *command, n_workers=2, PYTHONPATH=str(folder)) as server:
+        assert "died" not in server.stderr
+        assert len(server.workers()) == 2
 
 
 @whole
