@@ -5,6 +5,7 @@ import json
 import logging
 import logging.config
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -22,8 +23,10 @@ import sinks
 from sevenfold import intercept
 from sevenfold.lines.parsing import Event
 from tests.support.log_files import read_events
+from tests.support.systems import unix
 
 ROOT = Path(sinks.__file__).parent
+INTERRUPTED = 0xC000013A if sys.platform == "win32" else -signal.SIGINT  # STATUS_CONTROL_C_EXIT
 PRELUDE = """
 import asyncio, json, logging, logging.config, logging.handlers, os, queue, sys, threading, warnings
 import sinks
@@ -369,7 +372,7 @@ asyncio.run(main())
 @pytest.mark.parametrize(
     ("program", "code", "shown"),
     [
-        ("raise KeyboardInterrupt", -2, "Traceback (most recent call last):"),
+        ("raise KeyboardInterrupt", INTERRUPTED, "Traceback (most recent call last):"),
         pytest.param("sys.exit(3)", 3, "", marks=pytest.mark.slow),
         ("with interception: sys.exit(3)", 3, ""),
         ("t = threading.Thread(target=sys.exit); t.start(); t.join()", 0, ""),
@@ -412,6 +415,7 @@ logging.getLogger(record.name).handle(record)
     }
 
 
+@unix("forks")
 @pytest.mark.whole
 def test_a_child_process_goes_on_after_a_fork(run: Run) -> None:
     outcome = run("""

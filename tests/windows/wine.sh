@@ -62,7 +62,7 @@ if [ ! -e "$work/ready" ]; then
     touch "$work/ready"
 fi
 
-[ "$#" -gt 0 ] || set -- -m pytest -q -p no:cacheprovider
+[ "$#" -gt 0 ] || set -- -m pytest -q -p no:cacheprovider --timeout 300  # Wine is slower
 export PYTHONUTF8=1 PYTHONPATH="$project"
 # All three streams are pipes or the null device: Python for Windows refuses a file of Linux. No "| cat", which would
 # wait for a process that a test left behind; wineserver ends such, of this prefix only.
