@@ -31,7 +31,7 @@ def test_an_example_does_what_it_says(name: str, tmp_path: Path) -> None:
     command = [sys.executable, str(ROOT / "examples" / name)]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8", timeout=60, check=False
+        command, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8", timeout=100, check=False
     )
     assert (done.returncode, done.stdout.splitlines()) == (0, PRINTED[name]), done.stderr
     assert [line for line in done.stderr.splitlines() if line.startswith(("sevenfold:", "---"))] == []

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.files import tally
+from tests.support.systems import unix
 
 ROOT = Path(__file__).parents[2]
 SMALL = ["--quick", "--events", "500", "--processes", "2", "--calls", "2000"]
@@ -20,6 +21,7 @@ def cells(row: str) -> list[str]:
     return [cell.strip() for cell in row.split("|")[1:-1]]
 
 
+@unix("asks /proc for the memory in use")
 @pytest.mark.whole
 def test_the_benchmark_of_files_prints_its_tables_and_loses_no_line_of_ours() -> None:
     command = [sys.executable, "-m", "benchmarks.files", *SMALL]
