@@ -105,7 +105,7 @@ class Chain:
         except TimeoutError:
             raise AuditError(
                 f"{self._path}: another process has kept the chain locked for {self._wait_s:g} s: find out which, with"
-                " fuser, and end it, or wait longer with configure(audit_wait=...)"
+                f" {system.FINDER}, and end it, or wait longer with configure(audit_wait=...)"
             ) from None
         except OSError as error:
             if error.errno != errno.EBADF or self._fd.is_open():

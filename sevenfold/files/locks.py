@@ -74,7 +74,7 @@ def acquire(fd: int, wait_s: float, path: Path) -> None:
             raise TimeoutError(errno.ETIMEDOUT, f"another process has held the lock for {wait_s:g} s", str(path))
         if waited >= tell_s and not told:
             told = True
-            notice(f"{path}: locked by another process: waiting for it, up to {wait_s:g} s; fuser names it")
+            notice(f"{path}: locked by another process: waiting for it, up to {wait_s:g} s; {system.FINDER} names it")
         time.sleep(pause_s)
         pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 

@@ -28,6 +28,7 @@ from sevenfold.audit.seals import HEAD_BYTES
 from sevenfold.audit.verify import verify
 from sevenfold.files.locks import lock
 from sevenfold.files.rotating import LOOK_S, MEASURE_S, RotatingFile
+from sevenfold.files.systems import system
 from tests.support.audit_files import ENVIRONMENT, KEY, OTHER_KEY, Trail, event, make_trail, processes, run
 from tests.support.log_files import read_json
 from tests.support.systems import deletes_open_files, unix
@@ -292,7 +293,9 @@ def test_a_lock_that_another_keeps_is_told_after_a_second(tmp_path: Path, capfd:
             assert time.monotonic() - begun >= 1
             assert thread.is_alive()
         thread.join(30)
-    assert told == f"sevenfold: {head}: locked by another process: waiting for it, up to 60 s; fuser names it\n"
+    assert (
+        told == f"sevenfold: {head}: locked by another process: waiting for it, up to 60 s; {system.FINDER} names it\n"
+    )
     assert verify(tmp_path / "app_json.log").n_events == 1
 
 
@@ -441,6 +444,7 @@ from pathlib import Path
 from tests.support.audit_files import event
 from sevenfold.audit.chain import GRACE_S, Chain
 from sevenfold.files.rotating import RotatingFile
+from sevenfold.files.systems import system
 path = Path(sys.argv[1])
 chain = Chain(RotatingFile(path, rotation=50_000))
 

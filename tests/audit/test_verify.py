@@ -3,6 +3,7 @@
 import gzip
 import re
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -568,7 +569,10 @@ def test_while_four_writers_are_at_work_there_is_no_finding(tmp_path: Path) -> N
             counts.append(verdict.n_events)
         path.with_name("enough").touch()
         told = [writer.communicate(timeout=60) for writer in writers]
-    assert [err for _, err in told] == [""] * 4
+    waits = f"sevenfold: {path.with_suffix('.head')}: locked by another process: waiting for it, "
+    lines = [line for _, err in told for line in err.splitlines()]
+    # On Windows whoever asks again comes late: there a writer may wait for more than a second, and says so.
+    assert [line for line in lines if sys.platform != "win32" or not line.startswith(waits)] == []
     assert counts == sorted(counts)
     verdict = verify(path)
     assert (verdict.findings, verdict.n_events) == ((), sum(int(out) for out, _ in told))

@@ -13,6 +13,7 @@ import main
 import sinks
 from sevenfold.channels import CHANNELS, Channel
 from sevenfold.files.locks import lock
+from sevenfold.files.systems import system
 
 
 @pytest.fixture
@@ -154,7 +155,7 @@ def test_a_foreign_lock_on_the_head_is_told_and_waited_for_as_long_as_is_said(
         assert main.main(["verify", "--wait", "1.2"]) == 2
         assert 1.2 <= time.monotonic() - begun < 10
     assert capfd.readouterr().err.splitlines() == [
-        f"sevenfold: {head}: locked by another process: waiting for it, up to 1.2 s; fuser names it",
+        f"sevenfold: {head}: locked by another process: waiting for it, up to 1.2 s; {system.FINDER} names it",
         f"main.py verify: {head}: another process has held the lock for 1.2 s",
     ]
     for text in ("-1", "soon", "inf"):

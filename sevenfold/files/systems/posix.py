@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from io import FileIO
 from pathlib import Path
 
+FINDER = "fuser"  # tells which process has a file open
 _HIGHEST_FLOOR = 1 << 15  # the system keeps a table up to the highest number, and copies it at each fork
 
 

@@ -22,6 +22,7 @@ from io import FileIO
 from pathlib import Path
 from time import monotonic
 
+FINDER = "the Resource Monitor"  # tells which process has a file open
 _READ = 0x1 | 0x80 | 0x20000 | 0x100000  # FILE_READ_DATA, FILE_READ_ATTRIBUTES, READ_CONTROL, SYNCHRONIZE
 _WRITE, _APPEND = 0x2 | 0x100, 0x4 | 0x100  # FILE_WRITE_DATA or FILE_APPEND_DATA, FILE_WRITE_ATTRIBUTES
 _SHARED = 0x1 | 0x2 | 0x4  # reading, writing, deleting
