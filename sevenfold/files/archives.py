@@ -216,7 +216,7 @@ class Archives:
 
     def _delete(self, rotated: Rotated) -> bool:
         """Delete a rotated file; False if a writer still has it open."""
-        try:
+        with contextlib.suppress(FileNotFoundError):
             if rotated.compressed:
                 system.remove(rotated.path)
                 return True
@@ -224,8 +224,6 @@ class Archives:
                 if fd is None:
                     return False
                 system.remove(rotated.path)
-        except FileNotFoundError:
-            return True
         return True
 
     def _is_going(self, rotated: Rotated) -> bool:
