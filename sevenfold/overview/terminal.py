@@ -64,7 +64,7 @@ def sparkline(values: Sequence[float | None], n_columns: int, blocks: str = BLOC
 
 
 def _head(overview: Overview, title: str, screen: Screen) -> Iterator[str]:
-    yield _painted(_cut(escape(title), screen.width), _BOLD, screen)
+    yield _painted(_cut(_plain(title), screen.width), _BOLD, screen)
     if not overview.n_events:
         yield "no events"
     else:
@@ -72,7 +72,7 @@ def _head(overview: Overview, title: str, screen: Screen) -> Iterator[str]:
         yield from _wrapped([f"{n:,} {what}" for n, what, _ in facts(overview)], screen.width)
     for chain in overview.chains:
         colour = {True: _GREEN, False: _RED, None: ""}[chain.proved]
-        yield _painted(_cut(escape(f"{chain.channel}: {chain.said}"), screen.width), colour, screen)
+        yield _painted(_cut(_plain(f"{chain.channel}: {chain.said}"), screen.width), colour, screen)
 
 
 def _charts(overview: Overview, screen: Screen) -> Iterator[str]:
@@ -145,3 +145,8 @@ def _painted(text: str, colour: str, screen: Screen) -> str:
 
 def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def _plain(text: str) -> str:
+    """Escape what a terminal would act on, but for backslashes, so that a path of Windows can be pasted."""
+    return "\\".join(map(escape, text.split("\\")))

@@ -81,5 +81,5 @@ def test_what_is_for_one_trail_is_refused_of_a_mirror(mirror: Path, run: Run, ar
     status, _, err = run("verify", mirror, *arguments)
     assert (status, err) == (
         2,
-        f"sevenfold verify: {arguments[0]} is for the folder of one host, such as {mirror}/db.example.org\n",
+        f"sevenfold verify: {arguments[0]} is for the folder of one host, such as {mirror / 'db.example.org'}\n",
     )
