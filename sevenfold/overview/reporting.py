@@ -13,6 +13,7 @@ from sevenfold.overview.figures import Chain, Overview
 from sevenfold.overview.gathering import gather
 from sevenfold.overview.page.document import page
 from sevenfold.overview.panels import PANELS, Panel
+from sevenfold.reading.mirrors import hosts_of
 
 _WAIT_S = 10.0  # for writers of the audit trail
 _SHOWN_FINDINGS = 3
@@ -84,28 +85,29 @@ def summarize(
 
 
 def _chains(folder: Path, key: bytes | None) -> Iterator[Chain]:
-    for channel in listed_channels(folder):
-        if channel.sealed:
-            try:
-                verdict = verify(folder / channel.file, key=key, wait_s=_WAIT_S)
-            except FileNotFoundError:
-                yield Chain(channel.name, None, "nothing was audited")
-            except (OSError, ValueError) as error:
-                yield Chain(channel.name, None, f"not verified: {describe(error)}")
-            else:
-                files = f"{verdict.n_events:,} events in {verdict.n_files} file{'' if verdict.n_files == 1 else 's'}"
-                findings = "; ".join(map(str, verdict.findings[:_SHOWN_FINDINGS]))
-                more = (
-                    f"; {len(verdict.findings) - _SHOWN_FINDINGS} more"
-                    if len(verdict.findings) > _SHOWN_FINDINGS
-                    else ""
-                )
-                said = "proved" if verdict.proved else "NOT proved"
-                yield Chain(
-                    channel.name,
-                    verdict.proved if verdict.n_events else None,
-                    f"{files}: {said}{': ' if findings else ''}{findings}{more}",
-                )
+    """Verify the sealed channels of a log folder; those of a mirror as the copies that they are."""
+    hosts = hosts_of(folder)
+    for host in hosts or [""]:
+        for channel in listed_channels(folder / host):
+            if channel.sealed:
+                name = f"{host} {channel.name}" if hosts else channel.name
+                yield _chain(name, folder / host / channel.file, key, copy=bool(hosts))
+
+
+def _chain(name: str, path: Path, key: bytes | None, *, copy: bool) -> Chain:
+    try:
+        verdict = verify(path, key=key, wait_s=_WAIT_S, copy=copy)
+    except FileNotFoundError:
+        return Chain(name, None, "nothing was audited")
+    except (OSError, ValueError) as error:
+        return Chain(name, None, f"not verified: {describe(error)}")
+    files = f"{verdict.n_events:,} events in {verdict.n_files} file{'' if verdict.n_files == 1 else 's'}"
+    findings = "; ".join(map(str, verdict.findings[:_SHOWN_FINDINGS]))
+    n_more = len(verdict.findings) - _SHOWN_FINDINGS
+    more = f"; {n_more} more" if n_more > 0 else ""
+    is_proved = verdict.proved if verdict.n_events or not verdict.proved else None
+    said = {True: "proved", False: "NOT proved", None: "nothing to prove"}[is_proved]
+    return Chain(name, is_proved, f"{files}: {said}{': ' if findings else ''}{findings}{more}")
 
 
 def _write(path: Path, html: str) -> None:

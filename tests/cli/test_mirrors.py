@@ -83,3 +83,18 @@ def test_what_is_for_one_trail_is_refused_of_a_mirror(mirror: Path, run: Run, ar
         2,
         f"sevenfold verify: {arguments[0]} is for the folder of one host, such as {mirror / 'db.example.org'}\n",
     )
+
+
+def test_the_overview_of_a_mirror_verifies_the_trail_of_each_host(mirror: Path, run: Run) -> None:
+    status, lines, err = run("summary", mirror)
+    assert (status, err) == (0, "")
+    for said in (
+        "web-1 audit: 3 events in 1 file: proved",
+        "db.example.org audit: 0 events in 1 file: nothing to prove",
+    ):
+        assert said in "\n".join(lines)
+    status, lines, err = run("report", mirror)
+    assert (status, err) == (0, "")
+    page = (mirror / "report.html").read_text(encoding="utf-8")
+    assert "web-1 audit" in page
+    assert "nothing was audited" not in page
