@@ -155,7 +155,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     found = {}
     for path in sorted(folder.iterdir()) if folder.exists() else ():
         with contextlib.suppress(FileNotFoundError):  # compressed just now
-            if not path.name.startswith("."):
+            if not path.name.startswith(".") and path.suffix != ".html":  # a report stays where it was made
                 data = path.read_bytes()
                 found[path.name.removesuffix(".gz")] = gzip.decompress(data) if path.suffix == ".gz" else data
     return found

@@ -53,7 +53,8 @@ def test_a_run_on_a_terminal(columns: int, tmp_path: Path) -> None:
     bars = "".join(screen)
     assert all(f"{stage}" in bars for stage in stages)
     assert {"training:", "scoring:", "asking:"} <= set(re.findall(r"\w+:", bars))
-    table = [line.split() for line in screen[-7:]]
+    table = [line.split() for line in screen if re.match(r"\w+\.log ", line)]
+    assert len(table) == 7
     assert {file: warnings for file, _, warnings, *_ in table if warnings != "0"} == {
         "data_drift.log": "2",
         "errors.log": "2",
