@@ -26,7 +26,8 @@ def test_each_example_is_known() -> None:
     assert sorted(path.name for path in (ROOT / "examples").glob("*.py")) == sorted({*PRINTED, *SERVED})
 
 
-@pytest.mark.parametrize("name", ["five_lines.py", "own_channels.py", pytest.param("pool.py", marks=pytest.mark.whole)])
+@pytest.mark.whole
+@pytest.mark.parametrize("name", PRINTED)
 def test_an_example_does_what_it_says(name: str, tmp_path: Path) -> None:
     command = [sys.executable, str(ROOT / "examples" / name)]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}

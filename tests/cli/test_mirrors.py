@@ -10,6 +10,8 @@ import pytest
 from sevenfold import cli
 from tests.support.made_mirror import make_mirror
 
+pytestmark = pytest.mark.whole  # each makes folders of several hosts
+
 Run: TypeAlias = Callable[..., tuple[int, list[str], str]]
 
 

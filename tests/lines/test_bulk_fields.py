@@ -11,7 +11,7 @@ from sevenfold.lines.bulk_fields import decode
 from sevenfold.lines.grammar import LineError, key_text, value_text
 from sevenfold.lines.parsing import Event, _parse_by_character, parse, parse_all
 from sevenfold.lines.values import plain
-from tests.support.strategies import ALARMING, KEYS, SCALARS, VALUES
+from tests.support.strategies import ALARMING, FEW, KEYS, SCALARS, VALUES
 
 TIME_TEXT = "2026-11-23T08:36:11.096123Z"
 HEAD = f"{TIME_TEXT} | INFO     | - | m"
@@ -115,6 +115,7 @@ def test_other_fields_are_refused(text: str) -> None:
     assert quickly([text, 'b="c"']) is None
 
 
+@FEW
 @given(st.lists(FIELDS | BARE, max_size=5))
 def test_fields_are_those_that_the_slow_way_reads(lines: list[dict[str, Any]]) -> None:
     texts = [written(fields) for fields in lines]
@@ -122,6 +123,7 @@ def test_fields_are_those_that_the_slow_way_reads(lines: list[dict[str, Any]]) -
     assert decoded is None or repr(decoded) == repr([slowly(text) for text in texts]) == repr(plain(lines))
 
 
+@FEW
 @given(st.lists(BARE, min_size=1, max_size=5))
 def test_ordinary_fields_are_never_refused(lines: list[dict[str, Any]]) -> None:
     texts = [text for text in map(written, lines) if not re.search("[0-9]{19}", text)]

@@ -15,6 +15,8 @@ from sevenfold.reading.mirrors import hosts_of
 from sevenfold.reading.tables import read_table
 from tests.support.made_mirror import OWN, make_mirror
 
+pytestmark = pytest.mark.whole  # each makes folders of several hosts
+
 
 @pytest.fixture
 def mirror(tmp_path: Path, own_logger: None) -> Path:  # noqa: ARG001 - in force while it is made

@@ -29,6 +29,8 @@ from tests.support.fleet import contents
 from tests.support.memory_broker import MemoryBroker
 from tests.support.systems import unix
 
+pytestmark = pytest.mark.whole  # each makes folders of several hosts
+
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
 
-FEW = settings(max_examples=settings().max_examples // 3)  # where an example takes files
+FEW = settings(max_examples=settings().max_examples // 3)  # where an example takes files, or is long
 
 
 class Surly:

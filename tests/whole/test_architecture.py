@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,8 @@ def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def imported(path: Path) -> set[str]:
+@cache
+def imported(path: Path) -> frozenset[str]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     names = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
     for node in ast.walk(tree):
@@ -70,7 +72,7 @@ def imported(path: Path) -> set[str]:
             assert node.level == 0
             module = node.module or ""
             names += [f"{module}.{alias.name}" for alias in node.names]
-    return set(names)
+    return frozenset(names)
 
 
 def rooms(path: Path) -> set[str]:
