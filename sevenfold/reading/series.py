@@ -244,10 +244,11 @@ def _rotated_from(file: IO[bytes], new: list[Rotated]) -> Rotated | None:
     file.seek(0)
     start = file.read(_TELLING_BYTES)
     file.seek(place)
-    return new[0] if new and start and _start(new[0].path) == start else None
+    return new[0] if new and start and start in _starts(new[0].path) else None
 
 
-def _start(path: Path) -> bytes:
-    with contextlib.suppress(*UNREADABLE), open_log(path) as file:
-        return file.read(_TELLING_BYTES)
-    return b""
+def _starts(path: Path) -> Iterator[bytes]:
+    """Yield how a rotated file starts; it may have been compressed since it was listed."""
+    for name in (path.name, f"{path.name}.gz"):
+        with contextlib.suppress(*UNREADABLE), open_log(path.with_name(name)) as file:
+            yield file.read(_TELLING_BYTES)

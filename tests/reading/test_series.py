@@ -11,9 +11,10 @@ import pytest
 from loguru import logger
 
 import sinks
-from sevenfold.files.names import Names
+from sevenfold.files.names import Names, Rotated
 from sevenfold.reading.folder import read
-from sevenfold.reading.series import log_files
+from sevenfold.reading.selection import Selection
+from sevenfold.reading.series import Family, log_files
 from tests.support.made_logs import START, bad_of, line, numbers, rotated, write
 from tests.support.writers import log_requests
 
@@ -86,6 +87,30 @@ def test_files_that_are_rotated_compressed_and_deleted_meanwhile_are_read_once(a
     rotated(api, 120).unlink()
     write(api, 6000)
     assert found + numbers(events) == [n for n in range(1000, 6000) if not 3000 <= n < 4000]
+
+
+def test_a_follower_reads_once_what_is_compressed_right_after_it_was_listed(
+    api: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(api, *range(1000))
+    series = Family(api, Selection())
+    found = [event.fields["n"] for event in series.history(follow=True)]
+    api.rename(rotated(api, 20))
+    write(api, 1000)
+    snapshot = Names.snapshot
+
+    def listed_then_compressed(names: Names) -> list[Rotated]:
+        listed = snapshot(names)
+        if rotated(api, 20).exists():
+            write(rotated(api, 20, ".gz"), *range(1000))
+            rotated(api, 20).unlink()
+        return listed
+
+    monkeypatch.setattr(Names, "snapshot", listed_then_compressed)
+    for _ in range(3):
+        found += [event.fields["n"] for event in series.poll()]
+    series.close()
+    assert found == list(range(1001))
 
 
 def test_what_is_written_after_the_first_event_was_asked_for_is_not_read(api: Path) -> None:
