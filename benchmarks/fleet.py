@@ -44,7 +44,7 @@ CALLS = """
 import sys, time
 import sinks
 from loguru import logger
-from benchmarks.common import prediction
+from benchmarks.writers import prediction
 with sinks.configure(sys.argv[1], console=None):
     log = logger.bind(channel="predictions").info
     for number in range(1000):
