@@ -134,7 +134,9 @@ def picologging(folder: Path) -> tuple[Emit, Close]:
     handlers = importlib.import_module("picologging.handlers")
     loggers, opened = {}, []
     for channel, file in FILES.items():
-        handler = handlers.RotatingFileHandler(str(folder / file), maxBytes=MAX_BYTES, backupCount=N_BACKUPS)
+        handler = handlers.RotatingFileHandler(
+            str(folder / file), maxBytes=MAX_BYTES, backupCount=N_BACKUPS, encoding="utf-8"
+        )
         line = "%(message)s" if channel == AUDIT else "%(asctime)s | %(levelname)-8s | %(name)s | %(message)s"
         handler.setFormatter(module.Formatter(line))
         log = module.getLogger(channel)
