@@ -104,7 +104,8 @@ class QuickValues:
         if kind is str:
             self.texts.pop(value, None)
         elif levels and kind in {dict, list, tuple}:
-            self.lists.pop(tuple(value), None)
+            if _TEXTS.issuperset(map(type, value)):
+                self.lists.pop(tuple(value), None)
             for item in value.values() if kind is dict else value:
                 self.forget(item, levels - 1)
 

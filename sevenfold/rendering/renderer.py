@@ -4,7 +4,7 @@ The quick way skips the plain values (`quick_values`): it writes what orjson can
 texts it has found harmless, and which keys must be asked about their values. As soon as anything else turns up (an
 exception, a secret's name, NaN, an object), the record goes to `Redactor.contents_of` and `lines.render`, which define
 what a line is; tests hold the two together. What such a record holds is forgotten: it may be a secret.
-A record of five fields takes the quick way in an eighth of the time.
+A record of six fields takes the quick way in a tenth of the time.
 """
 
 import contextlib

@@ -117,3 +117,13 @@ def test_what_a_record_holds_as_a_secret_is_hidden_where_it_was_harmless_before(
     assert SECRET not in OWN({**harmless, "extra": {**harmless["extra"], "password": SECRET}})
     assert f"about {SECRET}" not in OWN._values.texts
     assert f"read {SECRET}" not in OWN._messages
+
+
+def test_all_texts_of_a_record_that_names_a_secret_are_forgotten_behind_lists_of_lists_too() -> None:
+    told, listed = f"said {SECRET}", ["first", f"in a list {SECRET}"]
+    OWN(with_(rows=[[1, None], ["x"]], told=told, listed=listed))
+    assert told in OWN._values.texts
+    assert tuple(listed) in OWN._values.lists
+    OWN(with_(rows=[[1, None], ["x"]], told=told, listed=listed, password=SECRET))
+    assert told not in OWN._values.texts
+    assert tuple(listed) not in OWN._values.lists
