@@ -1,7 +1,9 @@
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -18,10 +20,12 @@ FLAGS = {
     "slow": "run the tests of large sizes, too",
     "whole": "run the tests that start programs or need packages, too (requirements-whole.txt)",
 }
+WHOLE_MODULE = re.compile(r"^pytestmark = (\[\s+)?pytest\.mark\.whole\b", re.MULTILINE)
 # Drawing examples may take its time on a machine that is busy.
 settings.register_profile("any", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 # The same examples in each run: what was green stays so. New ones are for who has the time.
-settings.register_profile("quick", settings.get_profile("any"), max_examples=40, derandomize=True)
+settings.register_profile("quick", settings.get_profile("any"), max_examples=24, derandomize=True)
+settings.register_profile("whole", settings.get_profile("quick"), max_examples=60)
 settings.register_profile("slow", settings.get_profile("any"), max_examples=400)
 
 
@@ -34,7 +38,13 @@ def pytest_configure(config: pytest.Config) -> None:
     # A shell has what it starts in the background ignore Ctrl-C, and the programs that tests start inherit that.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    settings.load_profile("slow" if config.getoption("--slow") else "quick")
+    settings.load_profile(next((name for name in FLAGS if config.getoption(f"--{name}")), "quick"))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Don't import a module of which nothing was asked for: to rewrite its assertions takes longer than most tests."""
+    left_out = collection_path.suffix == ".py" and not config.getoption("--whole")
+    return (left_out and WHOLE_MODULE.search(collection_path.read_text(encoding="utf-8")) is not None) or None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -15,6 +15,8 @@ from tests.asgi.test_apilog import only_line
 from tests.support.asgi_client import http, talk
 from tests.support.servers import Server, ask, ready, uvicorn, wait_for
 
+pytestmark = pytest.mark.whole
+
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "api-log.md").read_text(encoding="utf-8")
 BLOCKS = {

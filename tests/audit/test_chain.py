@@ -676,10 +676,15 @@ def test_a_writer_that_is_alone_sees_within_a_second_that_its_head_is_gone(
 
 
 @pytest.mark.parametrize(
-    ("begun", "given", "how"),
-    [(KEY, None, "with a key"), (None, KEY, "without a key"), (KEY, OTHER_KEY, "with another key")],
+    ("begun", "given", "how", "head"),
+    [
+        (KEY, None, "with a key", "head"),
+        (None, KEY, "without a key", "head"),
+        (KEY, OTHER_KEY, "with another key", "head"),
+        (KEY, None, "with a key", "no head"),
+        (KEY, OTHER_KEY, "with another key", "no log"),
+    ],
 )
-@pytest.mark.parametrize("head", ["head", "no head", "no log"])
 def test_a_chain_is_gone_on_with_by_its_own_key_only(
     tmp_path: Path, begun: bytes | None, given: bytes | None, how: str, head: str
 ) -> None:

@@ -13,7 +13,10 @@ from tests.support.audit_files import run
 pytest.importorskip("fcntl", reason="stops writers that it forks")
 from tests.support.fault_injection import Case
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="stops writers that it forks")
+pytestmark = [
+    pytest.mark.whole,
+    pytest.mark.skipif(sys.platform == "win32", reason="stops writers that it forks"),
+]
 
 PROGRAM = """
 import json, sys
@@ -41,7 +44,6 @@ ALL = [
 ]
 
 
-@pytest.mark.whole
 @pytest.mark.timeout(600)  # all points of a case, on a busy machine
 @pytest.mark.parametrize("case", [*FEW, *(pytest.param(case, marks=pytest.mark.slow) for case in ALL)], ids=str)
 def test_a_writer_that_is_stopped_at_any_system_call_leaves_a_trail_that_is_proved(tmp_path: Path, case: Case) -> None:

@@ -6,6 +6,8 @@ import pytest
 
 from tests.support.systems import unix
 
+pytestmark = pytest.mark.whole
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -21,14 +23,12 @@ def rows(output: str) -> list[list[str]]:
 
 
 @unix("CPU time comes in steps of 16 ms there")
-@pytest.mark.whole
 def test_the_benchmark_of_calls_prints_its_tables_and_loses_no_line() -> None:
     found = rows(run("benchmarks.speed", "--quick", "--events", "60", "--rounds", "1", "--only", "one-thread"))
     ours = [row for row in found if row[0] == "Sevenfold"]
     assert [(row[2], row[3]) for row in ours] == [("1.00", "0")] * 2
 
 
-@pytest.mark.whole
 def test_the_benchmark_of_whole_tables_reads_back_what_it_logged() -> None:
     output = run("benchmarks.bulk", "--quick")
     assert "every line read back equals the arrays" in output

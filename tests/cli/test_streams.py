@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.whole
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -18,7 +20,6 @@ def run_unread(*arguments: str) -> tuple[int, bytes]:
     return done.returncode, done.stderr
 
 
-@pytest.mark.whole
 def test_a_reader_that_has_left_changes_no_verdict_and_gets_no_complaint(tmp_path: Path) -> None:
     (tmp_path / "app_json.log").write_text('{"not": "sealed"}\n', encoding="utf-8")
     assert run_unread("verify", "--log-dir", str(tmp_path)) == (1, b"")

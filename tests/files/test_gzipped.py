@@ -12,6 +12,8 @@ import pytest
 
 from sevenfold.files import gzipped
 
+pytestmark = pytest.mark.whole
+
 LINES = b"".join(
     b"2026-11-23T08:36:11.%06dZ | INFO | predictions | n=%d\n" % (n * 7919 % 10**6, n) for n in range(50_000)
 )
@@ -35,14 +37,12 @@ def packed(made: ModuleType) -> bytes:
     return raw.getvalue()
 
 
-@pytest.mark.whole
 def test_each_reads_what_the_other_wrote(made: ModuleType) -> None:
     assert gzip.decompress(packed(made)) == LINES
     assert made.GzipFile(fileobj=io.BytesIO(gzip.compress(LINES))).read() == LINES
     assert ("isal" in made.GzipFile.__module__) is (sys.modules["isal"] is not None)
 
 
-@pytest.mark.whole
 @pytest.mark.parametrize("damage", ["cut", "overwritten", "longer", "of another sum"])
 def test_what_is_damaged_is_told_after_what_can_be_read(made: ModuleType, damage: str) -> None:
     whole = gzip.compress(LINES)

@@ -17,6 +17,8 @@ import sinks
 from loguru import logger
 from sevenfold.notices import notice
 
+pytestmark = pytest.mark.whole
+
 sinks.configure("logs")
 log = logger.bind(channel="training")
 for number in range(300):
@@ -30,7 +32,6 @@ sys.stdin.readline()
 """
 
 
-@pytest.mark.whole
 @pytest.mark.skipif(not hasattr(select, "poll"), reason="without poll() a console is written as it is")
 @pytest.mark.parametrize("width", [1_000, 20_000])
 def test_a_program_whose_stderr_is_a_full_pipe_goes_on_and_tells_later_how_much_was_dropped(

@@ -55,7 +55,10 @@ def test_a_single_event() -> None:
     assert "1 event, 1 request, " in summary(gathering.overview(), "logs", Screen())
 
 
-def test_the_command_prints_it_without_colours_into_a_pipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_it_without_colours_into_a_pipe(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")  # room for any path
     write_day(tmp_path, n_requests=100)
     assert cli.main(["summary", "--log-dir", str(tmp_path), "--since", "2026-11-25"]) == 0
     out, err = capsys.readouterr()

@@ -14,6 +14,8 @@ from sevenfold.redaction import SECRETS, redacted
 from sinks import configure
 from tests.support.loggers import in_a_thread
 
+pytestmark = pytest.mark.whole
+
 
 def strings_that_hold(part: str) -> Iterator[str]:
     """Find each string that an object of the process refers to with a text in it."""
@@ -50,7 +52,6 @@ def log_secrets(half: list[str]) -> None:
         logger.bind(channel="audit", password=secret).error("failed")
 
 
-@pytest.mark.whole
 @pytest.mark.usefixtures("own_logger")
 @pytest.mark.parametrize("rules", [SECRETS, (*SECRETS, "iban")], ids=["default", "own"])
 def test_what_was_hidden_is_held_by_no_object(rules: Any, tmp_path: Path) -> None:

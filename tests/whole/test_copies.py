@@ -17,6 +17,8 @@ import sys, time
 from pathlib import Path
 import sinks
 from loguru import logger
+
+pytestmark = pytest.mark.whole
 folder, writer = Path(sys.argv[1]), sys.argv[2]
 with sinks.configure(folder, console=None, rotation="30 kB"):
     n = 0
@@ -43,7 +45,6 @@ def copy_files(source: Path, target: Path) -> None:
             shutil.copy2(path, target)
 
 
-@pytest.mark.whole
 @pytest.mark.parametrize(("way", "n_copies"), [(rsync, 30), (copy_files, 10)])
 def test_each_copy_of_a_live_folder_says_how_far_it_is_proved(
     tmp_path: Path, way: Callable[..., None], n_copies: int

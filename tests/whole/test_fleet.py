@@ -18,7 +18,10 @@ from sevenfold.audit.verify import verify
 from tests.support.fleet import PATIENCE_S, Fleet, contents, fleet, lines_of, nats_server
 from tests.support.pages import ROOT, blocks
 
-pytestmark = pytest.mark.timeout(600)  # a machine that is busy starts each program in seconds
+pytestmark = [
+    pytest.mark.whole("nats"),
+    pytest.mark.timeout(600),  # a machine that is busy starts each program in seconds
+]
 
 HOSTS = ("one", "two")
 SHIPPERS = [f"ship-{host}" for host in HOSTS]
@@ -112,7 +115,6 @@ def survive(folder: Path, seed: int, n_lines: int, pause_s: float, n_more: int) 
     return chaos
 
 
-@pytest.mark.whole("nats")
 def test_a_mirror_is_what_the_hosts_have_whatever_is_killed_wiped_and_filled(tmp_path: Path) -> None:
     chaos = survive(tmp_path, seed=1, n_lines=2_500, pause_s=0.005, n_more=0)
     assert chaos.n_kills >= 9
@@ -120,7 +122,6 @@ def test_a_mirror_is_what_the_hosts_have_whatever_is_killed_wiped_and_filled(tmp
 
 
 @pytest.mark.slow
-@pytest.mark.whole("nats")
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_it_is_so_with_sixty_thousand_lines(tmp_path: Path, seed: int) -> None:
     chaos = survive(tmp_path, seed, n_lines=12_500, pause_s=0.004, n_more=14)
@@ -129,7 +130,6 @@ def test_it_is_so_with_sixty_thousand_lines(tmp_path: Path, seed: int) -> None:
     assert n_lines >= 60_000
 
 
-@pytest.mark.whole("nats")
 def test_retention_deletes_nothing_before_the_mirror_has_it(tmp_path: Path) -> None:
     """Two files a log are kept, by a writer that makes twenty; the server's disk is destroyed in between."""
     with fleet(tmp_path) as one:
@@ -213,7 +213,6 @@ def test_with_keys_and_certificates_each_host_writes_its_own_folder_alone(secure
     assert [path.name for path in one.mirror.iterdir() if path.is_dir()] == ["web-1"]
 
 
-@pytest.mark.whole("nats")
 def test_sigterm_ends_both_at_once_and_well(tmp_path: Path) -> None:
     with fleet(tmp_path) as one:
         one.logs("one").mkdir(parents=True)
@@ -224,7 +223,6 @@ def test_sigterm_ends_both_at_once_and_well(tmp_path: Path) -> None:
         assert "shipped 0 bytes in 0 pieces" in one.told("ship-one")
 
 
-@pytest.mark.whole("nats")
 def test_a_second_shipper_of_a_name_is_refused_on_one_machine_and_on_another(tmp_path: Path) -> None:
     with fleet(tmp_path) as one:
         for folder in ("one", "clone"):
@@ -241,7 +239,6 @@ def test_a_second_shipper_of_a_name_is_refused_on_one_machine_and_on_another(tmp
         assert one.is_running("ship-one")
 
 
-@pytest.mark.whole("nats")
 def test_a_stream_of_ones_own_that_keeps_everything_is_read_from_where_the_mirror_is(tmp_path: Path) -> None:
     with fleet(tmp_path) as one:
         one.logs("one").mkdir(parents=True)
@@ -257,7 +254,6 @@ def test_a_stream_of_ones_own_that_keeps_everything_is_read_from_where_the_mirro
         assert int(last[1]) <= 8  # the empty files and the list of channels, at most
 
 
-@pytest.mark.whole("nats")
 def test_a_work_queue_has_one_mirror_and_the_second_is_told(tmp_path: Path) -> None:
     with fleet(tmp_path) as one:
         one.start("server")

@@ -11,7 +11,10 @@ import pytest
 from sevenfold.reading.folder import read
 from tests.support.servers import Server, launched, wait_for
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="gunicorn needs fork, and workers are ended together")
+pytestmark = [
+    pytest.mark.whole("uvicorn"),
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="gunicorn needs fork, and workers are ended together"),
+]
 
 BEGIN = """
 import logging
@@ -106,7 +109,6 @@ def test_with_several_workers_each_line_stands_once(command: list[str], access: 
     check(server, 40, access)
 
 
-@pytest.mark.whole("uvicorn")
 def test_where_uvicorn_reloads_each_line_stands_once(tmp_path: Path) -> None:
     write_apps(tmp_path)
     command = [*UVICORN, "--reload", "--reload-dir", str(tmp_path), "asgi_app:app"]

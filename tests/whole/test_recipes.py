@@ -22,6 +22,8 @@ import sinks
 from sevenfold.reading.folder import read
 from tests.support.pages import ROOT, blocks
 
+pytestmark = pytest.mark.whole
+
 RECIPES = ROOT / "docs" / "recipes.md"
 N_REQUESTS = 40
 
@@ -203,7 +205,6 @@ def test_the_ids_of_the_active_span_are_in_every_file(tmp_path: Path) -> None:
     assert json.loads(audit)["record"]["extra"]["trace_id"] == ids["trace_id"]
 
 
-@pytest.mark.whole
 def test_where_nothing_may_be_written_the_error_says_how_to_go_on(tmp_path: Path) -> None:
     program = """
 import sinks

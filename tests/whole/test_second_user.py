@@ -23,6 +23,8 @@ from loguru import logger
 from sevenfold import read
 from sevenfold.cli import main, verify
 
+pytestmark = pytest.mark.whole
+
 
 def write(folder, writer):
     with sinks.configure(folder, console=None, rotation="4 kB", mode=0o660):
@@ -62,7 +64,6 @@ for work, users in ((write, (FIRST, SECOND, THIRD, FOURTH)), (check, (FIRST, SEC
 """
 
 
-@pytest.mark.whole
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may become somebody else")
 def test_a_second_user_of_the_group_writes_reads_and_verifies() -> None:
     names = {"GROUP": GROUP, "FIRST": FIRST, "SECOND": SECOND, "THIRD": SECOND + 1, "FOURTH": SECOND + 2}

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.whole
+
 fcntl: Any = pytest.importorskip("fcntl", reason="Windows has no pseudo-terminals in the standard library")
 termios: Any = pytest.importorskip("termios")
 ROOT = Path(__file__).parents[2]
@@ -34,7 +36,6 @@ def on_a_terminal(folder: Path, columns: int, *arguments: str) -> tuple[int, lis
     return process.wait(60), [line.rstrip() for line in re.split(r"[\r\n]+", text) if line.strip()]
 
 
-@pytest.mark.whole
 @pytest.mark.parametrize("columns", [60, 100])
 def test_a_run_on_a_terminal(columns: int, tmp_path: Path) -> None:
     status, screen = on_a_terminal(tmp_path, columns, "--requests", "20")
@@ -61,7 +62,6 @@ def test_a_run_on_a_terminal(columns: int, tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.whole
 def test_a_second_run_tells_what_it_wrote_itself_and_provokes_nothing_if_asked(tmp_path: Path) -> None:
     for _ in range(2):
         status, screen = on_a_terminal(tmp_path, 100, "--requests", "0", "--rows", "1000", "--no-faults")

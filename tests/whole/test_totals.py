@@ -4,8 +4,6 @@ import contextlib
 import time
 from pathlib import Path
 
-import pytest
-
 from sevenfold.audit.verify import verify
 from sevenfold.channels import CHANNELS
 from sevenfold.files.names import Names
@@ -18,6 +16,8 @@ import random, sys
 from pathlib import Path
 import sinks
 from loguru import logger
+
+pytestmark = pytest.mark.whole
 folder, n_events, written = Path(sys.argv[1]), 0, 0
 loggers = [logger.bind(channel=channel.name) for channel in sinks.CHANNELS if not channel.sealed]
 texts = ["".join(random.choices("0123456789abcdefghijklmnopqrstuvwxyz", k=4_000)) for _ in range(50)]
@@ -41,7 +41,6 @@ def unsealed(folder: Path) -> int:
     return total
 
 
-@pytest.mark.whole
 def test_a_folder_under_load_is_never_beyond_its_bound_and_the_trail_is_whole(tmp_path: Path) -> None:
     logs, most = tmp_path / "logs", 0
     logs.mkdir()
