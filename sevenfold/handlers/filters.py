@@ -96,17 +96,21 @@ class OnErrors:
     level: int
     other_level: int
     console_level: int
+    _others: frozenset[str] = field(init=False)
     _noticed: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_others", frozenset(self.names) - {self.own})
 
     def accepts(self, record: Mapping[str, Any]) -> bool:
         """Return whether the file keeps the record."""
         no = record["level"].no
         channel = record["extra"].get("channel")
+        if type(channel) is str and channel in self._others and no < ERROR and record["exception"] is None:
+            return False  # nearly all
         known = is_known(channel, self.names)
         if not known:
             self._notice(channel)
-        elif no < ERROR and channel != self.own and record["exception"] is None and channel is not None:
-            return False  # nearly all
         if no >= ERROR or (no >= INFO and has_exception(record)):
             return True
         if channel is None:

@@ -24,17 +24,22 @@ class Rendered:
 
     Attributes
     ----------
-    line : str
-        Its line, without the line's end; of a batch, one for all rows.
+    data : bytes
+        Its line in UTF-8, without the line's end; of a batch, one for all rows.
     rows : Rows or None
         The rows of a batch.
     original : dict or None
         Members of the record that a `JsonFormat` has put plain ones in place of, until its sink has written them.
     """
 
-    line: str
+    data: bytes
     rows: Rows | None = None
     original: dict[str, Any] | None = None
+
+    @property
+    def line(self) -> str:
+        """The line, for what isn't a file."""
+        return self.data.decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,7 @@ class LineFormat:
         """Put the line on the record, and its rows where it is a batch."""
         if RENDERED not in record:
             rows = rows_of(self.renderer, record) if BATCH in record["extra"] else None
-            record[RENDERED] = Rendered(self.renderer(record if rows is None else rows.summary), rows)
+            record[RENDERED] = Rendered(self.renderer.data(record if rows is None else rows.summary), rows)
         return self.template
 
 

@@ -65,7 +65,7 @@ class LineSink:
         rendered: Rendered = record[RENDERED]
         before = self.events
         if rendered.rows is None:
-            self._append(self._as_written(f"{rendered.line}\n"))
+            self._append(self._as_written(rendered.data + b"\n"))
         else:
             for text, n_lines in rendered.rows.texts():
                 self._write_lines(text, n_lines)
@@ -109,9 +109,9 @@ class LineSink:
         if self._lost:
             notice(f"{self.file.path}: closed with {self._lost} lines lost")
 
-    def _as_written(self, event: str) -> bytes:
+    def _as_written(self, event: bytes) -> bytes:
         """Return a line, and what stands below it, as the file has them."""
-        return (to_flat_json(event) if self._is_flat else event).encode("utf-8", "backslashreplace")
+        return to_flat_json(event.decode()).encode() if self._is_flat else event
 
     def _append(self, data: bytes) -> None:
         lost = self._lost
@@ -124,10 +124,9 @@ class LineSink:
 
     def _write_lines(self, text: str, n_lines: int) -> None:
         lost = self._lost
+        lines = text.encode("utf-8", "backslashreplace")
         if self._is_flat:
-            lines = b"".join(self._as_written(line) for line in text.splitlines(keepends=True))
-        else:
-            lines = text.encode("utf-8", "backslashreplace")
+            lines = b"".join(map(self._as_written, lines.splitlines(keepends=True)))
         lines = self._lost_line(lost) + lines if lost else lines
         try:
             while lines:
@@ -140,7 +139,7 @@ class LineSink:
             self.lose(error, n_lines)
 
     def _lost_line(self, lost: int) -> bytes:
-        return self._as_written(lost_text(self.channel, lost))
+        return self._as_written(lost_text(self.channel, lost).encode())
 
 
 class ErrorsSink(LineSink):
@@ -172,7 +171,7 @@ class ErrorsSink(LineSink):
             if not has_exception(record):
                 return
         below = indent(traceback_of(message, record, self._redactor)) if has_exception(record) else ""
-        self._append(self._as_written(f"{rendered.line}\n{below}"))
+        self._append(self._as_written(b"%b\n%b" % (rendered.data, below.encode("utf-8", "backslashreplace"))))
         self.warnings += record["level"].no >= WARNING
 
 

@@ -37,10 +37,17 @@ class Renderer:
 
     def __call__(self, record: Record) -> str:
         """Return the line, without its end."""
-        return self.quick_line(record) or render(record, self.redactor.contents_of(record))
+        return self.data(record).decode()
 
-    def quick_line(self, record: Record, *, as_json: bool = False) -> str | None:
-        """Return the line of a record that holds nothing unusual, else None.
+    def data(self, record: Record) -> bytes:
+        """Return the line in UTF-8, without its end."""
+        line = self.quick_line(record)
+        if line is None:
+            line = render(record, self.redactor.contents_of(record)).encode("utf-8", "backslashreplace")
+        return line
+
+    def quick_line(self, record: Record, *, as_json: bool = False) -> bytes | None:
+        """Return the line of a record that holds nothing unusual, in UTF-8, else None.
 
         That is no exception, no secret, and nothing but plain values, arrays of numbers, NumPy's numbers, times and
         UUIDs; with `as_json` nothing but what Python's json writes as the line does.
@@ -62,7 +69,7 @@ class Renderer:
         if NULL in texts:
             return None
         line: bytes = template % (*time, message, *texts)
-        return line.decode()
+        return line
 
     def _time(self, time: datetime) -> tuple[bytes, int]:
         """Return the second as text, and the microseconds."""

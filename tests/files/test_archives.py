@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,6 +15,7 @@ from sevenfold.files.archives import Archives
 from sevenfold.files.names import Names
 from sevenfold.files.policies import Retention
 from sevenfold.files.rotating import RotatingFile
+from tests.support.servers import wait_for
 from tests.support.systems import unix
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
@@ -170,7 +170,7 @@ def test_an_interrupt_before_the_thread_is_started_leaves_the_next_one_to_start(
             tidied.tidy_soon()
     tidied.finish()  # raises nothing
     tidied.tidy_soon()
-    wait_until(lambda: names_in(path) == [f"{plain.name}.gz"])
+    wait_for(lambda: names_in(path) == [f"{plain.name}.gz"])
     tidied.finish()
 
 
@@ -253,18 +253,11 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Look often at files in use; at the end, no thread is left."""
     monkeypatch.setattr(archives, "PAUSE_S", 0.01)
     yield
-    wait_until(lambda: not tidying())
+    wait_for(lambda: not tidying())
 
 
 def tidying() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name.startswith("tidy")]
-
-
-def wait_until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @pytest.mark.usefixtures("quick")
@@ -282,7 +275,7 @@ def test_a_file_in_use_is_compressed_once_its_writer_lets_go(path: Path) -> None
     (rotated,) = Names(path).rotated()
     assert not rotated.compressed
     lagging.stop()
-    wait_until(lambda: [one.compressed for one in Names(path).rotated()] == [True])
+    wait_for(lambda: [one.compressed for one in Names(path).rotated()] == [True])
     file.stop()
 
 
@@ -292,12 +285,12 @@ def test_a_file_in_use_for_long_is_left_to_the_next_rotation(path: Path, monkeyp
     lagging, file = RotatingFile(path), RotatingFile(path, rotation=10, compression="gz")
     for _ in range(3):
         file.append(b"abc\n")
-    wait_until(lambda: not tidying())
+    wait_for(lambda: not tidying())
     assert [one.compressed for one in Names(path).rotated()] == [False]
     lagging.stop()
     for _ in range(2):
         file.append(b"abc\n")
-    wait_until(lambda: [one.compressed for one in Names(path).rotated()] == [True, True])
+    wait_for(lambda: [one.compressed for one in Names(path).rotated()] == [True, True])
     file.stop()
 
 
