@@ -1,7 +1,10 @@
 """Loguru's ``serialize=True``, byte for byte, at half its cost: what a call site says each time is dumped once."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
+from math import isfinite
 from typing import Any, Final
 
 from sevenfold.lines.record import Record
@@ -12,7 +15,11 @@ _EXTRA: Final = '"exception": null, "extra": {}, '
 _MESSAGE: Final = '"message": ""'
 _TIME: Final = '"time": {"repr": "'
 _MOST_SITES = 4096
+_MOST_NAMES = 512
 _NEVER: Final = datetime(1, 1, 1, tzinfo=UTC)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_US: Final = timedelta(microseconds=1)
+_US_PER_S: Final = 1_000_000
 
 
 class Serializer:
@@ -26,6 +33,7 @@ class Serializer:
         self._sites: dict[tuple[Any, ...], tuple[str, str]] = {}
         self._second = _NEVER
         self._shown = self._offset = ""
+        self._second_us = 0  # since the epoch
 
     def __call__(self, text: str, record: Record) -> str:
         """Return the JSON of a record and its text, with the line's end."""
@@ -41,9 +49,8 @@ class Serializer:
         before, behind = self._site(record)
         return (
             f'{{"text": {_dump(text)}, "record": {{"elapsed": {{"repr": "{elapsed!s}",'
-            f' "seconds": {elapsed.total_seconds()!r}}}, "exception": null, "extra": {_dump(record["extra"])}, '
-            f'{before}{_dump(record["message"])}{behind}{self._moment(time)}",'
-            f' "timestamp": {time.timestamp()!r}}}}}}}\n'
+            f' "seconds": {elapsed.total_seconds()!r}}}, "exception": null, "extra": {_object(record["extra"])}, '
+            f"{before}{_dump(record['message'])}{behind}{self._moment(time)}}}}}}}\n"
         )
 
     def _site(self, record: Record) -> tuple[str, str]:
@@ -68,18 +75,50 @@ class Serializer:
         return site
 
     def _moment(self, time: datetime) -> str:
-        """Return a time as ``str`` has it; what is the same within a second is formatted once."""
+        """Return a time as ``str`` has it, and its timestamp; what is the same within a second is made once."""
         if type(time.tzinfo) is not timezone or not time.microsecond:  # a zone may change its offset within a second
-            return str(time)
+            return f'{time!s}", "timestamp": {time.timestamp()!r}'
         passed = time - self._second
         if passed.days or passed.seconds or time.tzinfo != self._second.tzinfo:
             self._second = time.replace(microsecond=0)
             shown = str(self._second)
             self._shown, self._offset = shown[:19], shown[19:]
-        return f"{self._shown}.{time.microsecond:06}{self._offset}"
+            self._second_us = (self._second - _EPOCH) // _US
+        us = time.microsecond
+        return f'{self._shown}.{us:06}{self._offset}", "timestamp": {(self._second_us + us) / _US_PER_S!r}'
 
     def __getstate__(self) -> dict[str, Any]:
         return {}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__()  # type: ignore[misc]
+
+
+def _object(extra: dict[Any, Any]) -> str:
+    """Dump an object; one of plain numbers and texts in a third of the time, since json makes an encoder a call."""
+    try:
+        return "{" + ", ".join([_name(key) + _WRITE[type(value)](value) for key, value in extra.items()]) + "}"
+    except LookupError:
+        return _dump(extra)
+
+
+@lru_cache(_MOST_NAMES)
+def _name(key: Any) -> str:
+    if type(key) is not str:
+        raise LookupError
+    return f"{_dump(key)}: "
+
+
+def _float(value: float) -> str:
+    if not isfinite(value):
+        raise LookupError
+    return repr(value)
+
+
+_WRITE: Final[dict[type, Callable[[Any], str]]] = {
+    str: _dump,
+    int: repr,
+    float: _float,
+    bool: lambda value: "true" if value else "false",
+    type(None): lambda _: "null",
+}
