@@ -402,7 +402,7 @@ def test_following_shows_what_comes_through_a_rotation_until_ctrl_c(folder: Path
         while "n=9" not in found[-1]:
             found.append(process.stdout.readline())
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (main.INTERRUPTED, "", "")
     assert [line for line in found if " n=" in line] == [line for line in found if " | request | n=" in line]
     assert [int(line.split(" n=")[1]) for line in found if " n=" in line] == list(range(10))
@@ -415,7 +415,7 @@ def test_following_begins_with_the_last_ones_and_tells_a_field_that_none_has(fol
     assert process.stderr is not None
     assert "unknown field 'stats'; did you mean 'status'?" in process.stderr.readline()
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     process = start("--follow", "-n", "1", "--channel", "api", cwd=folder.parent)
     assert process.stdout is not None
     assert r"request \u007c failed" in process.stdout.readline()
@@ -425,12 +425,12 @@ def test_following_begins_with_the_last_ones_and_tells_a_field_that_none_has(fol
         logger.bind(channel="api").info("later")
     assert " | later" in process.stdout.readline()
     process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=20) == ("", "")
+    assert process.communicate(timeout=60) == ("", "")
 
 
 @pytest.mark.whole
 def test_text_that_a_terminal_cannot_show_is_escaped(folder: Path) -> None:
     process = start("--where", "request_id=98", cwd=folder.parent, PYTHONIOENCODING="ascii")
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
     assert err == ""
     assert r'"home.town":"K\xf6ln"' in out

@@ -152,7 +152,7 @@ def processes() -> Iterator[Start]:
     finally:
         for process in started:
             process.kill()
-            process.communicate(timeout=10)
+            process.communicate(timeout=60)
 
 
 def run(program: str, *arguments: object, timeout_s: float = 60) -> str:

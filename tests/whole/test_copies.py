@@ -42,7 +42,10 @@ def copy_files(source: Path, target: Path) -> None:
     target.mkdir(exist_ok=True)
     for path in sorted(source.iterdir()):
         with suppress(FileNotFoundError):  # renamed or compressed before its turn came
-            shutil.copy2(path, target)
+            while path.exists():
+                with suppress(PermissionError):  # Windows, while it is being renamed
+                    shutil.copy2(path, target)
+                    break
 
 
 @pytest.mark.parametrize(("way", "n_copies"), [(rsync, 30), (copy_files, 10)])

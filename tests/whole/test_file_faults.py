@@ -100,7 +100,7 @@ class Work:
     def end(self) -> None:
         for process in self.processes:
             process.kill()
-            process.communicate(timeout=10)
+            process.communicate(timeout=60)
 
     def count(self) -> Count:
         return count_lines(log_files(self.logs), returned_calls(self.folder))
@@ -109,7 +109,7 @@ class Work:
 def expect(process: subprocess.Popen[str], word: str) -> None:
     assert process.stdout is not None
     line = process.stdout.readline()
-    assert line == f"{word}\n", process.communicate(timeout=10)
+    assert line == f"{word}\n", process.communicate(timeout=60)
 
 
 def go_on(process: subprocess.Popen[str]) -> None:
@@ -122,7 +122,7 @@ def wait_for(condition: Callable[[], Any], process: subprocess.Popen[str]) -> No
     deadline = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < deadline
-        assert process.poll() is None, process.communicate(timeout=10)
+        assert process.poll() is None, process.communicate(timeout=60)
         time.sleep(0.002)
 
 
