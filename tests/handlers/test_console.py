@@ -10,14 +10,13 @@ import pytest
 
 from sevenfold.reading.folder import read
 
+pytestmark = pytest.mark.whole
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import signal, sys, time
 import sinks
 from loguru import logger
 from sevenfold.notices import notice
-
-pytestmark = pytest.mark.whole
 
 sinks.configure("logs")
 log = logger.bind(channel="training")

@@ -12,13 +12,12 @@ import pytest
 from sevenfold.audit.verify import verify
 from tests.support.audit_files import processes
 
+pytestmark = pytest.mark.whole
 WRITER = """
 import sys, time
 from pathlib import Path
 import sinks
 from loguru import logger
-
-pytestmark = pytest.mark.whole
 folder, writer = Path(sys.argv[1]), sys.argv[2]
 with sinks.configure(folder, console=None, rotation="30 kB"):
     n = 0

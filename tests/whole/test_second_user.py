@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+pytestmark = pytest.mark.whole
 ROOT = Path(__file__).parents[2]
 GROUP, FIRST, SECOND = 54_321, 54_322, 54_323  # nobody's
 # One process becomes somebody else after its imports: others might not be allowed to read the interpreter's files.
@@ -22,8 +23,6 @@ import sinks
 from loguru import logger
 from sevenfold import read
 from sevenfold.cli import main, verify
-
-pytestmark = pytest.mark.whole
 
 
 def write(folder, writer):

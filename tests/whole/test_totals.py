@@ -4,11 +4,14 @@ import contextlib
 import time
 from pathlib import Path
 
+import pytest
+
 from sevenfold.audit.verify import verify
 from sevenfold.channels import CHANNELS
 from sevenfold.files.names import Names
 from tests.support.audit_files import processes
 
+pytestmark = pytest.mark.whole
 SEALED = {"app_json.log", "app_json.head", "channels.json"}
 BOUND = 20_000_000
 WRITER = """
@@ -16,8 +19,6 @@ import random, sys
 from pathlib import Path
 import sinks
 from loguru import logger
-
-pytestmark = pytest.mark.whole
 folder, n_events, written = Path(sys.argv[1]), 0, 0
 loggers = [logger.bind(channel=channel.name) for channel in sinks.CHANNELS if not channel.sealed]
 texts = ["".join(random.choices("0123456789abcdefghijklmnopqrstuvwxyz", k=4_000)) for _ in range(50)]
