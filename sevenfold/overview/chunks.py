@@ -8,21 +8,21 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice
 from operator import attrgetter, itemgetter, le
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sevenfold.lines.grammar import value_text
 from sevenfold.lines.parsing import Event
+from sevenfold.lines.texts import Texts, numbers_of
 
 if TYPE_CHECKING:
     from sevenfold.overview.grids import Names
 
 SECOND: Final = 1_000_000  # in microseconds, as times are
-_NUMBERS: Final = frozenset({int, float})
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _WORTH: Final = 16  # events a bucket from which on looking at its ends is quicker than at all of it
@@ -93,6 +93,9 @@ def microseconds(time: datetime) -> int:
     return (time - EPOCH) // _MICROSECOND
 
 
+Column: TypeAlias = "list[Any] | Texts"
+
+
 class Chunk:
     """Columns of the fields of some events, in their order.
 
@@ -100,11 +103,11 @@ class Chunk:
     ----------
     times : list of datetime
         When each event was; at least one.
-    columns : dict of str to list
-        Fields by their names, with dots for those inside of others; None where an event has none.
+    columns : dict of str to list of Column
+        Fields by their names, with dots for those inside of others, piece by piece; None where an event has none.
     """
 
-    def __init__(self, times: list[datetime], columns: dict[str, list[Any]]) -> None:
+    def __init__(self, times: list[datetime], columns: dict[str, list[Column]]) -> None:
         self.times = Times(times)
         self._columns = columns
         self._codes: dict[str, NDArray[np.int64]] = {}
@@ -115,27 +118,34 @@ class Chunk:
 
     def values(self, name: str) -> list[Any]:
         """Return a field of each event."""
-        return self._columns[name]
+        pieces = (one.values() if isinstance(one, Texts) else one for one in self._columns[name])
+        return list(chain.from_iterable(pieces))
 
     def codes(self, name: str, names: "Names") -> NDArray[np.int64]:
         """Return a field of each event as a small number; a channel has the same names of a field everywhere."""
         if name not in self._codes:
-            self._codes[name] = names.codes(self._columns[name])
+            self._codes[name] = names.codes(self.values(name))
         return self._codes[name]
 
     def texts(self, name: str) -> list[str]:
         """Return a field of each event as text."""
-        return [one if type(one) is str else value_text(one) for one in self._columns[name]]
+        return [one if type(one) is str else value_text(one) for one in self.values(name)]
 
     def numbers(self, name: str) -> NDArray[np.float64]:
         """Return a field of each event as a number, NaN where it is none."""
-        values = self._columns[name]
-        if not set(map(type, values)) <= _NUMBERS:
-            values = [one if type(one) in _NUMBERS else np.nan for one in values]
-        try:
-            return np.array(values, np.float64)
-        except OverflowError:  # an integer that no float reaches
-            return np.array([_float(one) for one in values])
+        pieces = self._columns[name]
+        return np.concatenate([one.numbers() if isinstance(one, Texts) else numbers_of(one) for one in pieces])
+
+
+class Part(Protocol):
+    """Some events of one channel."""
+
+    @property
+    def times(self) -> list[datetime]:
+        """When each event was."""
+
+    def column(self, name: str) -> Column:
+        """Return a field of each event; dots lead into fields."""
 
 
 class Batch:
@@ -171,6 +181,8 @@ class Batch:
         try:
             return list(map(itemgetter(name), self.fields))
         except KeyError:
+            if "." not in name:
+                return [fields.get(name) for fields in self.fields]
             return [_value(fields, name) for fields in self.fields]
 
     def saying(self, message: str | None) -> "Batch | None":
@@ -207,11 +219,15 @@ class Columns:
     def __len__(self) -> int:
         return len(self._times)
 
-    def add(self, batch: Batch) -> None:
+    def add(self, part: Part) -> None:
         """Take events."""
-        self._times += batch.times
+        self._times += part.times
         for name in self._names:
-            self._columns[name] += batch.column(name)
+            pieces, column = self._columns[name], part.column(name)
+            if pieces and type(pieces[-1]) is type(column):
+                pieces[-1] += column
+            else:
+                pieces.append(column)
 
     def take(self) -> Chunk:
         """Return what was gathered, and begin anew."""
@@ -221,7 +237,7 @@ class Columns:
 
     def _clear(self) -> None:
         self._times: list[datetime] = []
-        self._columns: dict[str, list[Any]] = {name: [] for name in self._names}
+        self._columns: dict[str, list[Column]] = {name: [] for name in self._names}
 
 
 def by_channel(events: Sequence[Event]) -> Iterator[tuple[str | None, Batch]]:
@@ -238,15 +254,8 @@ def by_channel(events: Sequence[Event]) -> Iterator[tuple[str | None, Batch]]:
 
 def _value(fields: dict[str, Any], name: str) -> Any:
     found: Any = fields.get(name)
-    if found is None and "." in name:
+    if name not in fields and "." in name:
         found = fields
         for part in name.split("."):
             found = found.get(part) if isinstance(found, dict) else None
     return found
-
-
-def _float(value: float) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        return np.nan

@@ -16,10 +16,11 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
-from sevenfold.overview.chunks import SECOND, Batch, Chunk, Columns, Numbers
+from sevenfold.overview.chunks import SECOND, Batch, Chunk, Columns, Numbers, Part
 from sevenfold.overview.figures import Axis, Figure, Series, Table
 from sevenfold.overview.grids import MILLIONTHS, OTHERS, Grid, Means, Names, Spread, text_of
 from sevenfold.overview.panels import Panel
+from sevenfold.reading.blocks import Block
 
 BINS, POINTS = 50, 200
 RUN: Final = "run_id"
@@ -248,14 +249,25 @@ class Feed:
 
     def __init__(self, panels: Sequence[Panel]) -> None:
         self._message, self._where = panels[0].message, panels[0].where
-        self._columns = Columns(name for panel in panels for name in _needed(panel))
+        self.fields = frozenset(name for panel in panels for name in _needed(panel))
+        self._columns = Columns(self.fields)
         self.folds = _folds_of(panels)
+
+    @property
+    def needs_events(self) -> bool:
+        """Whether it looks at more of an event than a few fields."""
+        return bool(self._where)
 
     def add(self, batch: Batch) -> None:
         """Take those of the events that it is about."""
         part = batch.saying(self._message)
-        if part is not None and self._where:
-            part = part.where(self._where)
+        self._take(part.where(self._where) if part is not None and self._where else part)
+
+    def add_block(self, block: Block) -> None:
+        """Take those of the lines that it is about."""
+        self._take(block.saying(self._message))
+
+    def _take(self, part: Part | None) -> None:
         if part is not None:
             self._columns.add(part)
             if len(self._columns) >= _CHUNK_EVENTS:

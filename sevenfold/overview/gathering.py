@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +17,10 @@ from sevenfold.overview.figures import Figure, Overview, Table
 from sevenfold.overview.folds import Feed
 from sevenfold.overview.incidents import Channels, Entries, Errors
 from sevenfold.overview.panels import PANELS, Panel, checked
-from sevenfold.reading.folder import read
+from sevenfold.reading.blocks import Block, BlockReader
+from sevenfold.reading.folder import portions
+from sevenfold.reading.portions import Portion
+from sevenfold.reading.selection import Selection
 
 _BATCH_EVENTS: Final = 256
 _YOUNG: Final = 50_000  # objects
@@ -71,6 +73,19 @@ class Gathering:
                 self._alarms.add([one for one in alarms.events if one.fields.get("alarm") is True])
             if channel in self._sealed:
                 self._audit.add(batch.events)
+
+    def add_block(self, block: Block) -> None:
+        """Take lines of a channel that needs no events, with the fields that it needs."""
+        self._channels.add(block.channel, block)
+        for feed in self._feeds.get(block.channel, ()):
+            feed.add_block(block)
+
+    def fields_of(self, channel: str) -> frozenset[str] | None:
+        """Return which fields are needed of a channel's lines without errors; None where events are."""
+        feeds = self._feeds.get(channel, [])
+        if channel in self._sealed or channel in _ALARMS or any(feed.needs_events for feed in feeds):
+            return None
+        return frozenset[str]().union(*(feed.fields for feed in feeds))
 
     def overview(self) -> Overview:
         """Return what was found so far."""
@@ -127,11 +142,29 @@ def gather(
     sealed = {channel.name for channel in listed_channels(Path(folder)) if channel.sealed}
     gathering = Gathering(panels, sealed=sealed)
     unreadable = Counter[str]()
-    events = read(folder, since=since, until=until, on_bad=lambda path, *_: unreadable.update([path.name]))
+    wanted = Selection(since=since, until=until, blocks=BlockReader(gathering.fields_of))
     with _collected_seldom():
-        while batch := list(islice(events, _BATCH_EVENTS)):
-            gathering.add(batch)
+        for portion in _larger(portions(Path(folder), wanted, lambda path, *_: unreadable.update([path.name]))):
+            if isinstance(portion, Block):
+                gathering.add_block(portion)
+            else:
+                gathering.add(portion)
     return replace(gathering.overview(), unreadable=tuple(sorted(unreadable.items())))
+
+
+def _larger(found: Iterable[Portion]) -> Iterator[Portion]:
+    """Put events together that come in small portions."""
+    events: list[Event] = []
+    for portion in found:
+        if not isinstance(portion, Block):
+            events += portion
+        if events and (isinstance(portion, Block) or len(events) >= _BATCH_EVENTS):
+            yield events
+            events = []
+        if isinstance(portion, Block):
+            yield portion
+    if events:
+        yield events
 
 
 @contextmanager

@@ -10,17 +10,17 @@ from typing import Final
 
 from sevenfold.lines.grammar import key_text, value_text
 from sevenfold.lines.parsing import Event
-from sevenfold.overview.chunks import EPOCH, Batch, Columns
+from sevenfold.lines.shapes import EXCEPTION, MILD
+from sevenfold.overview.chunks import EPOCH, Batch, Columns, Part
 from sevenfold.overview.figures import ChannelCount, Entry, ErrorGroup
 from sevenfold.overview.grids import FAR, OTHERS, TIMES, Grid, text_of
 
-_MILD: Final = frozenset({"TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING"})  # of these, only exceptions are errors
+_MILD: Final = frozenset(MILD)
 _MOST_GROUPS, SHOWN_ENTRIES, _MOST_CHANNELS = 200, 50, 100
 _LONGEST_TRACEBACK, _LONGEST_TEXT = 6000, 400
 _ACTIVITY_BARS = 60
 _CHUNK_EVENTS: Final = 4096
 _SAID_ELSEWHERE: Final = frozenset({"event", "outcome"})
-_EXCEPTION: Final = "exception_type"
 _LEVEL = attrgetter("level")
 _LOOKED_AT: Final = 20_000  # characters at the end of a traceback
 _OTHERS_CODE: Final = re.compile(r"site-packages|dist-packages|[/\\](?:lib|Lib)[/\\](?:python3|[a-z_]+\.py)|^<")
@@ -36,15 +36,15 @@ class Errors:
 
     def add(self, batch: Batch) -> None:
         """Take those of the events that are errors."""
-        if set(map(_LEVEL, batch.events)) <= _MILD and not any(map(contains, batch.fields, repeat(_EXCEPTION))):
+        if set(map(_LEVEL, batch.events)) <= _MILD and not any(map(contains, batch.fields, repeat(EXCEPTION))):
             return
         for event in batch.events:
-            if event.level not in _MILD or _EXCEPTION in event.fields:
+            if event.level not in _MILD or EXCEPTION in event.fields:
                 self._put(event)
 
     def _put(self, event: Event) -> None:
         self.n_errors += 1
-        key = (text_of(event.fields.get(_EXCEPTION, event.level)), _place(event))
+        key = (text_of(event.fields.get(EXCEPTION, event.level)), _place(event))
         if key not in self._groups and len(self._groups) >= _MOST_GROUPS:
             key = (OTHERS, "")
         before = self._groups.get(key)
@@ -82,12 +82,12 @@ class Channels:
     def __init__(self) -> None:
         self._channels: dict[str | None, _Channel] = {}
 
-    def add(self, name: str | None, batch: Batch) -> None:
+    def add(self, name: str | None, part: Part) -> None:
         """Count events of a channel."""
         if name not in self._channels and len(self._channels) >= _MOST_CHANNELS:
             name = OTHERS
         channel = self._channels.setdefault(name, _Channel())
-        channel.columns.add(batch)
+        channel.columns.add(part)
         if len(channel.columns) >= _CHUNK_EVENTS:
             channel.flush()
 

@@ -4,15 +4,16 @@ import os
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from itertools import chain
 
 from sevenfold.lines.parsing import Event
+from sevenfold.lines.shapes import EXCEPTION, MILD
 from sevenfold.lines.values import to_json
+from sevenfold.reading.blocks import Block
+from sevenfold.reading.portions import Portion, events_of
 from sevenfold.reading.scanner import Scanner
 from sevenfold.reading.selection import Selection
 from sevenfold.reading.series import Family, Files
 
-_MILD = {"TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING"}  # of these, only what has an exception is an error
 _WAIT_POLLS = 5  # for the twin, which is written to the file of the errors a moment later
 _MAX_SHOWN = 10_000
 
@@ -35,16 +36,29 @@ class Index:
         self._handed_on = False
         self._hashes: dict[str, array[int]] = {}  # sorted, by the stamp of the file, "" for the live one
 
-    def without_twins(self, events: Iterable[Event]) -> Iterator[Event]:
-        """Leave out the events that come from the file of the errors, too."""
-        self._read()
-        for event in events:
-            if not _may_have_twin(event) or not self._has(_identity(event)):
-                yield event
+    def take_note(self) -> Files:
+        """Take note of what the file of the errors holds now; the first time counts."""
+        if self._files is None:
+            self._files = files = self._errors.files()
+            for one in files.rotated:
+                scanner = self._errors.scanner(one, _ignore, self._holding)
+                self._hashes[one.stamp] = _hashes(scanner.read() if scanner else ())
+                files.ends[one.stamp] = scanner.offset if scanner else 0
+            if files.live is not None:
+                copy = os.fdopen(os.dup(files.live.fileno()), "rb", buffering=0)
+                self._hashes[""] = _hashes(Scanner(self._errors.path, copy, _ignore, self._holding).read(files.end))
+                files.live.seek(0)  # the copy shares the place
+        return self._files
 
-    def errors(self, *, follow: bool) -> Iterator[Event]:
+    def without_twins(self, portion: Portion) -> Portion:
+        """Leave out the events that come from the file of the errors, too; none of a block does."""
+        if isinstance(portion, Block):
+            return portion
+        return [one for one in portion if not _may_have_twin(one) or not self._has(_identity(one))]
+
+    def errors(self, *, follow: bool) -> Iterator[Portion]:
         """Read the events of the file of the errors, exactly those that are in the index."""
-        files = self._read()
+        files = self.take_note()
         self._handed_on = True
         # Of a file that was deleted meanwhile the channels' own files speak.
         yield from self._errors.history(files, follow=follow, on_missing=self._hashes.pop)
@@ -60,19 +74,6 @@ class Index:
             if at < len(hashes) and hashes[at] == identity:
                 return True
         return False
-
-    def _read(self) -> Files:
-        if self._files is None:
-            self._files = files = self._errors.files()
-            for one in files.rotated:
-                scanner = self._errors.scanner(one, _ignore, self._holding)
-                self._hashes[one.stamp] = _hashes(scanner.read() if scanner else ())
-                files.ends[one.stamp] = scanner.offset if scanner else 0
-            if files.live is not None:
-                copy = os.fdopen(os.dup(files.live.fileno()), "rb", buffering=0)
-                self._hashes[""] = _hashes(Scanner(self._errors.path, copy, _ignore, self._holding).read(files.end))
-                files.live.seek(0)  # the copy shares the place
-        return self._files
 
 
 class Once:
@@ -125,13 +126,13 @@ class Once:
                 yield event
 
 
-def _hashes(batches: Iterable[list[Event]]) -> "array[int]":
-    events = chain.from_iterable(batches)
+def _hashes(portions: Iterable[Portion]) -> "array[int]":
+    events = events_of(portions)
     return array("q", sorted(array("q", (_identity(event) for event in events if _may_have_twin(event)))))
 
 
 def _may_have_twin(event: Event) -> bool:
-    is_error = event.level not in _MILD or "exception_type" in event.fields
+    is_error = event.level not in MILD or EXCEPTION in event.fields
     return is_error and event.channel is not None
 
 

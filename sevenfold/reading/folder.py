@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from heapq import merge
+from itertools import islice
 from operator import attrgetter
 from pathlib import Path
 
@@ -21,14 +21,15 @@ from sevenfold.channels import LIST_FILE, Channel
 from sevenfold.files.channel_list import listed_channels
 from sevenfold.files.names import Names
 from sevenfold.lines.parsing import Event
-from sevenfold.notices import notice
 from sevenfold.reading.duplicates import Index, Once
 from sevenfold.reading.mirrors import chosen_hosts, of_hosts
+from sevenfold.reading.portions import Portion, events_of, merged
 from sevenfold.reading.scanner import OnBad
-from sevenfold.reading.selection import Selection, selection
+from sevenfold.reading.selection import Barred, Selection, selection
 from sevenfold.reading.series import Family, log_files
 
 POLL_S = 0.2
+_PORTION_EVENTS = 256
 
 
 def read(
@@ -102,19 +103,34 @@ def select(
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
     family = Family(path, wanted, on_bad)
     if follow:
-        return _awaited(_looks([family], family.history(follow=True), last))
-    return _last(family.history(), last)
+        return _awaited(_looks([family], events_of(family.history(follow=True)), last))
+    return _last(events_of(family.history()), last)
+
+
+def portions(path: Path, wanted: Selection, on_bad: OnBad | None = None) -> Iterator[Portion]:
+    """Read the wanted events of a log folder, or of a mirror, by the dozen, in less time than one by one.
+
+    Those of a channel come by their time as `read` gives them, beside errors that its file doesn't hold; what different
+    channels say comes in any order.
+    """
+    if not path.is_dir() or chosen_hosts(path, wanted.hosts):
+        events = select(path, wanted, on_bad=on_bad)
+        return iter(lambda: list(islice(events, _PORTION_EVENTS)), [])
+    folder = _Folder(path, wanted, on_bad, listed_channels(path))
+    families = folder.families()
+    return folder.merged(families, apart={family.path for family in families} <= folder.own_paths)
 
 
 def _there(path: Path, wanted: Selection, *, on_bad: OnBad | None, last: int | None) -> Iterator[Event]:
     folder = _Folder(path, wanted, on_bad, listed_channels(path))
-    return _last(folder.merged(folder.families()), last)
+    return _last(events_of(folder.merged(folder.families())), last)
 
 
 def _watched(path: Path, wanted: Selection, *, on_bad: OnBad | None, last: int | None) -> Iterator[Event | None]:
     folder = _Folder(path, wanted, on_bad, listed_channels(path))
     families = folder.families()
-    return _looks(families, folder.merged(families, follow=True), last, folder.is_errors, folder.families)
+    history = events_of(folder.merged(families, follow=True))
+    return _looks(families, history, last, folder.is_errors, folder.families)
 
 
 def _last(events: Iterator[Event], n: int | None) -> Iterator[Event]:
@@ -134,16 +150,19 @@ class _Folder:
     def is_errors(self, family: Family) -> bool:
         return family.path in self._error_paths
 
-    def merged(self, families: list[Family], *, follow: bool = False) -> Iterator[Event]:
-        """Merge the files by time, with each error once."""
+    def merged(self, families: list[Family], *, follow: bool = False, apart: bool = False) -> Iterator[Portion]:
+        """Merge the files by time, with each error once; if apart, only the errors with each of the others."""
         # More than one where a later table collects errors in another file.
         collecting = [family for family in families if self.is_errors(family) and len(families) > 1]
         indexes = [Index(family, self.wanted.needles) for family in collecting]
         others = [family.history(follow=follow) for family in families if not (indexes and self.is_errors(family))]
-        for index in indexes:
-            others = [index.without_twins(events) for events in others]
         try:
-            yield from merge(*others, *(index.errors(follow=follow) for index in indexes), key=attrgetter("time"))
+            for index in indexes:
+                index.take_note()
+            errors = [index.errors(follow=follow) for index in indexes]
+            for order, portion in merged([*others, *errors], n_apart=len(others) if apart else 0):
+                # Not before its turn: of errors whose file was deleted meanwhile, the channel's file speaks.
+                yield _without_twins(portion, indexes) if order < len(others) else portion
         finally:
             for index in indexes:
                 index.close()
@@ -161,15 +180,7 @@ class _Folder:
         taken = {one.name for one in sealed} - {one.name for one in sealed if self.path / one.file == path}
         if not taken or path in self._error_paths:
             return wanted
-        told = set[str | None]()
-
-        def test(event: Event) -> bool:
-            if event.channel in taken and event.channel not in told:
-                told.add(event.channel)
-                notice(f"{path}: isn't the file of channel {event.channel!r}, whose events are passed over there")
-            return event.channel not in taken
-
-        return replace(wanted, tests=(test, *wanted.tests))
+        return replace(wanted, barred=Barred(path, frozenset(taken)))
 
     def _paths(self) -> list[Path]:
         names = self.wanted.channels
@@ -181,8 +192,19 @@ class _Folder:
         return sorted(paths if collects else paths | self._error_paths)
 
     @property
+    def own_paths(self) -> set[Path]:
+        """The files of the channels, each of which says what no other does, errors apart."""
+        return {self.path / one.file for one in self.channels}
+
+    @property
     def _error_paths(self) -> set[Path]:
         return {self.path / one.file for one in self.channels if one.collects_errors}
+
+
+def _without_twins(portion: Portion, indexes: list[Index]) -> Portion:
+    for index in indexes:
+        portion = index.without_twins(portion)
+    return portion
 
 
 def _with_what_is_pending(

@@ -14,6 +14,8 @@ from sevenfold.lines.grammar import INDENT, LineError
 from sevenfold.lines.loguru_json import parse_json
 from sevenfold.lines.parsing import Event, parse, parse_all
 from sevenfold.notices import notice
+from sevenfold.reading.blocks import BlockReader
+from sevenfold.reading.portions import Portion
 from sevenfold.reading.selection import Selection
 
 # Is told of a line that is no event: the file, the line's number from 1, and what is wrong with it.
@@ -65,7 +67,7 @@ class Scanner:
         self._pending: list[bytes] = []  # the beginning of an event
         self._too_long = False  # whether that event is, and only the last block of it is kept
 
-    def read(self, end: int = NEVER) -> Iterator[list[Event]]:
+    def read(self, end: int = NEVER) -> Iterator[Portion]:
         """Read the events that begin before an offset, and close the file.
 
         The last may still be in the writing: it is waited for, for a moment.
@@ -81,12 +83,12 @@ class Scanner:
         finally:
             self.close()
 
-    def until(self, end: int) -> Iterator[list[Event]]:
+    def until(self, end: int) -> Iterator[Portion]:
         """Read up to an offset, but for the last event, which may go on behind it."""
         while self.offset < end and (block := self._block(min(BLOCK_BYTES, end - self.offset))):
             yield from self._feed(block)
 
-    def more(self, *, rotated: bool = False) -> Iterator[list[Event]]:
+    def more(self, *, rotated: bool = False) -> Iterator[Portion]:
         """Read what has come since; of a file that isn't rotated, the last event only once it grows no more."""
         before = self.offset
         yield from self.until(NEVER)
@@ -124,7 +126,7 @@ class Scanner:
     def _ends_line(self) -> bool:
         return not self._pending or self._pending[-1].endswith(b"\n")
 
-    def _feed(self, block: bytes) -> Iterator[list[Event]]:
+    def _feed(self, block: bytes) -> Iterator[Portion]:
         at = _boundary(block, first=False, after=self._pending)
         if at < 0:
             self._keep(block)
@@ -157,14 +159,14 @@ class Scanner:
         self._n_lines += sum(one.count(b"\n") for one in pending)
         return []
 
-    def _flush(self) -> Iterator[list[Event]]:
+    def _flush(self) -> Iterator[Portion]:
         data = b"".join(self._taken())
         whole = data.rfind(b"\n") + 1
         yield from self._events(data[:whole])
         if data[whole:]:
             self._report(self._n_lines + 1, f"torn: expected a line's end after {data[whole:][-40:]!r}")
 
-    def _events(self, data: bytes) -> Iterator[list[Event]]:
+    def _events(self, data: bytes) -> Iterator[Portion]:
         """Read whole events."""
         if not self._n_lines:
             data = data.removeprefix(_BOM)
@@ -172,7 +174,6 @@ class Scanner:
         if self._wanted.needles and self._wanted.leaves_out(data):
             self._n_lines += int(np.count_nonzero(np.frombuffer(data, np.uint8) == _NEWLINE))  # count() takes longer
             return
-        numbers: Sequence[int]
         lines, bad = self._decode(data.replace(b"\r\n", b"\n") if b"\r" in data else data, first)
         self._n_lines += len(lines)
         if bad or data.startswith(_INDENT) or b"\n" + _INDENT in data:
@@ -180,9 +181,23 @@ class Scanner:
             return
         if self._wanted.needles:
             numbers = [number for number, line in enumerate(lines, first) if self._wanted.may_hold(line)]
-            lines = [lines[number - first] for number in numbers]
+            yield from self._parsed([lines[number - first] for number in numbers], numbers)
+        elif self._wanted.blocks is None or not lines:
+            yield from self._parsed(lines, range(first, first + len(lines)))
         else:
-            numbers = range(first, first + len(lines))
+            yield from self._blocks(self._wanted.blocks, lines, first)
+
+    def _blocks(self, reader: BlockReader, lines: list[str], first: int) -> Iterator[Portion]:
+        """Read lines as blocks where they are alike, and as events elsewhere."""
+        for start, end, block in reader.parts(lines):
+            wanted = block and self._wanted.of_block(block)
+            if wanted is None:
+                yield from self._parsed(lines[start:end], range(first + start, first + end))
+            elif wanted:
+                yield wanted
+
+    def _parsed(self, lines: list[str], numbers: Sequence[int]) -> Iterator[list[Event]]:
+        """Read lines without tracebacks as events, many at once if they are good."""
         for i in range(0, len(lines), BATCH_LINES):
             batch = lines[i : i + BATCH_LINES]
             try:

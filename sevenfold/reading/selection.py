@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from sevenfold.lines.parsing import Event
+from sevenfold.notices import notice
+from sevenfold.reading.blocks import Block, BlockReader
 
 Keep: TypeAlias = Callable[[Event], bool]
 
@@ -19,6 +22,30 @@ class LinedEvent(Event):
     """An event, and its text as it stands in the file: a line, and the traceback below."""
 
     text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Barred:
+    """Channels whose events a file may not speak of: they are passed over, and each channel is told once.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    channels : frozenset of str
+        The channels.
+    """
+
+    path: Path
+    channels: frozenset[str | None]
+    _told: set[str | None] = field(default_factory=set)
+
+    def __call__(self, event: Event) -> bool:
+        """Return whether an event is none of theirs."""
+        if event.channel in self.channels and event.channel not in self._told:
+            self._told.add(event.channel)
+            notice(f"{self.path}: isn't the file of channel {event.channel!r}, whose events are passed over there")
+        return event.channel not in self.channels
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +66,10 @@ class Selection:
         What the text of a wanted event holds, so that blocks of a file without it need not be parsed.
     lined : bool
         Whether events come as `LinedEvent`.
+    barred : Barred or None
+        Channels of which nothing is wanted.
+    blocks : BlockReader or None
+        What reads lines that are alike as blocks; nothing does where texts are looked for.
     """
 
     channels: frozenset[str] | None = None
@@ -48,6 +79,8 @@ class Selection:
     tests: tuple[Callable[[Event], bool], ...] = ()
     needles: tuple[str, ...] = ()
     lined: bool = False
+    barred: Barred | None = None
+    blocks: BlockReader | None = None
 
     @property
     def keep(self) -> Keep | None:
@@ -60,6 +93,8 @@ class Selection:
             tests.append(lambda event: event.time >= since)
         if until is not None:
             tests.append(lambda event: event.time < until)
+        if self.barred is not None:
+            tests.append(self.barred)
         tests += self.tests
         if len(tests) < 2:  # noqa: PLR2004
             return tests[0] if tests else None
@@ -68,6 +103,17 @@ class Selection:
     def of_all_channels(self) -> "Selection":
         """Return the selection without its channels."""
         return replace(self, channels=None)
+
+    def of_block(self, block: Block) -> Block | None:
+        """Return the lines of a block that are wanted; None where that can't be told without their events."""
+        if self.tests or (self.barred is not None and block.channel in self.barred.channels):
+            return None
+        if self.channels is not None and block.channel not in self.channels:
+            return block[:0]
+        since, until = self.since or min(block.times), self.until
+        if min(block.times) >= since and (until is None or max(block.times) < until):
+            return block
+        return block.chosen([time >= since and (until is None or time < until) for time in block.times])
 
     def leaves_out(self, data: bytes) -> bool:
         """Return whether no event in a part of a file can be wanted."""

@@ -6,9 +6,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from heapq import merge
-from itertools import chain
-from operator import attrgetter
 from pathlib import Path
 from typing import IO
 
@@ -18,6 +15,8 @@ from sevenfold.files.names import Names, Rotated, log_of
 from sevenfold.files.opening import open_log
 from sevenfold.files.rotating import LOOK_S
 from sevenfold.lines.parsing import Event
+from sevenfold.reading.blocks import Block
+from sevenfold.reading.portions import Portion, events_of, merged, times_of
 from sevenfold.reading.scanner import NEVER, OnBad, Scanner
 from sevenfold.reading.selection import Selection
 
@@ -111,7 +110,7 @@ class Family:
 
     def history(
         self, files: Files | None = None, *, follow: bool = False, on_missing: Callable[[str], object] = lambda _: None
-    ) -> Iterator[Event]:
+    ) -> Iterator[Portion]:
         """Read what is there.
 
         Parameters
@@ -133,11 +132,11 @@ class Family:
                 if scanner is None:
                     on_missing(one.stamp)
                 else:
-                    events = _merged(late, self._wanted(scanner.read(files.ends.get(one.stamp, NEVER))))
+                    portions = _merged(late, self._wanted(scanner.read(files.ends.get(one.stamp, NEVER))))
                     late = []
-                    yield from _before(one.time, events, late)
+                    yield from _before(one.time, portions, late)
             if live is None:
-                yield from late
+                yield late
             else:
                 self._live = live if follow else None
                 yield from _merged(late, self._wanted(live.until(files.end) if follow else live.read(files.end)))
@@ -155,11 +154,11 @@ class Family:
         for late in list(self._late):
             until, scanner = late
             over = time.monotonic() > until
-            yield from self._wanted(scanner.read() if over else scanner.more(rotated=True))
+            yield from events_of(self._wanted(scanner.read() if over else scanner.more(rotated=True)))
             if over:
                 self._late.remove(late)
         if self._live is not None:
-            yield from self._wanted(self._live.more())
+            yield from events_of(self._wanted(self._live.more()))
 
     def close(self) -> None:
         """Close what is open."""
@@ -180,15 +179,17 @@ class Family:
         for one in new[:-_MAX_LATE]:
             scanner = self.scanner(one)
             if scanner is not None:
-                yield from self._wanted(scanner.read())
+                yield from events_of(self._wanted(scanner.read()))
         self._late += [(until, scanner) for scanner in map(self.scanner, new[-_MAX_LATE:]) if scanner is not None]
 
     def _scan(self, file: IO[bytes] | None) -> Scanner | None:
         return None if file is None else Scanner(self.path, file, self._on_bad, self._selection)
 
-    def _wanted(self, batches: Iterable[list[Event]]) -> Iterator[Event]:
-        events = chain.from_iterable(batches)
-        return events if self._keep is None else filter(self._keep, events)
+    def _wanted(self, portions: Iterator[Portion]) -> Iterator[Portion]:
+        keep = self._keep
+        if keep is None:
+            return portions
+        return (one if isinstance(one, Block) else list(filter(keep, one)) for one in portions)
 
 
 def log_files(folder: Path) -> list[Path]:
@@ -203,16 +204,24 @@ def log_files(folder: Path) -> list[Path]:
     return sorted(found)
 
 
-def _merged(late: list[Event], events: Iterator[Event]) -> Iterator[Event]:
-    return merge(late, events, key=attrgetter("time")) if late else events
+def _merged(late: list[Event], portions: Iterator[Portion]) -> Iterator[Portion]:
+    return (portion for _, portion in merged([[late], portions])) if late else portions
 
 
-def _before(moment: datetime, events: Iterable[Event], late: list[Event]) -> Iterator[Event]:
+def _before(moment: datetime, portions: Iterable[Portion], late: list[Event]) -> Iterator[Portion]:
     """Pass the events from before a rotation, and put the others to those that are late.
 
     A writer that hasn't seen the rotation yet writes on to the old file while another begins the new one. Merged into
     that, what each of them wrote stays in its order, also beside what it wrote to other files.
     """
+    for portion in portions:
+        if portion and max(times_of(portion)) < moment:
+            yield portion
+        else:
+            yield list(_parted(moment, events_of([portion]), late))
+
+
+def _parted(moment: datetime, events: Iterable[Event], late: list[Event]) -> Iterator[Event]:
     until = moment + timedelta(seconds=_LATE_S)
     for event in events:
         if event.time < moment:

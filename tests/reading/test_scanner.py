@@ -13,6 +13,7 @@ import sinks
 from sevenfold.files.opening import open_log
 from sevenfold.lines.parsing import parse
 from sevenfold.reading.folder import read
+from sevenfold.reading.portions import events_of
 from sevenfold.reading.scanner import Scanner
 from tests.support.log_files import read_events
 from tests.support.made_logs import bad_of, line, numbers, rotated, write
@@ -191,7 +192,7 @@ def test_a_traceback_in_the_writing_is_waited_for(tmp_path: Path) -> None:
         def more(text: str = "") -> list[tuple[int, str | None]]:
             with path.open("a", encoding="utf-8") as file:
                 file.write(text)
-            return [(event.fields["n"], event.exception) for batch in scanner.more() for event in batch]
+            return [(event.fields["n"], event.exception) for event in events_of(scanner.more())]
 
         assert more() == [(1, None)]
         assert more("    Traceback\n") == []

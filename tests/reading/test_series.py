@@ -13,6 +13,7 @@ from loguru import logger
 import sinks
 from sevenfold.files.names import Names, Rotated
 from sevenfold.reading.folder import read
+from sevenfold.reading.portions import events_of
 from sevenfold.reading.selection import Selection
 from sevenfold.reading.series import Family, log_files
 from tests.support.made_logs import START, bad_of, line, numbers, rotated, write
@@ -94,7 +95,7 @@ def test_a_follower_reads_once_what_is_compressed_right_after_it_was_listed(
 ) -> None:
     write(api, *range(1000))
     series = Family(api, Selection())
-    found = [event.fields["n"] for event in series.history(follow=True)]
+    found = [event.fields["n"] for event in events_of(series.history(follow=True))]
     api.rename(rotated(api, 20))
     write(api, 1000)
     snapshot = Names.snapshot

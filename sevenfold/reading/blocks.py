@@ -1,0 +1,163 @@
+"""Lines of one channel as columns of texts, for who counts many and needs few of their fields."""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import compress, groupby
+from operator import itemgetter
+from typing import Final, TypeAlias
+
+from sevenfold.lines.parsing import Event, parse_all
+from sevenfold.lines.shapes import Row, Shape, channel_of, shape_of
+from sevenfold.lines.texts import Texts
+
+# Says which fields of a channel's plain lines are wanted as texts; None for events as they are.
+FieldsOf: TypeAlias = Callable[[str], Collection[str] | None]
+
+_WORTH: Final = 64  # lines that repay an expression's making
+_MOST_TRIED: Final = 12  # lines of a channel
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Lines without errors of one channel, in their order.
+
+    Attributes
+    ----------
+    channel : str
+        Their channel.
+    names : tuple of str
+        The fields that were wanted.
+    lines : list of str
+        The lines.
+    times : list of datetime
+        Their times.
+    messages : list of str
+        Their messages.
+    rows : list of tuple of str
+        The texts of each line's time and fields, as a shape gives them.
+    """
+
+    channel: str
+    names: tuple[str, ...]
+    lines: list[str]
+    times: list[datetime]
+    messages: list[str]
+    rows: list[Row]
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def __getitem__(self, part: slice) -> "Block":
+        parts = (self.lines[part], self.times[part], self.messages[part], self.rows[part])
+        return Block(self.channel, self.names, *parts)
+
+    def column(self, name: str) -> Texts:
+        """Return a field of each line."""
+        return Texts(map(itemgetter(self.names.index(name) + 1), self.rows))
+
+    def saying(self, message: str | None) -> "Block | None":
+        """Return the lines with a message, or all; None without any."""
+        n = len(self) if message is None else self.messages.count(message)
+        if n in (0, len(self)):
+            return self if n else None
+        return self.chosen([one == message for one in self.messages])
+
+    def chosen(self, which: list[bool]) -> "Block":
+        """Return some of the lines."""
+        lines, times = list(compress(self.lines, which)), list(compress(self.times, which))
+        messages, rows = list(compress(self.messages, which)), list(compress(self.rows, which))
+        return Block(self.channel, self.names, lines, times, messages, rows)
+
+    def events(self) -> list[Event]:
+        """Return the lines as events."""
+        return parse_all(self.lines)
+
+
+class BlockReader:
+    """Finds lines that are alike, and reads them as blocks.
+
+    Parameters
+    ----------
+    fields_of : callable
+        Says which fields are wanted of a channel's lines.
+    """
+
+    def __init__(self, fields_of: FieldsOf) -> None:
+        self._fields_of = fields_of
+        self._shapes: dict[str, _Shapes] = {}
+
+    def parts(self, lines: list[str]) -> Iterator[tuple[int, int, Block | None]]:
+        """Part lines into those of blocks and others, by their places: where each part starts and ends."""
+        channel = channel_of(lines[0])
+        names = None if channel is None else self._fields_of(channel)
+        if channel is None or names is None:
+            yield 0, len(lines), None
+            return
+        if channel not in self._shapes:
+            self._shapes[channel] = _Shapes(tuple(names))
+        shapes = self._shapes[channel]
+        block = Block(channel, shapes.names, lines, [], *shapes.read(lines))
+        for start, end in _runs(block.rows):
+            part = block if end - start == len(lines) else block[start:end]
+            times = _times(part.rows) if part.rows[0] else None
+            yield start, end, None if times is None else replace(part, times=times)
+
+
+def _runs(rows: list[Row]) -> Iterator[tuple[int, int]]:
+    """Return where lines that were read, and lines that weren't, start and end."""
+    if all(rows):
+        yield 0, len(rows)
+        return
+    start = 0
+    for _, run in groupby(rows, key=bool):
+        end = start + sum(1 for _ in run)
+        yield start, end
+        start = end
+
+
+def _times(rows: list[Row]) -> list[datetime] | None:
+    try:
+        return list(map(datetime.fromisoformat, map(itemgetter(0), rows)))
+    except ValueError:
+        return None
+
+
+class _Shapes:
+    """The shapes of a channel's lines, the most frequent first."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = names
+        self._known: list[Shape] = []
+        self._n_tried = 0
+
+    def read(self, lines: list[str]) -> tuple[list[str], list[Row]]:
+        """Return the message and the texts of each line, empty where it is like none that is known."""
+        rows: list[Row] = [()] * len(lines)
+        messages = [""] * len(lines)
+        left: Sequence[int] = range(len(lines))
+        number = 0
+        while left and (shape := self._shape(number, lines, left)):
+            found = list(map(shape.match, map(lines.__getitem__, left)))
+            if len(left) == len(lines) and all(found):
+                return [shape.message] * len(lines), list(map(shape.texts, filter(None, found)))
+            for place, match in zip(left, found, strict=True):
+                if match is not None:
+                    rows[place], messages[place] = shape.texts(match), shape.message
+            n_before, left = len(left), [place for place, match in zip(left, found, strict=True) if match is None]
+            if 2 * (n_before - len(left)) > len(lines):
+                self._known.insert(0, self._known.pop(number))
+            number += 1
+        return messages, rows
+
+    def _shape(self, number: int, lines: list[str], left: Sequence[int]) -> Shape | None:
+        """Return a known shape, or make one of the lines that are left, if there are enough of them."""
+        if number < len(self._known):
+            return self._known[number]
+        if len(left) < _WORTH or self._n_tried >= _MOST_TRIED:
+            return None
+        self._n_tried += 1
+        shape = shape_of(lines[left[len(left) // 2]], self.names)
+        if shape is not None:
+            self._known.append(shape)
+        return shape
