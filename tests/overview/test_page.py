@@ -1,6 +1,7 @@
 """The page: what comes from logs is text in it, whatever it is; each chart says what it shows."""
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,7 +14,7 @@ from sevenfold.overview.gathering import Gathering, gather
 from sevenfold.overview.page.document import page
 from sevenfold.overview.panels import PANELS, Panel
 from sevenfold.overview.reporting import report
-from tests.support.days import write_day
+from tests.support.days import line, write_day
 
 MADE = datetime(2026, 11, 26, tzinfo=UTC)
 EVIL = (
@@ -139,7 +140,8 @@ def test_no_text_of_an_axis_goes_beyond_its_picture(tmp_path: Path) -> None:
 def test_an_empty_folder_has_a_page_that_says_so(tmp_path: Path) -> None:
     path = report(tmp_path, tmp_path / "out.html")
     found = read(path.read_text(encoding="utf-8"))
-    assert "No events." in found.text
+    assert "No events. Nothing was logged here" in found.text
+    assert not [tag for tag, _ in found.tags if tag in {"section", "table", "li"}]
     assert "audit: nothing was audited" in found.text
     assert sorted(one.name for one in tmp_path.iterdir()) == ["out.html"]
 
@@ -158,3 +160,26 @@ def test_a_panel_of_ones_own_has_a_section(tmp_path: Path) -> None:
     html = report(tmp_path, panels=(*PANELS, panel)).read_text(encoding="utf-8")
     assert "<h2>embeddings</h2>" in html
     assert "Size of the index, in the order of events: n_vectors from 10 to 30." in html
+
+
+def test_the_page_of_a_day_on_which_everything_drifted_is_below_200_kb(tmp_path: Path) -> None:
+    write_day(tmp_path, n_requests=2000)
+    (tmp_path / "data_drift.log").write_text("".join(_all_drifted()), encoding="utf-8")
+    overview = gather(tmp_path)
+    assert overview.drift is not None
+    assert sum(cell is not None and cell.drifted for row in overview.drift.rows for cell in row.cells) == 1320
+    assert len(page(overview, "logs", MADE).encode()) < 200_000
+
+
+def _all_drifted() -> Iterator[str]:
+    for batch in range(60):
+        of = f'batch_id="batch-{batch:03}"'
+        for n in range(21):
+            role = "output" if n == 20 else "feature"
+            told = f"feature=feature_{n:02} role={role} method=chi_squared psi={0.5 + n / 1000 + batch / 1e4}"
+            yield line(
+                batch * 900, "drift", "feature", f"{of} {told} p_value_adjusted=1.2e-{9 + n} drift_detected=true"
+            )
+        yield line(batch * 900, "drift", "joint", f"{of} method=correlation p_value_adjusted=1e-9 drift_detected=true")
+        yield line(batch * 900, "drift", "batch", f"{of} drift_detected=true")
+        yield line(batch * 900, "drift", "monitor", f"{of} alarm=true", "WARNING")

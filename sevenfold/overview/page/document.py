@@ -16,6 +16,7 @@ _STYLE = "".join(map(str.strip, files(__package__).joinpath("style.css").read_te
 _HASH = b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 _POLICY = f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form-action 'none'"
 _SECTIONS = {"api": "Service", "training": "Training", "predictions": "Predictions", "monitoring": "Performance"}
+_NO_EVENTS = "No events. Nothing was logged here, or nothing in the time that was asked for."
 _BEFORE_DRIFT = frozenset({"training", "predictions"})
 
 
@@ -36,7 +37,8 @@ def page(overview: Overview, title: str, made: datetime) -> str:
     str
         HTML without scripts, whose Content-Security-Policy allows nothing but its own style.
     """
-    body = "".join([_head(overview, title), "<main>", *_sections(overview), "</main>"])
+    shown = _sections(overview) if overview.n_events else _without_events(overview)
+    body = "".join([_head(overview, title), "<main>", *shown, "</main>"])
     told = f"<footer>Made by Sevenfold at {moment(made)} UTC. All times are UTC.</footer>"
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -48,9 +50,11 @@ def page(overview: Overview, title: str, made: datetime) -> str:
 
 
 def _head(overview: Overview, title: str) -> str:
-    when = f"{moment(overview.first)} to {moment(overview.last)} UTC" if overview.n_events else "No events."
-    told = "".join(_fact(n, what, alarming=alarming) for n, what, alarming in facts(overview))
     chains = "".join(map(_chain, overview.chains))
+    if not overview.n_events:
+        return f"<header><h1>{text(title)}</h1><p>{_NO_EVENTS}</p>{chains}</header>"
+    when = f"{moment(overview.first)} to {moment(overview.last)} UTC"
+    told = "".join(_fact(n, what, alarming=alarming) for n, what, alarming in facts(overview))
     return f"<header><h1>{text(title)}</h1><p>{when}</p><ul class=facts>{told}</ul>{chains}</header>"
 
 
@@ -80,6 +84,11 @@ def _sections(overview: Overview) -> Iterator[str]:
     yield _section("Audit", [cards.entry_card(overview.audit, overview.n_audit, "audited events")])
     unreadable = [cards.unreadable_card(overview.unreadable)] if overview.unreadable else []
     yield _section("Channels", [cards.channel_card(overview.channels), *unreadable])
+
+
+def _without_events(overview: Overview) -> Iterator[str]:
+    if overview.unreadable:
+        yield _section("Lines", [cards.unreadable_card(overview.unreadable)])
 
 
 def _section(title: str, shown: Iterable[str]) -> str:

@@ -1,9 +1,9 @@
 """Drift as a heatmap: a row a feature, a column a batch, the darker the larger the PSI, a dot where it has drifted."""
 
 import math
+from collections import Counter
 from collections.abc import Iterator
-from itertools import count
-from typing import Final
+from typing import Final, TypeAlias
 
 from sevenfold.overview.figures import DriftCell, DriftMap, DriftRow
 from sevenfold.overview.page.charts import svg
@@ -17,14 +17,17 @@ _LETTER = 7.2
 _LONGEST_LABEL, _FITTED_FROM, _LONGEST_NAME = 24, 22, 12
 _TITLE: Final = "Drift by feature and batch"
 
+_Place: TypeAlias = tuple[int, int]  # a column and a row, counted from 0
+
 
 def heatmap(found: DriftMap) -> str:
     """Return drift as SVG, with its legend above."""
     n_batches = len(found.batches)
     width = min(_WIDEST, (_W - _LEFT - _RIGHT) / n_batches)
     size = _LEFT + width * n_batches + _RIGHT, _TOP + (len(found.rows) + 2) * _ROW + _BELOW
-    names = ["monitor's alarm", "batch", *map(_name, found.rows)]
-    parts = [*map(_label, names, count()), *_shades(found, width), *_signs(found, width)]
+    parts = [_label("monitor's alarm", 0), _label("batch", 1)]
+    parts += [_label(_name(row), i, f", {_method(row)}") for i, row in enumerate(found.rows, 2)]
+    parts += [*_shades(found, width), *_signs(found, width)]
     parts += [*_hovered(found, width), *_names(found.batches, width, size)]
     legend = "".join(f'<span class="k q{shade}">{_range(shade)}</span>' for shade in range(N_SHADES))
     picture = svg(parts, size, _TITLE, _said(found), key="drift", fixed=True)
@@ -55,16 +58,21 @@ def _name(row: DriftRow) -> str:
     return f"{row.name} (output)" if row.role == "output" else row.name
 
 
+def _method(row: DriftRow) -> str:
+    """Return how most cells of a row were tested."""
+    return Counter(cell.method for cell in row.cells if cell is not None).most_common(1)[0][0]
+
+
 def _shades(found: DriftMap, width: float) -> Iterator[str]:
     """Draw all cells: a path a shade."""
-    paths = [
-        [_box(n, i, width) for i in range(2) for n in range(len(found.batches))],
-        *([] for _ in range(N_SHADES - 1)),
-    ]
+    cells: list[list[_Place]] = [[(n, i) for i in range(2) for n in range(len(found.batches))]]
+    cells += [[] for _ in range(N_SHADES - 1)]
     for i, row in enumerate(found.rows, 2):
         for n, cell in enumerate(row.cells):
-            paths[0 if cell is None else _shade(cell)].append(_box(n, i, width))
-    yield from (f'<path class="b q{shade}" d="{"".join(boxes)}"/>' for shade, boxes in enumerate(paths) if boxes)
+            cells[0 if cell is None else _shade(cell)].append((n, i))
+    for shade, places in enumerate(cells):
+        if places:
+            yield f'<path class="cell q{shade}" d="{"".join(_boxes(places, width))}"/>'
 
 
 def _signs(found: DriftMap, width: float) -> Iterator[str]:
@@ -73,39 +81,56 @@ def _signs(found: DriftMap, width: float) -> Iterator[str]:
     marked += [
         (n, i) for i, row in enumerate(found.rows, 2) for n, cell in enumerate(row.cells) if cell and cell.drifted
     ]
-    dots = "".join(
-        f"M{_middle(n, width) - 3:.1f} {_TOP + i * _ROW + 9.5}a3 3 0 1 0 6 0a3 3 0 1 0-6 0" for n, i in marked
-    )
+    dots = "".join(f"M{_middle(n, width):.0f} {_center(i)}z" for n, i in marked)  # whose ends are round
     alarms = "".join(
-        f"M{_middle(n, width) - 4:.1f} {_TOP + 14}h8l-4-9z" for n, alarm in enumerate(found.alarms) if alarm
+        f"M{_middle(n, width) - 4:.0f} {_TOP + 14}h8l-4-9z" for n, alarm in enumerate(found.alarms) if alarm
     )
-    yield f'<path class="m" d="{dots}{alarms}"/>'
+    yield f'<path class="dot" d="{dots}"/><path class="m" d="{alarms}"/>'
 
 
 def _hovered(found: DriftMap, width: float) -> Iterator[str]:
-    """Lay over each cell in which there is anything to tell what it is that says it."""
+    """Lay over each batch in which there is anything to tell what its cells say, a line each."""
+    methods = [_method(row) for row in found.rows]
     yield '<g class="p">'
-    for i, row in enumerate(found.rows, 2):
-        for n, (batch, cell) in enumerate(zip(found.batches, row.cells, strict=True)):
-            if cell is not None and (_shade(cell) or cell.drifted):
-                told = text(_told(row.name, batch, cell), 120)
-                yield f'<path d="{_box(n, i, width)}"><title>{told}</title></path>'
+    for n, batch in enumerate(found.batches):
+        cells = [(row.name, row.cells[n], method) for row, method in zip(found.rows, methods, strict=True)]
+        told = [_told(name, cell, method) for name, cell, method in cells if cell and (_shade(cell) or cell.drifted)]
+        if told:
+            lines = "\n".join([f"{visible(batch, _LONGEST_LABEL)}, PSI:", *told])
+            yield f'<path d="{_column(n, len(found.rows), width)}"><title>{text(lines, len(lines))}</title></path>'
     yield "</g>"
 
 
-def _box(n: int, i: int, width: float) -> str:
-    start, end = round(_LEFT + n * width), round(_LEFT + (n + 1) * width)
-    return f"M{start} {_TOP + i * _ROW}h{end - start - 1}v{_ROW - 1}H{start}z"
+def _boxes(places: list[_Place], width: float) -> Iterator[str]:
+    """Return lines through the middle of cells, whose strokes are as wide as a cell is high: nothing is shorter."""
+    for (n, i), before in zip(places, [None, *places], strict=False):
+        start, end = _edges(n, width)
+        yield f"{'m1,0' if before == (n - 1, i) else f'M{start},{_center(i)}'}h{end - start - 1}"
+
+
+def _edges(n: int, width: float) -> tuple[int, int]:
+    return round(_LEFT + n * width), round(_LEFT + (n + 1) * width)
+
+
+def _column(n: int, n_rows: int, width: float) -> str:
+    start, end = _edges(n, width)
+    return f"M{start} {_TOP}h{end - start}v{(n_rows + 2) * _ROW}H{start}z"
+
+
+def _center(i: int) -> int:
+    return _TOP + i * _ROW + _ROW // 2
 
 
 def _middle(n: int, width: float) -> float:
     return _LEFT + (n + 0.5) * width
 
 
-def _told(name: str, batch: str, cell: DriftCell) -> str:
-    psi = "" if cell.psi is None else f" PSI {cell.psi:.3f},"
+def _told(name: str, cell: DriftCell, method: str) -> str:
+    """Return what a cell says, with its method where most of the row have another, which stands at the row."""
+    psi = "" if cell.psi is None else f" {cell.psi:.3f},"
     p_value = "" if cell.p_value_adjusted is None else f" p {cell.p_value_adjusted:.2g},"
-    return f"{visible(name, _LONGEST_LABEL)}, {visible(batch, _LONGEST_LABEL)}:{psi}{p_value} {cell.method}"
+    other = f" {visible(cell.method, SHORT)}" if cell.method != method else ""
+    return f"{visible(name, _LONGEST_LABEL)}{psi}{p_value}{other}".rstrip(",")
 
 
 def _shade(cell: DriftCell) -> int:
@@ -119,12 +144,12 @@ def _range(shade: int) -> str:
     return f"{least}+" if shade == N_SHADES - 1 else least
 
 
-def _label(name: str, i: int) -> str:
+def _label(name: str, i: int, more: str = "") -> str:
     shown = visible(name, _LONGEST_LABEL)
     # Nobody knows how wide letters are: what may be too wide is fitted.
     fitted = f' textLength="{_LEFT - 14}" lengthAdjust="spacingAndGlyphs"' if len(shown) > _FITTED_FROM else ""
     place = f'x="{_LEFT - 6}" y="{_TOP + i * _ROW + 14}"'
-    return f'<text class="y" {place}{fitted}>{text(shown)}<title>{text(name)}</title></text>'
+    return f'<text class="y" {place}{fitted}>{text(shown)}<title>{text(name)}{text(more, SHORT)}</title></text>'
 
 
 def _names(batches: tuple[str, ...], width: float, size: tuple[float, float]) -> Iterator[str]:
