@@ -6,7 +6,8 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -124,16 +125,32 @@ def _serve(arguments: Sequence[str]) -> int:
         settings, tls = application.Settings.of(options), server.tls_of(vars(options))
         saved = application.load(settings.model)
         app = _make_app(saved, settings)  # for several workers, too: what is wrong is said before one starts
-        with server.listen(options.host, options.port) as listening, sinks.configure(options.log_dir, intercept=True):
+        with (
+            server.listen(options.host, options.port) as listening,
+            _metrics(options) as metrics,
+            sinks.configure(options.log_dir, intercept=True),
+        ):
             with reader_may_leave():
                 place = server.url(listening, "https" if tls else "http")
-                print(f"serving {place}, model {saved.model.version}; Ctrl-C stops", flush=True)
+                print(f"serving {place}, model {saved.model.version}{metrics}; Ctrl-C stops", flush=True)
             served = app if options.workers == 1 else partial(create_app, settings)
             well = server.serve(served, listening, workers=options.workers, tls=tls)
     except (OSError, ValueError) as error:
         print(f"main.py serve: {one_line(error)}", file=sys.stderr)
         return WRONG_INPUT
     return OK if well else FAILED
+
+
+@contextmanager
+def _metrics(options: argparse.Namespace) -> Iterator[str]:
+    """Answer Prometheus for all workers, if that is asked for, and give what to say of it."""
+    if options.metrics_port is None:
+        yield ""
+        return
+    from sevenfold.cli.metrics import exporter  # noqa: PLC0415 - a service may need none
+
+    with exporter(options.log_dir, options.metrics_port, options.metrics_host) as port:
+        yield f", metrics at http://{options.metrics_host}:{port}/metrics"
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,10 @@ def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
     add("--drift-rows", **_number(0), default=500, help=rows)
     proxies = "addresses or networks whose X-Forwarded-For is believed, such as 10.0.0.0/8"
     add("--trusted-proxies", metavar="NET,...", default="", help=proxies)
+    add = parser.add_argument_group("Prometheus").add_argument
+    answered = "answer Prometheus for all workers there, 0 is any that is free (default: not)"
+    add("--metrics-port", **_number(0, 65_535), help=answered)
+    add("--metrics-host", metavar="HOST", default="127.0.0.1", help="on which address (default: %(default)s)")
     add = parser.add_argument_group("TLS, as uvicorn has it").add_argument
     add("--ssl-certfile", metavar="PATH", help="the certificate, and those that it is signed with")
     add("--ssl-keyfile", metavar="PATH", help="its key, if that isn't in the same file")

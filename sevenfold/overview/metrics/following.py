@@ -38,12 +38,13 @@ class Follower:
     Attributes
     ----------
     totals : Totals
-        What was counted so far; `lock` is held while that changes.
+        What was counted so far; `lock` is held while that changes, and while a checkpoint is written.
     """
 
     def __init__(self, folder: Path, checkpoint: Path | None = None) -> None:
         self._folder, self._checkpoint = folder, checkpoint
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
+        self._ended = False
         self.totals, self._settled, self._shown = Totals(), Totals(), Totals()
         self._since: datetime | None = None
         self._recent: deque[tuple[datetime, list[Update]]] = deque()
@@ -65,11 +66,11 @@ class Follower:
         with self.lock:
             for update in found:
                 self.totals.add(*update)
-        self._newest = event.time if self._newest is None else max(self._newest, event.time)
-        if self._checkpoint is not None:
-            self._recent.append((event.time, found))
-            while self._recent[0][0] < self._newest - LATE:
-                self._settle(self._recent.popleft()[1])
+            self._newest = event.time if self._newest is None else max(self._newest, event.time)
+            if self._checkpoint is not None:
+                self._recent.append((event.time, found))
+                while self._recent[0][0] < self._newest - LATE:
+                    self._settle(self._recent.popleft()[1])
 
     def shown(self) -> Totals:
         """Return what was counted, and at least what was shown before a restart, while that is read again."""
@@ -79,9 +80,18 @@ class Follower:
     def save(self) -> None:
         """Write the checkpoint; where that can't be done, say so and go on."""
         self._saved_s = monotonic()
-        if self._checkpoint is None or self._newest is None:
-            return
-        until = max(self._newest - LATE, self._since or self._newest - LATE)
+        with self.lock:
+            if self._checkpoint is not None and self._newest is not None and not self._ended:
+                self._write(self._checkpoint, self._newest)
+
+    def end(self) -> None:
+        """Write the last checkpoint, also while another thread counts."""
+        with self.lock:
+            self.save()
+            self._ended = True
+
+    def _write(self, checkpoint: Path, newest: datetime) -> None:
+        until = max(newest - LATE, self._since or newest - LATE)
         shown = self.shown().as_json()
         recent, self._recent = self._recent, deque()
         for time, found in recent:
@@ -93,9 +103,9 @@ class Follower:
         self._settled.values[UNREADABLE] = dict(self.totals.values[UNREADABLE])
         said = {"until": timestamp(until), "totals": self._settled.as_json(), "shown": shown}
         try:
-            _replace(self._checkpoint, json.dumps(said))
+            _replace(checkpoint, json.dumps(said))
         except OSError as error:
-            notice(f"{self._checkpoint}: no checkpoint was written: {describe(error)}")
+            notice(f"{checkpoint}: no checkpoint was written: {describe(error)}")
 
     def _settle(self, found: list[Update]) -> None:
         for update in found:

@@ -1,11 +1,12 @@
 """Serve what was counted to Prometheus; prometheus-client, the extra ``metrics``, writes its format."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 from sevenfold.overview.metrics import totals
@@ -27,16 +28,48 @@ class Counted(Collector):
             yield _family(name, metric, list(shown.values[name].items()))
 
 
-def registry_of(follower: "Follower") -> CollectorRegistry:
-    """Return a registry with what a follower has counted, and nothing else."""
+class Written(Collector):
+    """What somebody else writes in Prometheus' text format."""
+
+    def __init__(self, write: Callable[[], str]) -> None:
+        self._write = write
+
+    def collect(self) -> Iterator[Metric]:
+        """Give all metrics as they are at this moment."""
+        yield from text_string_to_metric_families(self._write())
+
+
+def serve(follower: "Follower", port: int, host: str, write: Callable[[], str] = str) -> int:
+    """Answer Prometheus in a thread.
+
+    Parameters
+    ----------
+    follower : Follower
+        Whose counts it is answered.
+    port : int
+        Where; 0 is any that is free.
+    host : str
+        On which address.
+    write : callable
+        Returns more metrics, in Prometheus' text format.
+
+    Returns
+    -------
+    int
+        The port.
+
+    Raises
+    ------
+    OSError
+        If the address can't be listened on; it names it.
+    """
     registry = CollectorRegistry()
     registry.register(Counted(follower))
-    return registry
-
-
-def serve(follower: "Follower", port: int, host: str) -> int:
-    """Answer Prometheus in a thread, and return the port."""
-    server, _ = start_http_server(port, host, registry_of(follower))
+    registry.register(Written(write))
+    try:
+        server, _ = start_http_server(port, host, registry)
+    except OSError as error:
+        raise OSError(error.errno, f"can't answer on {host}:{port}: {error.strerror}") from error
     return int(server.server_port)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sevenfold.overview.metrics.following import Follower
+from sevenfold.shipping.sending.status import Behind, as_metrics
 from tests.support.days import write_day
 
 pytestmark = pytest.mark.whole("prometheus_client")
@@ -35,6 +36,17 @@ def test_each_metric_has_its_type_and_its_numbers(tmp_path: Path) -> None:
     assert "sevenfold_drift_alarm 0.0" in said
     assert 'sevenfold_drift_batches_total{drifted="true"} 28.0' in said
     assert any(one.startswith('sevenfold_last_event_timestamp_seconds{channel="api"} 1.7956') for one in said)
+
+
+def test_what_somebody_else_writes_is_answered_too(tmp_path: Path) -> None:
+    from sevenfold.overview.metrics.serving import serve  # noqa: PLC0415
+
+    text = as_metrics([Behind("web-1", "api.log", 512, 1.5, 600)])
+    port = serve(Follower(tmp_path), 0, "127.0.0.1", lambda: text)
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as response:
+        said = response.read().decode()
+    assert 'sevenfold_ship_behind_bytes{file="api.log",host="web-1"} 512.0\n' in said
+    assert "# TYPE sevenfold_ship_behind_seconds gauge\n" in said
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool: apt-get install prometheus")
