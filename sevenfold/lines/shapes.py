@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from operator import methodcaller
 from typing import Any, Final, TypeAlias
 
-from sevenfold.lines.grammar import NO_CHANNEL, RESERVED, STRICT_JSON, WORD
+from sevenfold.lines.grammar import NO_CHANNEL, RESERVED, STRICT_JSON, WORD, value_text
 
 # The texts of a line's time and of the fields that are asked for, "" where it has none.
 Row: TypeAlias = tuple[str, ...]
@@ -110,6 +110,22 @@ def value_of(text: str) -> Any:
     if text in _LITERALS:
         return _LITERALS[text]
     return text if _WORD.fullmatch(text) else STRICT_JSON.decode(text)
+
+
+def text_of_value(value: Any) -> str:
+    """Return a text of which `value_of` makes a value again."""
+    text = "" if value is None else value_text(value)
+    return text if text != "null" else "1e999" if value > 0 else "-1e999"  # beyond all floats, which JSON can't say
+
+
+def value_at(fields: dict[str, Any], name: str) -> Any:
+    """Return a field, or one inside of others where the name has dots; None where there is none."""
+    if name in fields or "." not in name:
+        return fields.get(name)
+    found: Any = fields
+    for part in name.split("."):
+        found = found.get(part) if isinstance(found, dict) else None
+    return found
 
 
 def _texts_of(groups: list[int]) -> "Callable[[re.Match[str]], Row]":

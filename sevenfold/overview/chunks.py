@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from sevenfold.lines.grammar import value_text
 from sevenfold.lines.parsing import Event
+from sevenfold.lines.shapes import value_at
 from sevenfold.lines.texts import Texts, numbers_of
 
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ class Batch:
         except KeyError:
             if "." not in name:
                 return [fields.get(name) for fields in self.fields]
-            return [_value(fields, name) for fields in self.fields]
+            return [value_at(fields, name) for fields in self.fields]
 
     def saying(self, message: str | None) -> "Batch | None":
         """Return the events with a message, or all; None without any."""
@@ -199,7 +200,7 @@ class Batch:
         """Return the events with these values of fields; None without any."""
         kept = self.events
         for name, wanted in conditions:
-            kept = [one for one in kept if _value(one.fields, name) == wanted]
+            kept = [one for one in kept if value_at(one.fields, name) == wanted]
         return Batch(kept) if kept else None
 
 
@@ -250,12 +251,3 @@ def by_channel(events: Sequence[Event]) -> Iterator[tuple[str | None, Batch]]:
     for event in events:
         parts.setdefault(event.channel, []).append(event)
     yield from ((channel, Batch(part)) for channel, part in parts.items())
-
-
-def _value(fields: dict[str, Any], name: str) -> Any:
-    found: Any = fields.get(name)
-    if name not in fields and "." in name:
-        found = fields
-        for part in name.split("."):
-            found = found.get(part) if isinstance(found, dict) else None
-    return found

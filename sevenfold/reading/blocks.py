@@ -8,14 +8,15 @@ from operator import itemgetter
 from typing import Final, TypeAlias
 
 from sevenfold.lines.parsing import Event, parse_all
-from sevenfold.lines.shapes import Row, Shape, channel_of, shape_of
+from sevenfold.lines.shapes import EXCEPTION, MILD, Row, Shape, channel_of, shape_of, text_of_value, value_at
 from sevenfold.lines.texts import Texts
 
 # Says which fields of a channel's plain lines are wanted as texts; None for events as they are.
 FieldsOf: TypeAlias = Callable[[str], Collection[str] | None]
 
 _WORTH: Final = 64  # lines that repay an expression's making
-_MOST_TRIED: Final = 12  # lines of a channel
+_MOST_TRIED: Final = 24  # lines of a channel
+_RARE: Final = 8  # a shape that less than one line in so many has isn't worth a look at each
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ class BlockReader:
         if channel not in self._shapes:
             self._shapes[channel] = _Shapes(tuple(names))
         shapes = self._shapes[channel]
-        block = Block(channel, shapes.names, lines, [], *shapes.read(lines))
+        block = Block(channel, shapes.names, lines, [], *shapes.read(channel, lines))
         for start, end in _runs(block.rows):
             part = block if end - start == len(lines) else block[start:end]
             times = _times(part.rows) if part.rows[0] else None
@@ -131,8 +132,8 @@ class _Shapes:
         self._known: list[Shape] = []
         self._n_tried = 0
 
-    def read(self, lines: list[str]) -> tuple[list[str], list[Row]]:
-        """Return the message and the texts of each line, empty where it is like none that is known."""
+    def read(self, channel: str, lines: list[str]) -> tuple[list[str], list[Row]]:
+        """Return the message and the texts of each line, empty where it is an error's, or none that is good."""
         rows: list[Row] = [()] * len(lines)
         messages = [""] * len(lines)
         left: Sequence[int] = range(len(lines))
@@ -145,10 +146,32 @@ class _Shapes:
                 if match is not None:
                     rows[place], messages[place] = shape.texts(match), shape.message
             n_before, left = len(left), [place for place, match in zip(left, found, strict=True) if match is None]
-            if 2 * (n_before - len(left)) > len(lines):
-                self._known.insert(0, self._known.pop(number))
-            number += 1
+            number = self._ranked(number, n_before - len(left), len(lines))
+        if 0 < len(left) < len(lines):
+            self._read_odd(channel, lines, left, messages, rows)
         return messages, rows
+
+    def _ranked(self, number: int, n_found: int, n_lines: int) -> int:
+        """Put a shape that most lines have first, forget one that hardly any has, and say which is next."""
+        if n_found * _RARE < n_lines:
+            del self._known[number]
+            return number
+        if 2 * n_found > n_lines:
+            self._known.insert(0, self._known.pop(number))
+        return number + 1
+
+    def _read_odd(
+        self, channel: str, lines: list[str], places: Sequence[int], messages: list[str], rows: list[Row]
+    ) -> None:
+        """Read lines that have no shape as events, and put what they say among the others, which so stay together."""
+        try:
+            events = parse_all([lines[place] for place in places])
+        except ValueError:
+            return
+        for place, event in zip(places, events, strict=True):
+            if event.level in MILD and EXCEPTION not in event.fields and event.channel == channel:
+                texts = (text_of_value(value_at(event.fields, name)) for name in self.names)
+                rows[place], messages[place] = (lines[place].partition(" | ")[0], *texts), event.message
 
     def _shape(self, number: int, lines: list[str], left: Sequence[int]) -> Shape | None:
         """Return a known shape, or make one of the lines that are left, if there are enough of them."""

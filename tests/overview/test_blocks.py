@@ -24,7 +24,22 @@ ODD = (
     Panel("Scores in order", "predictions", "prediction", fields=("probability",)),
     Panel("Runs", "predictions", "prediction", fields=("probability",), x="n"),
 )
-VALUES = ("0.5", "1", "0", "-0.0", "1e3", "123456789012345678901", "null", "true", "nan", "inf", '"a b"', '"\\u00e9=1"')
+VALUES = (
+    "0.5",
+    "1",
+    "0",
+    "-0.0",
+    "1e3",
+    "123456789012345678901",
+    "null",
+    "true",
+    "nan",
+    "inf",
+    "1e999",
+    "-1e999",
+    '"a b"',
+    '"\\u00e9=1"',
+)
 
 
 def by_events(folder: Path, panels: tuple[Panel, ...], **times: Any) -> Overview:
