@@ -1,7 +1,7 @@
 """What people have in their hands is a table, and what only looks like one is told."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -88,6 +88,7 @@ OBJECTS = st.sampled_from(
         st.decimals(allow_nan=True),
         st.uuids(),
         st.datetimes(timezones=st.none() | st.just(UTC)),
+        st.datetimes(timezones=st.just(UTC)),
         st.dates(),
         st.times(),
         st.timedeltas(),
@@ -121,6 +122,7 @@ QUICK = {
     "decimals": [Decimal("1.50"), None],
     "uuids": [UUID(int=1), UUID(int=2**127)],
     "datetimes": [datetime(2026, 1, 31, tzinfo=UTC), datetime(2026, 1, 31, 1, 2, 3, 4, tzinfo=UTC)],
+    "datetimes of a zone": [datetime(2026, 1, 31, tzinfo=timezone(timedelta(seconds=1234)))] * 2,
     "dates": [date(2026, 1, 31), None],
     "times": [time(8, 36), time(8, 36, 1)],
     "spans": [timedelta(1), timedelta(microseconds=1)],

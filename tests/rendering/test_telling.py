@@ -102,6 +102,18 @@ def test_a_secret_of_a_row_is_hidden_in_its_other_texts(name: str, scheme: str) 
     assert secret not in written(record, OWN).splitlines()[0]
 
 
+@pytest.mark.parametrize("secret", ["\ud800", "Zebra\n77", 'Zeb"ra7', "Zeb\\ra77", "Zeb|ra77", "Zébra\x8577"])
+def test_a_secret_that_a_line_escapes_is_hidden_in_the_rest_of_its_row(secret: str) -> None:
+    for batch in ({"api_key": [secret], "token": [secret]}, {"api_key": [secret], "said": [f"it is {secret}."]}):
+        assert written(with_(batch=batch), OWN) == one_by_one({}, batch, 1, OWN)
+    batch, bound = {"api_key": [secret, "other"]}, {"said": f"it is {secret}.", "ids": {"a": secret}}
+    assert written(with_(**bound, batch=batch), OWN) == one_by_one(bound, batch, 2, OWN)
+    record = {**with_(batch=batch), "message": f"it is {secret}."}
+    rows = [{**with_(api_key=item), "message": record["message"]} for item in batch["api_key"]]
+    exact = "".join(render(row, OWN.redactor.contents_of(row)) + "\n" for row in rows)
+    assert written(record, OWN) == exact.replace(exact[:27], written(record, OWN)[:27])
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_field_is_written_alike(name: str) -> None:
     for value in [*ITEMS, *COLUMNS, *({name: item} for item in ITEMS), {"name": name, "value": SECRET}]:
