@@ -58,6 +58,7 @@ _MAX_NAMES: Final = 4096  # remembered: names may come from outside
 _SHORTEST: Final = 10  # characters of a text without a sign that may be a secret
 _SHORT: Final = 400  # characters of a text that a glance is worth
 _MIXED: Final = re.compile(r"[0-9](?:(?<=[^\W\d_].)|(?=[^\W\d_]))")  # a digit beside a letter
+_POINT: Final = re.compile(r"(?<![0-9])\.|\.(?![0-9])")  # one that isn't between digits
 _JOINTS: Final = (" ", ":", "=", ",", ">", "(", "%", "\t", "&", "\\")  # between a name and its value
 
 
@@ -265,6 +266,8 @@ def _is_prose(text: str) -> bool:
     if len(text) < _SHORTEST:
         return text.isalnum()
     words = text.replace(" ", "")
+    if "." in words and _POINT.search(words) is None:
+        words = words.replace(".", "")
     return text[1:].islower() and words.isalnum() and (words.isalpha() or _MIXED.search(text) is None)
 
 
