@@ -128,9 +128,7 @@ class QuickValues:
     def _object(self, allowed: frozenset[type], value: dict[Any, Any]) -> bytes:
         if not _FLAT.issuperset(map(type, value.values())):
             return self._nested(allowed, value)
-        for item in self._asked(value):
-            if type(item) is str:
-                self.texts[item]
+        self._require_usual_texts(self._asked(value))
         return _safe(_finite(dumps(value)))
 
     def _sequence(self, allowed: frozenset[type], value: Any) -> bytes:
@@ -138,7 +136,13 @@ class QuickValues:
         if kinds == _TEXTS:
             written: bytes = self.lists[tuple(value)]
             return written
-        return _finite(dumps(value)) if kinds <= _NUMBERS else self._nested(allowed, value)
+        if kinds <= _NUMBERS:
+            return _finite(dumps(value))
+        if not kinds <= _FLAT:
+            return self._nested(allowed, value)
+        self._require_no_names(value)
+        self._require_usual_texts(value)
+        return _safe(_finite(dumps(value)))
 
     def _nested(self, allowed: frozenset[type], value: Any) -> bytes:
         kinds: set[type] = set()
@@ -175,6 +179,11 @@ class QuickValues:
             elif kind in _CONTAINERS:
                 n_null += self._require(item, kinds, levels - 1)
         return n_null
+
+    def _require_usual_texts(self, items: Any) -> None:
+        for item in items:
+            if type(item) is str:
+                self.texts[item]
 
     def _asked(self, value: dict[Any, Any]) -> Any:
         """Return the values of an object whose names have no say in them."""
