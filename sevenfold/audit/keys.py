@@ -1,7 +1,6 @@
 """The key that seals an audit chain, in a file of its own outside the log folder."""
 
 import os
-import secrets
 from pathlib import Path
 
 from sevenfold.files.opening import open_new
@@ -44,5 +43,5 @@ def make_key(path: Path) -> None:
         If the file is there: a key is never written over.
     """
     fd = open_new(path, over=False)
-    os.write(fd, secrets.token_bytes(KEY_BYTES))
+    os.write(fd, os.urandom(KEY_BYTES))
     fd.close()

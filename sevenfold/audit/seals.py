@@ -12,8 +12,8 @@ The head file beside the log holds the last line that was acknowledged, sealed a
 verify clean.
 """
 
+import os
 import re
-import secrets
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -87,7 +87,7 @@ class Head(NamedTuple):  # a frozen dataclass takes three times as long to make,
 
 def new_id(key: bytes | None) -> str:
     """Name a chain: ``k`` (sealed with a key) or ``s`` (SHA-256 alone), 8 random digits, and 8 that fit the key."""
-    return _id(secrets.token_hex(4), key)
+    return _id(os.urandom(4).hex(), key)
 
 
 def fits(id_: str, key: bytes | None) -> bool:

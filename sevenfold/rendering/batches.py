@@ -10,7 +10,7 @@ can't be written so (objects, a secret's name, integers beyond 64 bits), its row
 which takes some forty times as long.
 """
 
-import secrets
+import os
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, count, repeat
 from typing import Any, Final
@@ -27,7 +27,7 @@ from sevenfold.rendering.tables import Column, Table, table_of
 
 BATCH: Final = "batch"
 CHUNK_ROWS = 1024  # rendered at a time: what is in memory, and in one write
-_MARK = f"{PLACEHOLDER}{secrets.token_hex(8)}_"  # that no record holds by chance, and no name takes for a secret
+_MARK = f"{PLACEHOLDER}{os.urandom(8).hex()}_"  # that no record holds by chance, and no name takes for a secret
 _MAX_TOLD = 50  # call sites
 
 _told: set[tuple[str, int]] = set()  # files and lines of calls whose batch= was none
