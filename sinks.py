@@ -6,6 +6,8 @@ A record goes where the string bound to it as ``channel`` says::
 
     with sinks.configure("logs"):
         logger.bind(channel="predictions").info("prediction", decision="approve", confidence=0.93)
+
+It has more than 300 lines since half of them say what the options of `configure` do.
 """
 
 import contextlib

@@ -16,6 +16,8 @@
 All take turns within each round, in an order that moves on from round to round; rates and ratios are medians over
 rounds, whereas lost lines and the like are sums, since a median would hide a rare loss. A rival that isn't installed
 is left out with a line that says so.
+
+It has more than 300 lines since five writers of files are set up side by side.
 """
 
 import argparse

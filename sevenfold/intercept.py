@@ -14,6 +14,8 @@
   and SystemExit are only passed on. What asyncio says of tasks comes through the stdlib's logging.
 
 All of these are global to the process, and so is the one interception in force, the only state of this module.
+
+It has more than 300 lines since each way into the logs that it hooks is undone beside where it is made.
 """
 
 import contextlib

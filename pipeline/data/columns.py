@@ -1,6 +1,6 @@
 """What the cells of a column mean: numbers, dates, booleans or text, decided on their distinct values.
 
-It is longer than other files: what the options say, what is decided and what is told of it are read side by side.
+It has more than 300 lines since what the options say, what is decided and what is told of it are read side by side.
 """
 
 from __future__ import annotations

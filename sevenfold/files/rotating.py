@@ -14,6 +14,8 @@ The rules, by which any number of writers get along without a server:
 
 Where the file system has no locks, a folder is for one process. `sevenfold.files.systems.windows` has what O_APPEND and
 ``flock`` are there.
+
+It has more than 300 lines since whatever may befall one open file is met in one place.
 """
 
 import contextlib

@@ -3,6 +3,9 @@
 A secret is known by the name that it stands under and what it looks like (`names`, `looks`), by its shape (`shapes`,
 `texts`), by what joins it to a name in a text (`places`, `assignments`) or a list (`structures`), or because the same
 record holds it under its name elsewhere (`repeats`). docs/secrets.md says what is promised, and what can't be known.
+
+It has more than 300 lines since all that a redactor is asked (about a name, a text, a record, a traceback) is answered
+here.
 """
 
 import re

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+TOPS = ("sevenfold", "pipeline", "benchmarks")
 ROOT = Path(__file__).parents[2]
 FLOORS = (
     *("lines", "redaction", "notices", "rendering", "files", "audit", "handlers reading", "handle shipping"),
@@ -80,48 +81,55 @@ def rooms(path: Path) -> set[str]:
     return found - {path.relative_to(ROOT / "sevenfold").parts[0].removesuffix(".py")}
 
 
-@pytest.mark.parametrize("path", LIBRARY, ids=name_of)
-def test_each_room_of_the_library_imports_only_what_lies_below_it(path: Path) -> None:
-    room = path.relative_to(ROOT / "sevenfold").parts[0].removesuffix(".py")
-    assert rooms(path) <= ALLOWED[room]
-    assert not any(name.split(".")[0] in {"main", "sinks", "pipeline"} for name in imported(path))
+def test_each_room_of_the_library_imports_only_what_lies_below_it() -> None:
+    for path in LIBRARY:
+        room = path.relative_to(ROOT / "sevenfold").parts[0].removesuffix(".py")
+        assert rooms(path) <= ALLOWED[room], path
+        assert not any(name.split(".")[0] in {"main", "sinks", "pipeline"} for name in imported(path)), path
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_the_pipeline_uses_only_the_wings_and_sinks_only_the_library(path: Path) -> None:
-    name = name_of(path)
-    ours = {found for found in imported(path) if found.split(".")[0] in {"main", "sinks", "pipeline", "sevenfold"}}
-    if name == "main.py":
-        assert not any(found.split(".")[0] == "main" for found in ours)
-    elif name == "sinks.py":
-        assert all(found.startswith("sevenfold") for found in ours)
-    else:
-        others = {found for found in ours if not found.startswith("pipeline")}
-        assert {found.split(".")[1] for found in others} <= WINGS
+def test_the_pipeline_uses_only_the_wings_and_sinks_only_the_library() -> None:
+    for path in SOURCES:
+        ours = {found for found in imported(path) if found.split(".")[0] in {"main", "sinks", "pipeline", "sevenfold"}}
+        if name_of(path) == "main.py":
+            assert not any(found.split(".")[0] == "main" for found in ours)
+        elif name_of(path) == "sinks.py":
+            assert all(found.startswith("sevenfold") for found in ours)
+        else:
+            others = {found for found in ours if not found.startswith("pipeline")}
+            assert {found.split(".")[1] for found in others} <= WINGS, path
 
 
-@pytest.mark.parametrize("path", [*SOURCES, *LIBRARY], ids=name_of)
-def test_nobody_needs_a_package_that_is_not_theirs(path: Path) -> None:
-    name = name_of(path)
-    used = {found.split(".")[0] for found in imported(path)} - set(sys.stdlib_module_names)
-    allowed = max((place for place in THIRD_PARTY if name.startswith(place)), key=len)
-    wider = THIRD_PARTY["sevenfold"] if name == "sevenfold/handlers/console.py" else set()
-    assert used - {"main", "sinks", "pipeline", "sevenfold"} <= THIRD_PARTY[allowed] | wider
+def test_nobody_needs_a_package_that_is_not_theirs() -> None:
+    for path in (*SOURCES, *LIBRARY):
+        name = name_of(path)
+        used = {found.split(".")[0] for found in imported(path)} - set(sys.stdlib_module_names)
+        allowed = max((place for place in THIRD_PARTY if name.startswith(place)), key=len)
+        wider = THIRD_PARTY["sevenfold"] if name == "sevenfold/handlers/console.py" else set()
+        assert used - {"main", "sinks", "pipeline", "sevenfold"} <= THIRD_PARTY[allowed] | wider, path
 
 
-@pytest.mark.parametrize("path", [*SOURCES, *LIBRARY], ids=name_of)
-def test_the_private_parts_of_loguru_are_named_in_one_file(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    if path.name != "loguru_internals.py":
-        assert not [part for part in ("logger._", "_core.", "_error_interceptor", "loguru._") if part in text]
+def test_the_private_parts_of_loguru_are_named_in_one_file() -> None:
+    for path in (*SOURCES, *LIBRARY):
+        text = path.read_text(encoding="utf-8")
+        if path.name != "loguru_internals.py":
+            assert not [part for part in ("logger._", "_core.", "_error_interceptor", "loguru._") if part in text], path
 
 
-@pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_logs_heads_and_locks_are_opened_in_one_file(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    calls = [node.func for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
-    assert "open" not in {getattr(call, "attr", getattr(call, "id", "")) for call in calls}
-    assert "os.open" not in text
+def test_logs_heads_and_locks_are_opened_in_one_file() -> None:
+    for path in FILES:
+        text = path.read_text(encoding="utf-8")
+        calls = [node.func for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
+        assert "open" not in {getattr(call, "attr", getattr(call, "id", "")) for call in calls}, path
+        assert "os.open" not in text, path
+
+
+def test_a_long_file_says_why_in_its_head() -> None:
+    files = [ROOT / "sinks.py", ROOT / "main.py", *(p for top in TOPS for p in (ROOT / top).rglob("*.py"))]
+    texts = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in files}
+    long = {name: text for name, text in texts.items() if text.count("\n") > 300}
+    assert long
+    assert [name for name, text in long.items() if "\nIt has more than 300 lines since " not in text[:4000]] == []
 
 
 def test_no_room_has_more_than_twelve_files() -> None:

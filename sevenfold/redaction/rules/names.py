@@ -1,8 +1,10 @@
 """What a name says about its value: its last noun decides, with the word before it.
 
 ``user_api_key`` ends in the noun "key" with "api" before it, so its value is a secret; ``cache_key`` ends in the same
-noun and is none; ``api_key_id`` ends in "id" and describes one. The tables below, hence this long file, are the whole
-policy: to teach it a name, add a word to one of them.
+noun and is none; ``api_key_id`` ends in "id" and describes one. The tables below are the whole policy: to
+teach it a name, add a word to one of them.
+
+It has more than 300 lines since most of them are these tables.
 """
 
 import re
