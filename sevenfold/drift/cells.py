@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sevenfold.drift.statistics import LEAST_EXPECTED
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sevenfold.drift.distributions import Floats, Ints
+    from sevenfold.drift.statistics import Counted
 
 FINE = 256  # quantile cells of a column with many values; a value with as large a share is a cell of its own
 ON_GRID = 0.05  # at most this share of the reference may be alone with its number, where the numbers are a grid
@@ -24,7 +27,7 @@ LISTED_UNSEEN = 2_000  # levels that the reference lacks; the rarer ones of a lo
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What a batch leaves of a column, to be added up over batches.
+    """What the reference leaves of a column, or a batch of a column of text; batches add up.
 
     Attributes
     ----------
@@ -36,15 +39,12 @@ class Counts:
         Rows by level that the reference lacks: the 2,000 most frequent of them.
     n_unlisted
         Rows with other levels that it lacks.
-    n_off_grid
-        Rows with a number that is none of the reference's few; they are in the cells, too.
     """
 
     cells: Ints
     special: Ints
     unseen: dict[str, int] = field(default_factory=dict)
     n_unlisted: int = 0
-    n_off_grid: int = 0
 
     @property
     def n_unseen(self) -> int:
@@ -63,8 +63,29 @@ class Counts:
             self.special + other.special,
             unseen,
             self.n_unlisted + other.n_unlisted + n_unlisted,
-            self.n_off_grid + other.n_off_grid,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class CellCounts:
+    """What a batch leaves of its k columns of numbers, to be added up over batches.
+
+    Attributes
+    ----------
+    cells
+        Shape (k, c): rows by cell; a column with fewer cells than others has empty ones behind them.
+    special
+        Shape (k, 3): rows that are missing, minus infinity and infinity.
+    n_off_grid
+        Shape (k,): rows with a number that is none of the reference's few; they are in the cells, too.
+    """
+
+    cells: Ints
+    special: Ints
+    n_off_grid: Ints
+
+    def __add__(self, other: CellCounts) -> CellCounts:
+        return CellCounts(self.cells + other.cells, self.special + other.special, self.n_off_grid + other.n_off_grid)
 
 
 def _sum(first: dict[str, int], second: dict[str, int]) -> dict[str, int]:
@@ -172,3 +193,47 @@ def _pads(ordered: Floats, last: Ints, *, continuous: bool) -> tuple[float, floa
         return min(near[0], 1e-6 * (high - low)), min(near[1], 1e-6 * (high - low))
     gaps = ordered[last[0] + 1] / 2.0 - ordered[last[0]] / 2.0, high / 2.0 - ordered[last[-2]] / 2.0
     return max(near[0], float(gaps[0])), max(near[1], float(gaps[1]))
+
+
+def pool_cells(tables: Counted) -> tuple[Floats, Floats]:
+    """Join neighbouring cells until each expects at least 5 counts in the smaller of two samples.
+
+    Parameters
+    ----------
+    tables
+        Shape (k, 2, c): the reference's counts by cell, and the batch's.
+
+    Returns
+    -------
+    cells
+        Shape (k, 2, c): the joined cells, and empty ones behind them.
+    rest
+        Shape (k, 2): the counts behind the last cell, too few for another.
+
+    Notes
+    -----
+    What a cell expects comes from both samples together. Given their sum, its split between them is hypergeometric
+    where nothing has drifted, so that cells chosen by it favour no result; cells chosen by one sample's counts would.
+    """
+    k, _, c = tables.shape
+    together, sizes = tables.sum(axis=1), tables.sum(axis=2)
+    needed = LEAST_EXPECTED * sizes.sum(axis=1) / np.maximum(sizes.min(axis=1), np.finfo(np.float64).tiny)
+    placed = [_places(one, least) for one, least in zip(together.tolist(), needed.tolist(), strict=True)]
+    places = np.array(placed, dtype=np.intp).reshape(k, c + 1)
+    at = places[:, None] + (c + 1) * np.arange(2 * k).reshape(k, 2, 1)
+    found = np.bincount(at[:, :, :c].ravel(), tables.ravel(), 2 * k * (c + 1))
+    joined = found.astype(np.float64, copy=False).reshape(k, 2, c + 1)  # of no table at all, they are integers
+    rest = np.arange(k), slice(None), places[:, -1]
+    left, joined[rest] = joined[rest], 0.0
+    return joined[:, :, :c], left
+
+
+def _places(counts: list[float], needed: float) -> list[int]:
+    """Return which joined cell each cell belongs to, and, last, how many are full: that one is the rest."""
+    places, place, held = [], 0, 0.0
+    for count in counts:
+        places.append(place)
+        held += count
+        if held >= needed:
+            place, held = place + 1, 0.0
+    return [*places, place]

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sevenfold.drift.comparing import compare_levels, compare_numbers
 from sevenfold.drift.joint import N_TESTS, Joint
-from sevenfold.drift.levels import compare_grouped, profile_of
+from sevenfold.drift.levels import Levels, profile_of
+from sevenfold.drift.numeric.columns import NumberColumns
+from sevenfold.drift.numeric.profile import Numbers
 from sevenfold.drift.reading import number_groups, read_columns, read_reference
 from sevenfold.drift.report import SEVERITIES, DriftReport, FeatureDrift, JointDrift, Tally, report_of
 from sevenfold.drift.saving import (
@@ -25,7 +28,7 @@ from sevenfold.drift.saving import (
     unpack_profiles,
     write_arrays,
 )
-from sevenfold.drift.statistics import benjamini_hochberg, population_stability_index
+from sevenfold.drift.statistics import benjamini_hochberg
 
 if TYPE_CHECKING:
     import os
@@ -33,13 +36,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from sevenfold.drift.cells import Counts
+    from sevenfold.drift.comparing import Found
     from sevenfold.drift.distributions import Floats
     from sevenfold.drift.joint import Sums
     from sevenfold.drift.levels import Profile
-    from sevenfold.drift.numeric import Comparison
     from sevenfold.drift.reading import Column
-    from sevenfold.drift.statistics import Finding
 
 WEIGHTS = {"feature": 0.6, "output": 0.2, "joint": 0.2}  # of alpha; what isn't tested leaves its part to the others
 JOINT_ROWS, JOINT_BATCH_ROWS = 10_000, 5_000  # at most so many, evenly spread: more wouldn't find more that matters
@@ -123,12 +124,19 @@ class DriftDetector:
         self._profiles, self.outputs, self.reference_size = profiles, outputs, reference_size
         self._roles = {name: "output" if name in outputs else "feature" for name in profiles}
         self._scored = [name for name, one in profiles.items() if one.scored and name not in outputs]
+        self._numbers = NumberColumns({name: one for name, one in profiles.items() if isinstance(one, Numbers)})
+        self._levels = {name: one for name, one in profiles.items() if isinstance(one, Levels)}
 
     def _make_joint(self, sampled: dict[str, Column], groups: NDArray[np.intp] | None) -> Joint | None:
-        return Joint.of(self._scores_of(sampled), groups) if len(self._scored) > 1 else None
+        if len(self._scored) <= 1:
+            return None
+        ranked = [(at, name) for at, name in enumerate(self._numbers.names) if name in self._scored]
+        ranks = self._numbers.ranks([at for at, _ in ranked], [sampled[name] for _, name in ranked])
+        return Joint.of(self._scores_of(sampled, dict(zip([name for _, name in ranked], ranks, strict=True))), groups)
 
-    def _scores_of(self, columns: dict[str, Column]) -> Floats:
-        return np.column_stack([self._profiles[name].scores(columns[name]) for name in self._scored])
+    def _scores_of(self, columns: dict[str, Column], ranks: dict[str, Floats]) -> Floats:
+        scores = [ranks[name] if name in ranks else self._levels[name].scores(columns[name]) for name in self._scored]
+        return np.array(scores).T
 
     def check(self, batch: Any, *, batch_id: str) -> DriftReport:
         """Compare a batch with the reference; columns that the reference lacks are ignored.
@@ -144,28 +152,30 @@ class DriftDetector:
         for name, column in columns.items():
             _require_kind(name, self._profiles[name], column)
         n_rows = next(iter(columns.values())).n_rows
-        counts = {name: self._profiles[name].count(column) for name, column in columns.items()}
+        step = max(1, -(-n_rows // JOINT_BATCH_ROWS)) if self._joint else None
+        numbers, ranks = self._numbers.count([columns[name] for name in self._numbers.names], n_rows, step)
+        levels = {name: one.count(columns[name]) for name, one in self._levels.items()}
         sums = None
-        if self._joint is not None:
-            step = max(1, -(-n_rows // JOINT_BATCH_ROWS))
-            sums = self._joint.sums(self._scores_of({name: columns[name].every(step) for name in self._scored}))
-        return self.judge(Tally(counts, sums, n_rows, float(n_rows) ** 2), batch_id=batch_id)
+        if self._joint and step:
+            some = {name: columns[name].every(step) for name in self._levels}
+            sums = self._joint.sums(self._scores_of(some, dict(zip(self._numbers.names, ranks, strict=True))))
+        return self.judge(Tally(numbers, levels, sums, n_rows, float(n_rows) ** 2), batch_id=batch_id)
 
     def judge(self, tally: Tally, *, batch_id: str, alpha: float | None = None) -> DriftReport:
         """Compare what one batch left, or several together; at the detector's `alpha`, or another."""
-        alpha = self.alpha if alpha is None else alpha
-        found = {name: self._compare(name, counts, tally) for name, counts in tally.counts.items()}
-        adjusted = self._adjusted({name: first.p_value for name, (_, first) in found.items() if first})
-        rows = [self._row(name, tally, *found[name], adjusted.get(name)) for name in found]
-        return self._decide(batch_id, tally, rows, alpha)
+        found = compare_numbers(self._numbers, tally, self.min_rows)
+        found |= compare_levels(self._levels, tally, self.min_rows)
+        adjusted = self._adjusted({name: one.p_value for name, one in found.items() if one.p_value is not None})
+        rows = [self._row(name, found[name], adjusted.get(name)) for name in self._profiles]
+        return self._decide(batch_id, tally, rows, self.alpha if alpha is None else alpha)
 
     def judge_again(self, report: DriftReport, *, alpha: float) -> DriftReport:
         """Return what a report would be at another `alpha`; its p-values stay as they are."""
         return self._decide(report.batch_id, report.tally, report.features, alpha)
 
-    def cell_counts(self) -> dict[str, int]:
-        """Return how many cells each column has."""
-        return {name: profile.counts.cells.size for name, profile in self._profiles.items()}
+    def level_counts(self) -> dict[str, int]:
+        """Return how many levels each column of text has."""
+        return {name: len(one.names) for name, one in self._levels.items()}
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the detector to a file, an npz without pickle: cells and counts, and of text the levels; no rows."""
@@ -237,14 +247,6 @@ class DriftDetector:
         pair = tuple(self._scored[at] for at in first.pair)
         return JointDrift(first.method, first.statistic, min(1.0, correction * first.p_value), bool(large), pair, "ok")
 
-    def _compare(self, name: str, counts: Counts, tally: Tally) -> tuple[Comparison | None, Finding | None]:
-        """Return what was found in a column, and its test with the least p-value; None where there are too few rows."""
-        profile = self._profiles[name]
-        if min(tally.n_rows, profile.n_rows) < self.min_rows:
-            return None, None
-        found = compare_grouped(profile, counts, tally.n_rows, tally.batch_size)
-        return found, found.first(profile.factors)
-
     def _adjusted(self, p_values: dict[str, float]) -> dict[str, float]:
         """Adjust the columns' p-values for their number, and for the other families of tests."""
         adjusted: dict[str, float] = {}
@@ -255,25 +257,22 @@ class DriftDetector:
                 adjusted |= zip(tested, np.minimum(1.0, of_role).tolist(), strict=True)
         return adjusted
 
-    def _row(
-        self, name: str, tally: Tally, found: Comparison | None, first: Finding | None, adjusted: float | None
-    ) -> FeatureDrift:
+    def _row(self, name: str, found: Found, adjusted: float | None) -> FeatureDrift:
         """Return what was found in one column, before the verdict."""
-        missing, *infinite = tally.counts[name].special.tolist()
         return FeatureDrift(
             feature=name,
             role=self._roles[name],
-            method=first.method if first else "none",
-            statistic=float(first.statistic) if first else None,
-            p_value=first.p_value if first else None,
+            method=found.method,
+            statistic=found.statistic,
+            p_value=found.p_value,
             p_value_adjusted=adjusted,
-            psi=max(map(population_stability_index, found.tables)) if found else None,
-            missing_fraction=missing / max(1, tally.n_rows),
-            infinite_fraction=sum(infinite) / max(1, tally.n_rows),
+            psi=found.psi,
+            missing_fraction=found.missing_fraction,
+            infinite_fraction=found.infinite_fraction,
             drift_detected=False,
             severity="none",
-            status=found.status if found else "insufficient_data",
-            unseen_levels=found.unseen if found else (),
+            status=found.status,
+            unseen_levels=found.unseen_levels,
         )
 
     def _judged(self, row: FeatureDrift, alpha: float) -> FeatureDrift:

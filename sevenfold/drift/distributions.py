@@ -14,40 +14,53 @@ from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 EXACT_UP_TO = 140  # Simard and L'Ecuyer's bound: Pelz and Good's expansion has its five digits above it
 TAIL_FROM = 2.2  # n D^2 from which both one-sided events at once have a probability below 5e-8
-HALVES = [(math.pi * (k + 0.5)) ** 2 for k in range(6)]  # more would add less than 1e-29 where n D^2 < TAIL_FROM
-WHOLES = [(math.pi * k) ** 2 for k in range(1, 7)]
+HALVES: Floats = np.array(
+    [(math.pi * (k + 0.5)) ** 2 for k in range(6)]
+)  # more would add less than 1e-29 where n D^2 < TAIL_FROM
+WHOLES: Floats = np.array([(math.pi * k) ** 2 for k in range(1, 7)])
 CONVERGED = 1e-14
 LEAST_P = 1e-300  # below it a p-value has no normal quantile
 
 
-def kolmogorov_sf(distance: float, n: int) -> float:
+def kolmogorov_sf(distance: ArrayLike, n: ArrayLike) -> Floats:
     """Return P(D_n >= distance) of the two-sided one-sample Kolmogorov-Smirnov statistic, within 4e-6.
+
+    `distance` and `n`, the rows, have one shape, or one of them is a number.
 
     Notes
     -----
     Three of the regimes of Simard and L'Ecuyer (2011): twice the one-sided tail, Durbin's matrix, and Pelz and Good's
     expansion.
     """
-    if distance <= 0.5 / n:
-        return 1.0
-    if distance >= 1.0:
-        return 0.0
-    if n * distance**2 >= TAIL_FROM:
-        return min(1.0, 2.0 * _one_sided_sf(distance, n))
-    cdf = _durbin_cdf(distance, n) if n <= EXACT_UP_TO else _pelz_good_cdf(distance, n)
-    return min(1.0, max(0.0, 1.0 - cdf))
+    given = np.broadcast_arrays(np.asarray(distance, dtype=np.float64), np.asarray(n, dtype=np.intp))
+    x, rows = (np.ravel(one) for one in given)
+    found = (x <= 0.5 / rows).astype(np.float64)
+    open_ = (x > 0.5 / rows) & (x < 1.0)
+    tail = open_ & (rows * x**2 >= TAIL_FROM)
+    for regime, survival in (
+        (tail, _tail_sf),
+        (open_ & ~tail & (rows <= EXACT_UP_TO), _durbin_sf),
+        (open_ & ~tail & (rows > EXACT_UP_TO), _pelz_good_sf),
+    ):
+        if regime.any():
+            found[regime] = survival(x[regime], rows[regime])
+    return np.clip(found, 0.0, 1.0).reshape(given[0].shape)
+
+
+def _tail_sf(x: Floats, n: Ints) -> Floats:
+    return np.array([2.0 * _one_sided_sf(*one) for one in zip(x.tolist(), n.tolist(), strict=True)])
 
 
 def _one_sided_sf(x: float, n: int) -> float:
     """Return P(D_n+ >= x): x sum_j C(n, j) (x + j/n)^(j-1) (1 - x - j/n)^(n-j), over j < n (1 - x)."""
-    log_factorials = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, n + 1)))])
+    log_factorials = _log_factorials(n)
     j = np.arange(math.ceil(n * (1.0 - x)))
     j = j[x + j / n < 1.0]
     up = x + j / n
@@ -55,22 +68,40 @@ def _one_sided_sf(x: float, n: int) -> float:
     return x * float(np.sum(np.exp(log_choose + (j - 1) * np.log(up) + (n - j) * np.log1p(-up))))
 
 
-def _durbin_cdf(x: float, n: int) -> float:
-    """Return P(D_n < x) by the n-th power of a matrix of order 2 ceil(n x) - 1; no overflow for n <= 140."""
-    k = math.floor(n * x) + 1
-    h = k - n * x
+@lru_cache(maxsize=16)
+def _log_factorials(n: int) -> Floats:
+    found: Floats = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, n + 1)))])
+    return found
+
+
+def _durbin_sf(x: Floats, n: Ints) -> Floats:
+    """Return P(D_n >= x), those whose matrices are of one order and power together."""
+    found, orders = np.empty(x.size), np.floor(n * x).astype(np.intp) + 1
+    for size, order in set(zip(n.tolist(), orders.tolist(), strict=True)):
+        alike = (n == size) & (orders == order)
+        found[alike] = 1.0 - _durbin_cdf(x[alike], size)
+    return found
+
+
+def _durbin_cdf(x: Floats, n: int) -> Floats:
+    """Return P(D_n < x) by the n-th powers of matrices of one order, 2 ceil(n x) - 1; no overflow for n <= 140."""
+    k = math.floor(n * float(x[0])) + 1
+    h = (k - n * x)[:, None]
     order = 2 * k - 1
     matrix, reciprocals = _durbin_matrix(order)
-    matrix = matrix.copy()
+    matrix = np.repeat(matrix[None], x.size, axis=0)
     edge = (1.0 - h ** np.arange(1, order + 1)) * reciprocals
-    matrix[:, 0], matrix[-1] = edge, edge[::-1]
-    matrix[-1, 0] = (1.0 - 2.0 * h**order + max(0.0, 2.0 * h - 1.0) ** order) * reciprocals[-1]
-    column, left = np.eye(order)[k - 1], n  # of the power, one column is wanted
+    matrix[:, :, 0], matrix[:, -1] = edge, edge[:, ::-1]
+    corner = 1.0 - 2.0 * h**order + np.maximum(0.0, 2.0 * h - 1.0) ** order
+    matrix[:, -1, 0] = corner[:, 0] * reciprocals[-1]
+    column, left = np.repeat(np.eye(order)[None, :, k - 1 : k], x.size, axis=0), n  # of the power, one is wanted
     while left:
         if left % 2:
             column = matrix @ column
-        matrix, left = matrix @ matrix, left // 2
-    return math.exp(math.lgamma(n + 1) - n * math.log(n)) * float(column[k - 1])
+        left //= 2
+        matrix = matrix @ matrix if left else matrix
+    found: Floats = math.exp(math.lgamma(n + 1) - n * math.log(n)) * column[:, k - 1, 0]
+    return found
 
 
 @lru_cache(maxsize=64)
@@ -81,7 +112,11 @@ def _durbin_matrix(order: int) -> tuple[Floats, Floats]:
     return np.where(powers < 0, 0.0, 1.0 / factorials[np.maximum(powers, 0)]), 1.0 / factorials[1:]
 
 
-def _pelz_good_cdf(x: float, n: int) -> float:
+def _pelz_good_sf(x: Floats, n: Ints) -> Floats:
+    return 1.0 - _pelz_good_cdf(x, n)
+
+
+def _pelz_good_cdf(x: Floats, n: Ints) -> Floats:
     """Return P(D_n < x) up to O(n^-2): K0(z) + K1(z) n^-1/2 + K2(z) n^-1 + K3(z) n^-3/2 with z = x sqrt(n)."""
     z2 = n * x * x
     z4, z6, z8 = z2**2, z2**3, z2**4
@@ -92,17 +127,15 @@ def _pelz_good_cdf(x: float, n: int) -> float:
     k3 = (5 - 30 * z2) * h3 + (212 * z4 - 60 * z2) * h2 + (135 * z4 - 96 * z6) * h1 - (30 * z6 + 90 * z8) * h0
     k3 = k3 / 6480.0 + z4 * (3 * z2 * w1 - w2) / 216.0
     t = 1.0 / (x * n)  # 1 / (z sqrt(n))
-    series: float = h0 + t * (k1 / z2 + t * (k2 / z4 + t * k3 / z6))
-    return math.sqrt(2.0 * math.pi / z2) * series
+    series = h0 + t * (k1 / z2 + t * (k2 / z4 + t * k3 / z6))
+    found: Floats = np.sqrt(2.0 * math.pi / z2) * series
+    return found
 
 
-def _moments(values: list[float], z2: float) -> tuple[float, float, float, float]:
-    """Return the sums of u^j exp(-u / 2 z^2) for j from 0 to 3; NumPy takes longer for so few."""
-    m0 = m1 = m2 = m3 = 0.0
-    for u in values:
-        weight = math.exp(u / (-2.0 * z2))
-        m0, m1, m2, m3 = m0 + weight, m1 + u * weight, m2 + u * u * weight, m3 + u * u * u * weight
-    return m0, m1, m2, m3
+def _moments(values: Floats, z2: Floats) -> Floats:
+    """Return the sums of u^j exp(-u / 2 z^2) for j from 0 to 3, shape (4, k)."""
+    moments: Floats = values ** np.arange(4)[:, None] @ np.exp(values[:, None] / (-2.0 * z2))
+    return moments
 
 
 def chi2_sf(statistic: float, df: int) -> float:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from sevenfold.drift.cells import Counts, most_frequent
+from sevenfold.drift.cells import Counts, most_frequent, pool_cells
 from sevenfold.drift.distributions import student
-from sevenfold.drift.numeric import Comparison, Numbers
+from sevenfold.drift.numeric.profile import Numbers
 from sevenfold.drift.reading import chunks
 from sevenfold.drift.statistics import (
     Clustering,
@@ -20,7 +20,7 @@ from sevenfold.drift.statistics import (
     chi_squared,
     clustering,
     compare_shares,
-    pool_cells,
+    population_stability_index,
     unseen_share,
 )
 
@@ -33,7 +33,40 @@ if TYPE_CHECKING:
 
 LISTED_LEVELS = 10  # a column of identifiers would list every row
 MANY_LEVELS = 100_000  # with more, so many rows are kept, spread over the reference: each level takes memory
+FACTOR = 5.0  # by which each test's p-value is multiplied, as for numbers
 SCORED_SINGLES = 0.5  # a column with more rows that are alone with their level has no ranks worth comparing
+
+
+class Comparison(NamedTuple):
+    """What the tests of one column found.
+
+    Attributes
+    ----------
+    status
+        ok, constant or all_missing, as in a line.
+    findings
+        One a test that had something to test.
+    tables
+        Counts of both samples by cell, shape (2, c) each: the largest PSI of them counts.
+    unseen
+        Levels that the reference lacks, the most frequent first.
+    """
+
+    status: str
+    findings: list[Finding]
+    tables: list[Counted]
+    unseen: tuple[str, ...] = ()
+
+    @property
+    def first(self) -> Finding | None:
+        """The finding with the least p-value, multiplied by the number of tests; 1 at most. None without any."""
+        found = min(self.findings, key=lambda one: one.p_value, default=None)
+        return None if found is None else found._replace(p_value=min(1.0, FACTOR * found.p_value))
+
+    @property
+    def psi(self) -> float:
+        """The largest population stability index of the tables."""
+        return max(float(population_stability_index(table[None])[0]) for table in self.tables)
 
 
 class Levels:
@@ -50,10 +83,6 @@ class Levels:
     """
 
     kind = "text"
-    # By how much a test's p-value is multiplied, as for numbers.
-    factors: ClassVar[dict[str, float]] = dict.fromkeys(
-        ("chi_squared", "rare_share", "unseen_share", "new_level", "missing_share"), 5.0
-    )
 
     def __init__(self, names: list[str], counts: Counts, groups: Clustering | None = None) -> None:
         self.names, self.counts, self.groups = names, counts, groups
@@ -128,8 +157,19 @@ class Levels:
         listed, n_unlisted = most_frequent(unseen)
         return Counts(cells, np.array([n_missing, 0, 0], dtype=np.intp), listed, n_unlisted)
 
-    def compare(self, batch: Counts, effect: float = 1.0) -> Comparison:
-        """Compare a batch's counts with the reference's; each row counts 1 / `effect`, the design effect of groups."""
+    def compare(self, batch: Counts, n_rows: int, batch_size: float) -> Comparison:
+        """Compare a batch's counts with the reference's; where rows come in groups, each counts for less."""
+        if self.groups is None:
+            return self._compare(batch, 1.0)
+        found = self._compare(batch, self.groups.design_effect(self.n_rows, n_rows, batch_size))
+        findings = [
+            one if one.method == "chi_squared" else one._replace(p_value=student(one.p_value, self.groups.df))
+            for one in found.findings
+        ]
+        return found._replace(findings=findings)
+
+    def _compare(self, batch: Counts, effect: float) -> Comparison:
+        """Compare, each row counting 1 / `effect`, the design effect of groups."""
         new = np.fromiter(batch.unseen.values(), dtype=np.intp, count=len(batch.unseen))
         table = np.zeros((2, len(self.names) + new.size))
         table[0, : len(self.names)], table[1, : len(self.names)] = self.counts.cells, batch.cells
@@ -143,7 +183,7 @@ class Levels:
             return Comparison("all_missing", of_missing, [np.column_stack([sizes, missing])])
         cells, rare = self._pooled(table, batch.unseen)
         rare = rare + unlisted
-        findings = chi_squared(cells, self.groups.df if self.groups else None)
+        findings = chi_squared(cells[None], [self.groups.df] if self.groups else None).of(0)
         findings += compare_shares("rare_share", rare.tolist(), sizes.tolist())
         tables = [np.column_stack([cells, rare, missing])]
         if batch.n_unseen:
@@ -158,7 +198,8 @@ class Levels:
         By the reference's counts alone, or by name, new levels would stand side by side.
         """
         hashes = np.concatenate([self._hashes, np.array([_scatter(level) for level in unseen], dtype=np.uint64)])
-        return pool_cells(table[:, np.lexsort((hashes, -table.sum(axis=0)))])
+        (cells,), (rest,) = pool_cells(table[None, :, np.lexsort((hashes, -table.sum(axis=0)))])
+        return cells[:, cells.any(axis=0)], rest
 
     def _compare_new(
         self, table: Counted, sizes: Counted, n_new: float, most: float
@@ -188,18 +229,6 @@ Profile = Numbers | Levels
 def profile_of(column: Column, groups: NDArray[Any] | None) -> Profile:
     """Return what is kept of a column of the reference."""
     return Levels.of(column, groups) if column.kind == "text" else Numbers.of(column, groups)
-
-
-def compare_grouped(profile: Profile, counts: Counts, n_rows: int, batch_size: float) -> Comparison:
-    """Compare a column's counts; where the reference has groups, each row counts for less, and the tails are longer."""
-    if profile.groups is None:
-        return profile.compare(counts)
-    found = profile.compare(counts, profile.groups.design_effect(profile.n_rows, n_rows, batch_size))
-    findings = [
-        one if one.method == "chi_squared" else one._replace(p_value=student(one.p_value, profile.groups.df))
-        for one in found.findings
-    ]
-    return found._replace(findings=findings)
 
 
 def _counted(values: NDArray[Any]) -> dict[Any, int]:

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 
 from sevenfold.drift.report import DriftReport, MonitorVerdict, Tally
 from sevenfold.drift.saving import (
-    pack_counts,
     pack_json,
-    pack_sums,
+    pack_tallies,
     read_arrays,
-    unpack_counts,
     unpack_json,
-    unpack_sums,
+    unpack_tallies,
     write_arrays,
 )
 
@@ -107,10 +105,7 @@ class DriftMonitor:
         held = {level: tally for level, tally in enumerate(self._held) if tally is not None}
         told = {"horizon": self.horizon, "alpha": self.alpha, "levels": self.levels, "held": list(held)}
         told |= {"seen": list(self._seen), "detector": _fingerprint(self._detector)}
-        rows = [(tally.n_rows, tally.n_squared) for tally in held.values()]
-        arrays = {"monitor": pack_json(told | {"rows": rows}), **pack_counts([tally.counts for tally in held.values()])}
-        sums = [tally.sums for tally in held.values() if tally.sums is not None]
-        write_arrays(path, arrays | (pack_sums(sums) if sums else {}))
+        write_arrays(path, {"monitor": pack_json(told), **pack_tallies(list(held.values()))})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], detector: DriftDetector) -> DriftMonitor:
@@ -137,10 +132,9 @@ class DriftMonitor:
         return found
 
     def _hold(self, told: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
-        windows = unpack_counts(arrays, self._detector.cell_counts(), len(told["held"]))
-        sums = unpack_sums(arrays) if "sums_n" in arrays else [None] * len(windows)
-        for level, counts, summed, (n_rows, n_squared) in zip(told["held"], windows, sums, told["rows"], strict=True):
-            self._held[level] = Tally(counts, summed, n_rows, n_squared)
+        tallies = unpack_tallies(arrays, self._detector.level_counts())
+        for level, tally in zip(told["held"], tallies, strict=True):
+            self._held[level] = tally
 
     def _threshold(self, level: int) -> float:
         return self.alpha * 2.0**level / (self.levels * self.horizon)

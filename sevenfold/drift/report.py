@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from loguru import logger
 
 if TYPE_CHECKING:
-    from sevenfold.drift.cells import Counts
+    from sevenfold.drift.cells import CellCounts, Counts
     from sevenfold.drift.joint import Sums
 
 log = logger.bind(channel="drift")
@@ -107,7 +107,8 @@ class Tally:
     `n_squared` is the sum of the batches' squared rows: a batch is a group of rows, which may be alike.
     """
 
-    counts: dict[str, Counts]
+    numbers: CellCounts
+    levels: dict[str, Counts]
     sums: Sums | None
     n_rows: int
     n_squared: float
@@ -119,7 +120,8 @@ class Tally:
 
     def __add__(self, other: Tally) -> Tally:
         return Tally(
-            {name: counts + other.counts[name] for name, counts in self.counts.items()},
+            self.numbers + other.numbers,
+            {name: counts + other.levels[name] for name, counts in self.levels.items()},
             None if self.sums is None or other.sums is None else self.sums + other.sums,
             self.n_rows + other.n_rows,
             self.n_squared + other.n_squared,

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sevenfold.drift.cells import Counts, Cuts
+from sevenfold.drift.cells import CellCounts, Counts, Cuts
 from sevenfold.drift.joint import Joint, Sums
 from sevenfold.drift.levels import Levels
-from sevenfold.drift.numeric import Numbers
+from sevenfold.drift.numeric.profile import Numbers
+from sevenfold.drift.report import Tally
 from sevenfold.drift.statistics import Clustering
 
 if TYPE_CHECKING:
@@ -135,44 +136,44 @@ def unpack_joint(arrays: Mapping[str, NDArray[Any]]) -> Joint | None:
     return Joint(arrays["joint_used"], told["m"], mean, covariance, variance, *groups)
 
 
-def pack_counts(counts: Sequence[Mapping[str, Counts]]) -> Arrays:
-    """Return the counts of several windows, each of the same columns."""
-    every = [one for window in counts for one in window.values()]
-    return {
-        "counts": pack_json([[one.unseen, one.n_unlisted, one.n_off_grid] for one in every]),
-        "cells": _joined([one.cells for one in every], np.intp),
-        "special": np.array([one.special for one in every]).reshape(len(every), 3),
+def pack_tallies(tallies: Sequence[Tally]) -> Arrays:
+    """Return what several windows leave, each of the same columns."""
+    levels = [one for tally in tallies for one in tally.levels.values()]
+    arrays = {
+        "rows": np.array([[tally.n_rows, tally.n_squared] for tally in tallies]).reshape(-1, 2),
+        "unseen": pack_json([[one.unseen, one.n_unlisted] for one in levels]),
+        "level_cells": _joined([one.cells for one in levels], np.intp),
+        "level_special": np.array([one.special for one in levels]).reshape(-1, 3),
     }
+    if tallies:
+        for name in ("cells", "special", "n_off_grid"):
+            arrays[name] = np.array([getattr(tally.numbers, name) for tally in tallies])
+    sums = [tally.sums for tally in tallies if tally.sums is not None]
+    for name in ("n", "first", "second") if sums else ():
+        arrays[f"sums_{name}"] = np.array([getattr(one, name) for one in sums])
+    return arrays
 
 
-def unpack_counts(
-    arrays: Mapping[str, NDArray[Any]], sizes: Mapping[str, int], n_windows: int
-) -> list[dict[str, Counts]]:
-    """Return the counts that `pack_counts` was given, by the number of each column's cells."""
-    cells, rest = _Taken(arrays["cells"]), iter(zip(unpack_json(arrays["counts"]), arrays["special"], strict=True))
-    windows = []
-    for _ in range(n_windows):
-        window = {}
+def unpack_tallies(arrays: Mapping[str, NDArray[Any]], sizes: Mapping[str, int]) -> list[Tally]:
+    """Return what `pack_tallies` was given; `sizes` says how many levels each column of text has."""
+    cells, rest = (
+        _Taken(arrays["level_cells"]),
+        iter(zip(unpack_json(arrays["unseen"]), arrays["level_special"], strict=True)),
+    )
+    tallies = []
+    for i, (n_rows, n_squared) in enumerate(arrays["rows"].tolist()):
+        numbers = CellCounts(*[arrays[name][i] for name in ("cells", "special", "n_off_grid")])
+        levels = {}
         for name, size in sizes.items():
             told, special = next(rest)
-            window[name] = Counts(cells.take(size), special, *told)
-        windows.append(window)
-    return windows
-
-
-def pack_sums(sums: Sequence[Sums]) -> Arrays:
-    """Return the sums of several windows."""
-    return {
-        "sums_n": np.array([one.n for one in sums], dtype=np.int64),
-        "sums_first": np.array([one.first for one in sums]),
-        "sums_second": np.array([one.second for one in sums]),
-    }
-
-
-def unpack_sums(arrays: Mapping[str, NDArray[Any]]) -> list[Sums]:
-    """Return the sums that `pack_sums` was given."""
-    parts = zip(arrays["sums_n"].tolist(), arrays["sums_first"], arrays["sums_second"], strict=True)
-    return [Sums(n, first, second) for n, first, second in parts]
+            levels[name] = Counts(cells.take(size), special, *told)
+        sums = (
+            Sums(int(arrays["sums_n"][i]), arrays["sums_first"][i], arrays["sums_second"][i])
+            if "sums_n" in arrays
+            else None
+        )
+        tallies.append(Tally(numbers, levels, sums, int(n_rows), n_squared))
+    return tallies
 
 
 def _joined(arrays: Sequence[NDArray[Any]], dtype: type) -> NDArray[Any]:

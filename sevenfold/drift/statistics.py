@@ -19,6 +19,7 @@ Benjamini and Hochberg, "Controlling the false discovery rate", JRSS B 57, 1995.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -45,8 +46,21 @@ class Finding(NamedTuple):
     p_value: float
 
 
-def kolmogorov_smirnov(reference: Counted, batch: Counted) -> Finding:
-    """Compare the distribution functions of two samples, shape (c,) each, at the ends of their cells.
+class Findings(NamedTuple):
+    """One test's name, and its statistics and p-values of k columns, shape (k,): infinite where nothing is tested."""
+
+    method: str
+    statistic: Floats
+    p_value: Floats
+
+    def of(self, column: int) -> list[Finding]:
+        """Return what was found in one column; nothing where nothing was tested."""
+        p_value = float(self.p_value[column])
+        return [Finding(self.method, float(self.statistic[column]), p_value)] if p_value <= 1.0 else []
+
+
+def kolmogorov_smirnov(reference: Counted, batch: Counted) -> Findings:
+    """Compare the distribution functions of two samples, shape (k, c) each, at the ends of their cells.
 
     The statistic is the largest gap, in [0, 1]. Ties, and cells with many numbers, make the p-value too large, never
     too small.
@@ -57,17 +71,18 @@ def kolmogorov_smirnov(reference: Counted, batch: Counted) -> Finding:
 
     Examples
     --------
-    >>> kolmogorov_smirnov(np.array([50, 50]), np.array([75, 25])).statistic
-    0.25
+    >>> kolmogorov_smirnov(np.array([[50, 50]]), np.array([[75, 25]])).statistic
+    array([0.25])
     """
-    upto, batch_upto = reference.cumsum(), batch.cumsum()
-    m, n = float(upto[-1]), float(batch_upto[-1])
-    gap = float(np.abs(upto / m - batch_upto / n).max())
-    return Finding("kolmogorov_smirnov", gap, kolmogorov_sf(gap, max(1, round(m * n / (m + n)))))
+    upto, batch_upto = reference.cumsum(axis=1), batch.cumsum(axis=1)
+    m, n = upto[:, -1:].astype(np.float64), batch_upto[:, -1:].astype(np.float64)
+    gaps = np.abs(upto / m - batch_upto / n).max(axis=1)
+    sizes = np.maximum(1, np.rint(m * n / (m + n))).astype(np.intp)
+    return Findings("kolmogorov_smirnov", gaps, kolmogorov_sf(gaps, sizes[:, 0]))
 
 
-def rank_sum(reference: Counted, batch: Counted) -> Finding:
-    """Compare the ranks of two samples, given by cell, shape (c,) each; rows of one cell are tied.
+def rank_sum(reference: Counted, batch: Counted) -> Findings:
+    """Compare the ranks of two samples, given by cell, shape (k, c) each; rows of one cell are tied.
 
     The statistic is by how much P(batch > reference) exceeds one half, ties counting half, in [-0.5, 0.5].
 
@@ -75,33 +90,35 @@ def rank_sum(reference: Counted, batch: Counted) -> Finding:
     -----
     Mann and Whitney's test in the normal approximation, its variance corrected for ties.
     """
-    upto, together = reference.cumsum(), np.add(reference, batch, dtype=np.float64)
-    m, n = float(upto[-1]), float(batch.sum())
-    excess = float(batch @ (upto - 0.5 * reference)) / (m * n) - 0.5
-    ties = float(together @ (together * together - 1.0)) / ((m + n) * (m + n - 1.0))
+    upto, together = reference.cumsum(axis=1), np.add(reference, batch, dtype=np.float64)
+    m, n = upto[:, -1].astype(np.float64), batch.sum(axis=1).astype(np.float64)
+    excess = (batch * (upto - 0.5 * reference)).sum(axis=1) / (m * n) - 0.5
+    ties = (together * (together * together - 1.0)).sum(axis=1) / ((m + n) * (m + n - 1.0))
     variance = (m + n + 1.0 - ties) / (12.0 * m * n)
-    p_value = math.erfc(abs(excess) / math.sqrt(2.0 * variance)) if variance > 0.0 else 1.0
-    return Finding("rank_sum", excess, p_value)
+    scaled = np.abs(excess) / np.sqrt(2.0 * np.where(variance > 0.0, variance, np.inf))
+    return Findings("rank_sum", excess, np.array([math.erfc(one) for one in scaled.tolist()]))
 
 
-def chi_squared(cells: Counted, df_scale: int | None = None) -> list[Finding]:
-    """Compare the shares of two samples' cells, shape (2, c), or return nothing where there is nothing to compare.
+def chi_squared(tables: Counted, df_scale: Sequence[int | None] | None = None) -> Findings:
+    """Compare the shares of two samples' cells, shape (k, 2, c); nothing where there is nothing to compare.
 
-    Where the counts were scaled by a design effect that `df_scale` degrees of freedom estimate, the statistic over its
-    own is looked up in Fisher's F distribution.
+    Where a column's counts were scaled by a design effect that so many degrees of freedom estimate, `df_scale`, the
+    statistic over its own is looked up in Fisher's F distribution.
     """
-    df, sizes = cells.shape[1] - 1, cells.sum(axis=1).tolist()
-    if df < 1 or 0 in sizes:
-        return []
-    statistic = homogeneity(cells, sizes)
-    p_value = chi2_sf(statistic, df) if df_scale is None else f_sf(statistic / df, df, df_scale)
-    return [Finding("chi_squared", statistic, p_value)]
+    statistic, p_value = np.zeros(len(tables)), np.full(len(tables), np.inf)
+    dfs = (tables.sum(axis=1) > 0).sum(axis=1) - 1
+    tested = np.flatnonzero((dfs > 0) & (tables.sum(axis=2) > 0).all(axis=1))
+    statistic[tested] = homogeneity(tables[tested])
+    for i in tested.tolist():
+        df, found, below = int(dfs[i]), float(statistic[i]), df_scale[i] if df_scale else None
+        p_value[i] = chi2_sf(found, df) if below is None else f_sf(found / df, df, below)
+    return Findings("chi_squared", statistic, p_value)
 
 
-def homogeneity(counts: Counted, sizes: Sequence[float]) -> float:
-    """Return Pearson's chi-squared statistic of two samples' counts by cell, shape (2, c), none of them empty.
+def homogeneity(tables: Counted) -> Floats:
+    """Return Pearson's chi-squared statistics of two samples' counts by cell, shape (k, 2, c), neither of them empty.
 
-    `sizes` are the samples' sums.
+    A cell that is empty in both counts for nothing.
 
     Notes
     -----
@@ -112,45 +129,14 @@ def homogeneity(counts: Counted, sizes: Sequence[float]) -> float:
 
     Examples
     --------
-    >>> round(homogeneity(np.array([[10, 20], [20, 10]]), [30, 30]), 3)
-    6.667
+    >>> homogeneity(np.array([[[10, 20], [20, 10]]])).round(3)
+    array([6.667])
     """
-    m, n = sizes
-    up, down = math.sqrt(m / n), math.sqrt(n / m)
-    statistic: float = sum((b * up - r * down) ** 2 / (r + b) for r, b in zip(*counts.tolist(), strict=True))
-    return statistic
-
-
-def pool_cells(counts: Counted) -> tuple[Counted, Counted]:
-    """Join neighbouring cells until each expects at least 5 counts in the smaller of two samples.
-
-    Parameters
-    ----------
-    counts
-        Shape (2, k): the reference's counts by cell, and the batch's.
-
-    Returns
-    -------
-    cells
-        Shape (2, c), c <= k.
-    rest
-        Shape (2,): the counts behind the last cell, too few for another.
-
-    Notes
-    -----
-    What a cell expects comes from both samples together. Given their sum, its split between them is hypergeometric
-    where nothing has drifted, so that cells chosen by it favour no result; cells chosen by one sample's counts would.
-    """
-    r, b = counts
-    together = r + b
-    needed = LEAST_EXPECTED * float(together.sum()) / min(counts.sum(axis=1).tolist())
-    cells, held, held_r, held_b = [], 0.0, 0.0, 0.0
-    for of_reference, of_batch, both in zip(r.tolist(), b.tolist(), together.tolist(), strict=True):
-        held, held_r, held_b = held + both, held_r + of_reference, held_b + of_batch
-        if held >= needed:
-            cells.append((held_r, held_b))
-            held, held_r, held_b = 0.0, 0.0, 0.0
-    return np.array(cells).reshape(-1, 2).T, np.array([held_r, held_b])
+    m, n = tables.sum(axis=2, dtype=np.float64).T[:, :, None]
+    up, down = np.sqrt(m / n), np.sqrt(n / m)
+    r, b = tables[:, 0], tables[:, 1]
+    statistics: Floats = ((b * up - r * down) ** 2 / np.where(r + b > 0, r + b, np.inf)).sum(axis=1)
+    return statistics
 
 
 def share_p_value(hits: int, size: int, batch_hits: int, batch_size: int) -> float:
@@ -183,6 +169,7 @@ def outside_share(below: float, above: float, m: float, n: float) -> Finding:
     return Finding("outside_share", (below + above) / n, p_value)
 
 
+@lru_cache(maxsize=4096)
 def all_in_batch(k: int, m: float, n: float) -> float:
     """Return P(k rows picked at random from both tables are all the batch's): the product of (n - i) / (m + n - i)."""
     i = np.arange(min(k, int(n)))
@@ -254,21 +241,20 @@ def clustering(table: Counted, scores: Floats | None = None) -> Clustering:
     return Clustering(max(0.0, max(effects) - 1.0) / (mean_size - 1.0), as_seen, df)
 
 
-def population_stability_index(counts: Counted) -> float:
-    """Return PSI of two samples' counts by cell, shape (2, k), less its mean where nothing has drifted; at least 0.
+def population_stability_index(tables: Counted) -> Floats:
+    """Return PSI of two samples' counts by cell, shape (k, 2, c), less its mean where nothing has drifted; at least 0.
 
     Notes
     -----
     sum (q - p) ln(q / p) over the B cells that either sample fills, each with half a count added. To leading order it
     is a chi-squared distance, so that sampling alone gives it the mean (B - 1) (1/n + 1/m).
     """
-    m, n = counts.sum(axis=1).tolist()
-    filled = [(r, b) for r, b in zip(*counts.tolist(), strict=True) if r + b > 0]
-    m_half, n_half = m + 0.5 * len(filled), n + 0.5 * len(filled)
-    shares = [((r + 0.5) / m_half, (b + 0.5) / n_half) for r, b in filled]
-    by_chance = (len(filled) - 1) * (1.0 / n + 1.0 / m)
-    excess: float = sum((q - p) * math.log(q / p) for p, q in shares) - by_chance
-    return max(0.0, excess)
+    filled = tables.sum(axis=1) > 0
+    n_filled, sizes = filled.sum(axis=1), tables.sum(axis=2, dtype=np.float64)
+    p, q = ((tables + 0.5) / (sizes + 0.5 * n_filled[:, None])[:, :, None]).transpose(1, 0, 2)
+    by_chance = (n_filled - 1) * (1.0 / sizes).sum(axis=1)
+    excess: Floats = np.where(filled, (q - p) * np.log(q / p), 0.0).sum(axis=1) - by_chance
+    return np.maximum(0.0, excess)
 
 
 def benjamini_hochberg(p_values: ArrayLike) -> Floats:

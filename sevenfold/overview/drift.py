@@ -63,6 +63,8 @@ class Drift:
         batches = list(self._batches.values())
         if not batches:
             return None
+        for batch in batches:
+            _trim(batch)
         keys = list(dict.fromkeys(key for batch in batches for key in batch.cells))
         features = [key for key in keys if key[0] not in {"output", "joint"}]
         worst = sorted(features, key=lambda key: _badness(key, batches), reverse=True)[:_FEATURES]
@@ -84,8 +86,16 @@ def _put(batch: _Batch, fields: dict[str, Any]) -> None:
     key = (str(fields.get("role", "feature")), text_of(fields.get("feature")))
     psi = fields.get("psi")
     batch.cells[key] = _cell(fields, psi if isinstance(psi, (int, float)) else None)
-    if len(batch.cells) > _MOST_COLUMNS:
-        del batch.cells[min(batch.cells, key=lambda one: batch.cells[one].psi or 0.0)]
+    if len(batch.cells) > 2 * _MOST_COLUMNS:
+        _trim(batch)
+
+
+def _trim(batch: _Batch) -> None:
+    """Let the columns go that have drifted least, the outputs last: some at a time, as to find one takes a sort."""
+    kept = batch.cells
+    ranked = sorted(kept, key=lambda key: (key[0] != "feature", kept[key].psi or 0.0))
+    for key in ranked[: max(0, len(kept) - _MOST_COLUMNS)]:
+        del kept[key]
 
 
 def _cell(fields: dict[str, Any], psi: float | None) -> DriftCell:

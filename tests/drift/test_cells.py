@@ -68,12 +68,12 @@ def test_so_many_rows_that_neighbours_nearly_touch_are_still_many_numbers() -> N
 
 
 def counts(unseen: dict[str, int], n_unlisted: int = 0) -> Counts:
-    return Counts(np.array([1, 2]), np.array([3, 0, 1]), unseen, n_unlisted, 4)
+    return Counts(np.array([1, 2]), np.array([3, 0, 1]), unseen, n_unlisted)
 
 
 def test_counts_of_batches_add_up() -> None:
     both = counts({"a": 1, "b": 2}) + counts({"b": 5}, 7)
-    assert (both.cells.tolist(), both.special.tolist(), both.n_off_grid) == ([2, 4], [6, 0, 2], 8)
+    assert (both.cells.tolist(), both.special.tolist()) == ([2, 4], [6, 0, 2])
     assert (both.unseen, both.n_unlisted, both.n_unseen) == ({"a": 1, "b": 7}, 7, 15)
     assert both.n_rows == 6 + 8 + 15
 

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from sevenfold.drift.levels import MANY_LEVELS, Levels
-from sevenfold.drift.numeric import Comparison
+from sevenfold.drift.levels import MANY_LEVELS, Comparison, Levels
 from sevenfold.drift.reading import read_column
 
 
@@ -12,7 +11,7 @@ def text(*values: str | None) -> np.ndarray:
 
 def compared(reference: np.ndarray, batch: np.ndarray) -> Comparison:
     levels = Levels.of(read_column("x", reference))
-    return levels.compare(levels.count(read_column("x", batch)))
+    return levels.compare(levels.count(read_column("x", batch)), len(batch), len(batch))
 
 
 def p_values(found: Comparison) -> dict[str, float]:

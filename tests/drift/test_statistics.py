@@ -4,9 +4,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from sevenfold.drift.cells import pool_cells
 from sevenfold.drift.distributions import f_sf
 from sevenfold.drift.statistics import (
     Clustering,
+    Finding,
+    Findings,
     all_in_batch,
     benjamini_hochberg,
     chi_squared,
@@ -15,7 +18,6 @@ from sevenfold.drift.statistics import (
     homogeneity,
     kolmogorov_smirnov,
     outside_share,
-    pool_cells,
     population_stability_index,
     rank_sum,
     share_p_value,
@@ -26,7 +28,12 @@ from sevenfold.drift.statistics import (
 def counted(reference: np.ndarray, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Count two samples by value: a cell each."""
     values = np.union1d(reference, batch)
-    return tuple((sample[:, None] == values).sum(axis=0) for sample in (reference, batch))
+    return tuple((sample[:, None] == values).sum(axis=0)[None] for sample in (reference, batch))
+
+
+def one(found: Findings) -> Finding:
+    (finding,) = found.of(0)
+    return finding
 
 
 def samples_with_ties(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -39,17 +46,16 @@ def samples_with_ties(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]
 
 def test_the_ks_distance_by_hand() -> None:
     reference, batch = counted(np.array([1.0, 2.0, 2.0, 3.0]), np.array([2.0, 2.5]))
-    assert (
-        kolmogorov_smirnov(reference, batch).statistic == 0.25
-    )  # at 1: 1/4 and 0; at 2: 3/4 and 1/2; at 2.5: 3/4 and 1
-    assert kolmogorov_smirnov(batch, reference).statistic == 0.25
-    assert kolmogorov_smirnov(np.array([1, 0]), np.array([0, 1])).p_value == 0.0
-    assert kolmogorov_smirnov(np.array([1]), np.array([1])).p_value == 1.0
+    # At 1: 1/4 and 0; at 2: 3/4 and 1/2; at 2.5: 3/4 and 1.
+    assert one(kolmogorov_smirnov(reference, batch)).statistic == 0.25
+    assert one(kolmogorov_smirnov(batch, reference)).statistic == 0.25
+    assert one(kolmogorov_smirnov(np.array([[1, 0]]), np.array([[0, 1]]))).p_value == 0.0
+    assert one(kolmogorov_smirnov(np.array([[1]]), np.array([[1]]))).p_value == 1.0
 
 
 def test_the_rank_sum_by_hand() -> None:
     # Of the 8 pairs the batch is greater in 1 + 3, and 2 tie: (4 + 1) / 8 - 1/2. Three rows tie: 24 / (6 * 5) off 7.
-    _, excess, p_value = rank_sum(*counted(np.array([1.0, 2.0, 2.0, 3.0]), np.array([2.0, 2.5])))
+    _, excess, p_value = one(rank_sum(*counted(np.array([1.0, 2.0, 2.0, 3.0]), np.array([2.0, 2.5]))))
     assert excess == 0.125
     assert p_value == pytest.approx(math.erfc(0.125 / math.sqrt(2 * (7 - 24 / 30) / 96)))
 
@@ -61,42 +67,52 @@ def test_the_rank_sum_and_ks_are_those_of_scipy_with_ties_and_tiny_samples(stats
         samples = samples_with_ties(rng)
         table = counted(*samples)
         ks = stats.ks_2samp(*samples, method="asymp")
-        _, distance, p_value = kolmogorov_smirnov(*table)
+        _, distance, p_value = one(kolmogorov_smirnov(*table))
         assert distance == pytest.approx(ks.statistic, abs=1e-15)
         assert p_value == pytest.approx(ks.pvalue, abs=4e-6)
         if np.unique(np.concatenate(samples)).size > 1:
             expected = stats.mannwhitneyu(*samples[::-1], use_continuity=False, method="asymptotic")
-            _, excess, p_value = rank_sum(*table)
+            _, excess, p_value = one(rank_sum(*table))
             assert excess == pytest.approx(expected.statistic / samples[0].size / samples[1].size - 0.5)
             assert p_value == pytest.approx(expected.pvalue)
 
 
 def test_rows_that_count_half_say_half_as_much() -> None:
     table = np.array([[300.0, 700.0], [50.0, 50.0]])
-    assert kolmogorov_smirnov(*(table / 4)).p_value > kolmogorov_smirnov(*table).p_value
-    assert rank_sum(*(table / 4)).p_value > rank_sum(*table).p_value
-    assert chi_squared(table / 4)[0].statistic == pytest.approx(chi_squared(table)[0].statistic / 4)
+    whole, quarter = ((sample[None] for sample in (table[0] / by, table[1] / by)) for by in (1, 4))
+    (r, b), (r_quarter, b_quarter) = whole, quarter
+    assert one(kolmogorov_smirnov(r_quarter, b_quarter)).p_value > one(kolmogorov_smirnov(r, b)).p_value
+    assert one(rank_sum(r_quarter, b_quarter)).p_value > one(rank_sum(r, b)).p_value
+    of_whole, of_quarter = one(chi_squared(table[None])), one(chi_squared(table[None] / 4))
+    assert of_quarter.statistic == pytest.approx(of_whole.statistic / 4)
 
 
 def test_chi_squared_over_an_estimated_scale_has_fishers_tail() -> None:
-    ((_, statistic, p_value),) = chi_squared(np.array([[50, 50, 50], [20, 50, 80]]), 6)
-    assert p_value == f_sf(statistic / 2, 2, 6)
+    table = np.array([[50, 50, 50], [20, 50, 80]])
+    scaled = chi_squared(np.array([table, table]), [6, None])
+    assert scaled.p_value[0] == f_sf(scaled.statistic[0] / 2, 2, 6)
+    assert scaled.of(1) == chi_squared(table[None]).of(0)
+
+
+def test_a_column_in_which_nothing_can_be_compared_has_no_finding_beside_one_that_has() -> None:
+    found = chi_squared(np.array([[[5, 0, 5], [5, 0, 4]], [[9, 0, 0], [7, 0, 0]], [[9, 9, 9], [0, 0, 0]]]))
+    assert [len(found.of(i)) for i in range(3)] == [1, 0, 0]
+    assert found.of(0) == chi_squared(np.array([[[5, 5], [5, 4]]])).of(0)
 
 
 def test_cells_are_pooled_until_the_smaller_sample_expects_five_in_each() -> None:
     # The batch is a tenth of both together: a cell needs 50.
-    cells, rest = pool_cells(np.array([[30, 30, 200, 590, 50], [0, 10, 60, 25, 5]]))
-    assert cells.tolist() == [[60, 200, 590, 50], [10, 60, 25, 5]]
-    assert rest.tolist() == [0, 0]
-    cells, rest = pool_cells(np.array([[40, 850, 10], [9, 90, 1]]))
-    assert cells.tolist() == [[890], [99]]
-    assert rest.tolist() == [10, 1]
+    tables = [[[30, 30, 200, 590, 50], [0, 10, 60, 25, 5]], [[40, 850, 10, 0, 0], [9, 90, 1, 0, 0]]]
+    cells, rest = pool_cells(np.array(tables))
+    assert cells[0].tolist() == [[60, 200, 590, 50, 0], [10, 60, 25, 5, 0]]
+    assert cells[1].tolist() == [[890, 0, 0, 0, 0], [99, 0, 0, 0, 0]]
+    assert rest.tolist() == [[0, 0], [10, 1]]
 
 
 def test_cells_that_are_all_too_small_leave_only_a_rest() -> None:
-    cells, rest = pool_cells(np.array([[100, 100], [2, 1]]))
-    assert cells.shape == (2, 0)
-    assert rest.tolist() == [200, 3]
+    cells, rest = pool_cells(np.array([[[100, 100], [2, 1]]]))
+    assert not cells.any()
+    assert rest.tolist() == [[200, 3]]
 
 
 def tables(n: int = 300) -> list[np.ndarray]:
@@ -110,15 +126,17 @@ def test_what_is_computed_cell_by_cell_is_what_the_formulas_say_of_whole_tables(
     for r, b in tables():
         m, n, k = r.sum(), b.sum(), r.size
         gaps = b * np.sqrt(m / n) - r * np.sqrt(n / m)
-        assert homogeneity(np.array([r, b]), [m, n]) == pytest.approx((gaps**2 / (r + b)).sum(), rel=1e-12)
+        assert homogeneity(np.array([[r, b]])) == pytest.approx((gaps**2 / (r + b)).sum(), rel=1e-12)
         p, q = (r + 0.5) / (m + 0.5 * k), (b + 0.5) / (n + 0.5 * k)
         psi = max(0.0, ((q - p) * np.log(q / p)).sum() - (k - 1) * (1 / n + 1 / m))
-        assert population_stability_index(np.array([r, b])) == pytest.approx(psi, rel=1e-12, abs=1e-14)
+        assert population_stability_index(np.array([[r, b]])) == pytest.approx(psi, rel=1e-12, abs=1e-14)
 
 
 def test_pooled_cells_and_their_rest_are_sums_of_neighbours_each_as_short_as_can_be() -> None:
     for counts in tables():
-        cells, rest = pool_cells(counts)
+        (joined,), (rest,) = pool_cells(counts[None])
+        cells = joined[:, joined.any(axis=0)]
+        assert not joined[:, cells.shape[1] :].any()
         needed = 5.0 * counts.sum() / counts.sum(axis=1).min()
         upto = counts.cumsum(axis=1)
         ends = [int(np.argmin(np.abs(upto[0] + upto[1] - end))) for end in cells.sum(axis=0).cumsum()]
@@ -131,7 +149,7 @@ def test_pooled_cells_and_their_rest_are_sums_of_neighbours_each_as_short_as_can
 
 def test_homogeneity_by_hand() -> None:
     # 15 expected in each of four cells, 5 off in each.
-    ((_, statistic, p_value),) = chi_squared(np.array([[10, 20], [20, 10]]))
+    _, statistic, p_value = one(chi_squared(np.array([[[10, 20], [20, 10]]])))
     assert statistic == pytest.approx(4 * 25 / 15)
     assert p_value == pytest.approx(math.erfc(math.sqrt(4 * 25 / 15 / 2)))
 
@@ -139,7 +157,7 @@ def test_homogeneity_by_hand() -> None:
 @pytest.mark.whole("scipy")
 def test_homogeneity_is_the_chi_squared_test_of_a_two_row_table(stats: Any) -> None:
     counts = np.array([[30, 40, 50], [20, 50, 30]])
-    ((_, statistic, p_value),) = chi_squared(counts)
+    _, statistic, p_value = one(chi_squared(counts[None]))
     expected = stats.chi2_contingency(counts, correction=False)
     assert statistic == pytest.approx(expected.statistic)
     assert p_value == pytest.approx(expected.pvalue)
@@ -166,13 +184,14 @@ def test_psi_by_hand() -> None:
     # Half a count in each of two cells: p = (80.5, 20.5) / 101, q = (30.5, 70.5) / 101; one cell too many: 2 / 100.
     p, q = np.array([80.5, 20.5]) / 101, np.array([30.5, 70.5]) / 101
     expected = (q[0] - p[0]) * math.log(q[0] / p[0]) + (q[1] - p[1]) * math.log(q[1] / p[1]) - 0.02
-    assert population_stability_index(np.array([[80, 20], [30, 70]])) == pytest.approx(expected)
+    assert population_stability_index(np.array([[[80, 20], [30, 70]]])) == pytest.approx(expected)
 
 
 def test_psi_of_equal_shares_is_nothing_and_an_empty_cell_does_not_matter() -> None:
-    assert population_stability_index(np.array([[500, 500], [50, 50]])) == 0.0
-    with_empty, without = np.array([[60, 0, 40], [10, 0, 30]]), np.array([[60, 40], [10, 30]])
-    assert population_stability_index(with_empty) == population_stability_index(without)
+    tables = [[[500, 500, 0], [50, 50, 0]], [[60, 0, 40], [10, 0, 30]], [[60, 40, 0], [10, 30, 0]]]
+    none, with_empty, without = population_stability_index(np.array(tables))
+    assert none == 0.0
+    assert with_empty == without
 
 
 def test_psi_without_drift_has_the_mean_that_is_taken_off() -> None:
