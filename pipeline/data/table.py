@@ -62,8 +62,9 @@ class Table:
 
     def row(self, i: int) -> dict[str, float | str | None]:
         """Return row `i` as plain Python values, None where one is missing."""
-        cells = ((name, column.item(i)) for name, column in self.columns.items())
-        return {name: None if isinstance(cell, float) and math.isnan(cell) else cell for name, cell in cells}
+        cells = [column.item(i) for column in self.columns.values()]
+        # Only NaN isn't equal to itself.
+        return {name: cell if cell == cell else None for name, cell in zip(self.columns, cells, strict=True)}  # noqa: PLR0124
 
     def __repr__(self) -> str:
         """Return the size alone: a traceback that shows variables would take seconds for the columns."""
@@ -180,10 +181,16 @@ def mean_and_std(values: NDArray[np.float64]) -> tuple[float, float]:
     values = values[~np.isnan(values)]
     if not values.size:
         return math.nan, math.nan
+    mean, std = means_and_stds(values[np.newaxis])
+    return float(mean[0]), float(std[0])
+
+
+def means_and_stds(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the means and sds of columns without a NaN, as the rows of one array; they can't overflow."""
     # To scale by a power of two is exact, and keeps sums and squares of huge values finite.
-    exponent = math.frexp(float(np.abs(values).max()))[1]
-    scaled = np.ldexp(values, -exponent)
-    return math.ldexp(float(scaled.mean()), exponent), math.ldexp(float(scaled.std()), exponent)
+    exponents = np.frexp(np.abs(rows).max(axis=1))[1]
+    scaled = np.ldexp(rows, -exponents[:, np.newaxis])
+    return np.ldexp(scaled.mean(axis=1), exponents), np.ldexp(scaled.std(axis=1), exponents)
 
 
 def fingerprint(dataset: Dataset) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.data.table import mean_and_std
+from pipeline.data.table import means_and_stds
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 FENCE = 5.0  # how many widths of its middle part a column may reach beyond that part
 MAX_LEVELS = 255
+PART = 1 << 18  # numbers that are measured at a time
 MIN_COUNT = 5  # rows of a level that has an output of its own
 
 _TAILS = (0.25, 0.1, 0.05, 0.01, 0.0)  # what the middle part leaves out on either side
@@ -144,8 +145,9 @@ class FeatureEncoder:
         numeric, categorical = table.numeric, table.categorical
         kinds = {name: "number" if name in numeric else "category" for name in table.names}
         with np.errstate(over="raise", invalid="raise"):
-            scales = [_scale(table.columns[name]) for name in numeric]
-        mean, std, low, high = np.array(scales, dtype=np.float64).reshape(-1, 4).T.copy()
+            at_a_time = max(1, PART // max(1, table.n_rows))
+            scales = [_scales(table, numeric[i : i + at_a_time]) for i in range(0, len(numeric), at_a_time)]
+        mean, std, low, high = np.concatenate([np.empty((4, 0)), *scales], axis=1)
         gaps = np.array([np.isnan(table.columns[name]).any() for name in numeric], dtype=np.bool_)
         return cls(kinds, mean, std, low, high, gaps, tuple(_levels(table.columns[name]) for name in categorical))
 
@@ -189,17 +191,20 @@ class FeatureEncoder:
             If a value is too large to be standardised. To take the fence for it would hide it.
         """
         columns = table.columns
-        if missing := ", ".join(repr(name) for name in self.kinds if name not in columns):
+        if not self.kinds.keys() <= columns.keys():
+            missing = ", ".join(repr(name) for name in self.kinds if name not in columns)
             raise ValueError(f"expected a table with the columns of the training rows, got one without {missing}")
-        numbers = np.empty((table.n_rows, len(self.mean)))
-        for j, name in enumerate(self.numeric):
-            numbers[:, j] = columns[name]
+        numbers = np.empty((len(self.mean), table.n_rows))
+        if numbers.size:
+            np.concatenate([columns[name] for name in self.numeric], out=numbers.ravel())
+        numbers = np.ascontiguousarray(numbers.T)
         codes = [levels.codes(columns[name]) for name, levels in zip(self.categorical, self.levels, strict=True)]
         widths = tuple(len(levels.names) for levels in self.levels)
         return Inputs(np.hstack(self._standardised(numbers)), tuple(codes), widths)
 
     def _standardised(self, numbers: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        _require_finite(self.numeric, numbers)
+        if np.isinf(numbers).any():
+            _require_finite(self.numeric, numbers)
         gaps = np.isnan(numbers)
         with np.errstate(over="raise", invalid="raise"):
             z = (numbers - self.mean) / self.std
@@ -235,27 +240,38 @@ def _require_finite(names: tuple[str, ...], numbers: NDArray[np.float64]) -> Non
         raise ValueError(f"row {i}, column {names[j]!r}: expected a finite number, got {numbers[i, j]}")
 
 
-def _scale(column: NDArray[np.float64]) -> tuple[float, float, float, float]:
-    """Return mean, sd, and the fences in sds from the mean."""
-    values = column[~np.isnan(column)]
-    if not values.size:
-        return 0.0, 1.0, 0.0, 0.0
-    low, high = _fences(values)
-    values = np.clip(values, low, high)
-    mean, std = mean_and_std(values)
-    if values.min() == values.max():  # then the sd is rounding noise at best
-        std = 1.0
-    return mean, std, (low - mean) / std, (high - mean) / std
+def _scales(table: Table, names: tuple[str, ...]) -> NDArray[np.float64]:
+    """Return means, sds, and the fences in sds from the mean, shape (4, columns)."""
+    rows = np.array([table.columns[name] for name in names])
+    scales = np.empty((4, len(names)))
+    with_gaps = np.isnan(rows).any(axis=1)
+    whole = np.flatnonzero(~with_gaps)
+    if whole.size:
+        scales[:, whole] = _scales_of(rows[whole])
+    for j in np.flatnonzero(with_gaps).tolist():
+        values = rows[j][~np.isnan(rows[j])]
+        scales[:, j] = _scales_of(values[np.newaxis])[:, 0] if values.size else (0.0, 1.0, 0.0, 0.0)
+    return scales
 
 
-def _fences(values: NDArray[np.float64]) -> tuple[float, float]:
-    """Return how far a column may reach, by its quartiles, or by a wider middle part if those are one value."""
-    for tail in _TAILS:
-        low, high = np.quantile(values, [tail, 1 - tail])
-        if high > low:
-            break
+def _scales_of(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the same of columns without gaps, shape (columns, n)."""
+    low, high = _fences(rows)
+    rows = np.clip(rows, low[:, np.newaxis], high[:, np.newaxis])
+    mean, std = means_and_stds(rows)
+    std[rows.min(axis=1) == rows.max(axis=1)] = 1.0  # where the sd is rounding noise at best
+    return np.array([mean, std, (low - mean) / std, (high - mean) / std])
+
+
+def _fences(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return how far columns may reach, by their quartiles, or by a wider middle part where those are one value."""
+    low, high = np.quantile(rows, [_TAILS[0], 1 - _TAILS[0]], axis=1)
+    for tail in _TAILS[1:]:
+        narrow = np.flatnonzero(high <= low)
+        if narrow.size:
+            low[narrow], high[narrow] = np.quantile(rows[narrow], [tail, 1 - tail], axis=1)
     reach = FENCE * (high - low)
-    return float(low - reach), float(high + reach)
+    return low - reach, high + reach
 
 
 def _levels(column: NDArray[np.object_]) -> Levels:

@@ -2,10 +2,14 @@
 
 import contextlib
 import json
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from http.client import HTTPConnection
+from itertools import islice
 from urllib.parse import urlsplit
+
+import orjson
 
 from pipeline.data.table import Table
 from pipeline.service.payload import MEDIA_TYPE
@@ -41,14 +45,19 @@ def make_requests(table: Table, count: int) -> Iterator[Request]:
     ------
     Request
     """
-    for number in range(count):
-        row = table.row(number % table.n_rows)
+    for number, row in enumerate(islice(_rows(table, count), count)):
         if number == count - 1 and table.numeric:
             yield _post(row | dict.fromkeys(table.numeric, _OVERFLOWS))
         elif number % _EVERY == _EVERY - 1:
             yield _malformed(row, number // _EVERY)
         else:
             yield _post(row)
+
+
+def _rows(table: Table, at_once: int) -> Iterator[dict[str, float | str | None]]:
+    first = table.take(slice(at_once))
+    while True:
+        yield from first.rows()
 
 
 def send(requests: Iterable[Request], url: str) -> int:
@@ -76,7 +85,7 @@ def send(requests: Iterable[Request], url: str) -> int:
 
 
 def _post(row: dict[str, float | str | None]) -> Request:
-    return Request("POST", "/predict", json.dumps(row).encode())
+    return Request("POST", "/predict", orjson.dumps(row))
 
 
 def _malformed(row: dict[str, float | str | None], number: int) -> Request:
@@ -85,7 +94,7 @@ def _malformed(row: dict[str, float | str | None], number: int) -> Request:
         Request("POST", "/predict", b'{"income": 0.12,'),
         _post({name: value for name, value in row.items() if name != first}),
         _post(row | {"no_such_feature": 1.0}),
-        _post(row | {first: float("nan")}),
+        Request("POST", "/predict", json.dumps(row | {first: math.nan}).encode()),
         Request("GET", "/predict"),
         Request("POST", "/predictions", json.dumps(row).encode()),
         Request("POST", "/predict", b"income=0.12", content_type="application/x-www-form-urlencoded"),

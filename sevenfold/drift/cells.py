@@ -176,11 +176,12 @@ def _run_ends(ordered: Floats) -> NDArray[np.bool_]:
 def _bounds(last: Ints) -> Ints:
     """Return the runs after which a cell ends: those with the 1/256 quantiles, and those before a large one."""
     m = int(last[-1]) + 1
-    runs = np.unique(np.searchsorted(last, (np.arange(1, FINE) * m - 1) // FINE))
+    ends = np.zeros(last.size, dtype=np.bool_)
+    ends[np.searchsorted(last, (np.arange(1, FINE) * m - 1) // FINE)] = True
+    runs = np.flatnonzero(ends)
     sizes = last[runs] - np.where(runs > 0, last[runs - 1], -1)
-    large = runs[(sizes * FINE >= m) & (runs > 0)]
-    bounds = np.union1d(runs, large - 1)
-    return bounds[bounds < last.size - 1]
+    ends[runs[(sizes * FINE >= m) & (runs > 0)] - 1] = True
+    return np.flatnonzero(ends[:-1])
 
 
 def _pads(ordered: Floats, last: Ints, *, continuous: bool) -> tuple[float, float]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from sevenfold.drift.comparing import compare_levels, compare_numbers
 from sevenfold.drift.joint import N_TESTS, Joint
-from sevenfold.drift.levels import Levels, profile_of
+from sevenfold.drift.levels import Levels, profile_of, require_kind
 from sevenfold.drift.numeric.columns import NumberColumns
 from sevenfold.drift.numeric.profile import Numbers
 from sevenfold.drift.reading import number_groups, read_columns, read_reference
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 WEIGHTS = {"feature": 0.6, "output": 0.2, "joint": 0.2}  # of alpha; what isn't tested leaves its part to the others
 JOINT_ROWS, JOINT_BATCH_ROWS = 10_000, 5_000  # at most so many, evenly spread: more wouldn't find more that matters
+JOINT_PART = 100  # columns that are ranked at a time
 
 
 class DriftDetector:
@@ -130,12 +131,17 @@ class DriftDetector:
     def _make_joint(self, sampled: dict[str, Column], groups: NDArray[np.intp] | None) -> Joint | None:
         if len(self._scored) <= 1:
             return None
-        ranked = [(at, name) for at, name in enumerate(self._numbers.names) if name in self._scored]
-        ranks = self._numbers.ranks([at for at, _ in ranked], [sampled[name] for _, name in ranked])
-        return Joint.of(self._scores_of(sampled, dict(zip([name for _, name in ranked], ranks, strict=True))), groups)
+        parts = (self._scored[start : start + JOINT_PART] for start in range(0, len(self._scored), JOINT_PART))
+        return Joint.of((self._ranked(names, sampled) for names in parts), groups)
 
-    def _scores_of(self, columns: dict[str, Column], ranks: dict[str, Floats]) -> Floats:
-        scores = [ranks[name] if name in ranks else self._levels[name].scores(columns[name]) for name in self._scored]
+    def _ranked(self, names: list[str], columns: dict[str, Column]) -> Floats:
+        numbers = [name for name in names if name not in self._levels]
+        at = [self._numbers.place[name] for name in numbers]
+        ranks = self._numbers.ranks(at, [columns[name] for name in numbers])
+        return self._scores_of(names, columns, dict(zip(numbers, ranks, strict=True)))
+
+    def _scores_of(self, names: list[str], columns: dict[str, Column], ranks: dict[str, Floats]) -> Floats:
+        scores = [ranks[name] if name in ranks else self._levels[name].scores(columns[name]) for name in names]
         return np.array(scores).T
 
     def check(self, batch: Any, *, batch_id: str) -> DriftReport:
@@ -150,7 +156,7 @@ class DriftDetector:
         """
         columns = dict(read_columns(batch, self._profiles))
         for name, column in columns.items():
-            _require_kind(name, self._profiles[name], column)
+            require_kind(name, self._profiles[name], column)
         n_rows = next(iter(columns.values())).n_rows
         step = max(1, -(-n_rows // JOINT_BATCH_ROWS)) if self._joint else None
         numbers, ranks = self._numbers.count([columns[name] for name in self._numbers.names], n_rows, step)
@@ -158,7 +164,8 @@ class DriftDetector:
         sums = None
         if self._joint and step:
             some = {name: columns[name].every(step) for name in self._levels}
-            sums = self._joint.sums(self._scores_of(some, dict(zip(self._numbers.names, ranks, strict=True))))
+            known = dict(zip(self._numbers.names, ranks, strict=True))
+            sums = self._joint.sums(self._scores_of(self._scored, some, known))
         return self.judge(Tally(numbers, levels, sums, n_rows, float(n_rows) ** 2), batch_id=batch_id)
 
     def judge(self, tally: Tally, *, batch_id: str, alpha: float | None = None) -> DriftReport:
@@ -291,9 +298,3 @@ def _require(alpha: float, psi_floor: float, min_rows: int) -> None:
         raise ValueError(f"psi_floor must be at least 0, got {psi_floor}")
     if min_rows < 1:
         raise ValueError(f"min_rows must be at least 1, got {min_rows}")
-
-
-def _require_kind(name: str, profile: Profile, column: Column) -> None:
-    """Refuse text for numbers and numbers for text; a column with nothing in it is of any kind."""
-    if "nothing" not in {profile.kind, column.kind} and profile.kind != column.kind:
-        raise ValueError(f"column {name!r}: expected {profile.kind}, got {column.kind}")

@@ -22,6 +22,7 @@ from sevenfold.drift.distributions import f_sf, t_sf
 from sevenfold.drift.statistics import Clustering
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     from numpy.typing import NDArray
@@ -87,17 +88,26 @@ class Joint:
         self.correlation_variance, self.groups, self.pair_groups = correlation_variance, groups, pair_groups
 
     @classmethod
-    def of(cls, scores: Floats, groups: NDArray[Any] | None = None) -> Joint | None:
-        """Take the reference's scores, shape (m, columns); None where there are too few rows or columns to compare."""
-        centred = scores - scores.mean(axis=0)
-        spread = np.maximum((centred**2).mean(axis=0), np.finfo(np.float64).tiny)
-        used = np.flatnonzero((spread > CONSTANT) & ((centred**4).mean(axis=0) < KURTOSIS * spread**2))
-        m = scores.shape[0]
-        if used.size <= 1 or m < max(LEAST_ROWS, ROWS_A_COLUMN * used.size):
+    def of(cls, parts: Iterable[Floats], groups: NDArray[Any] | None = None) -> Joint | None:
+        """Take the reference's scores, some columns at a time, shape (m, columns) each.
+
+        None where there are too few rows or columns to compare, which may show before all columns were seen.
+        """
+        kept, used, n_seen, m = [], [np.zeros(0, dtype=np.intp)], 0, 0
+        for scores in parts:
+            m = scores.shape[0]
+            chosen = _usable(scores)
+            kept.append(scores[:, chosen])
+            used.append(n_seen + chosen)
+            n_seen += scores.shape[1]
+            if m < max(LEAST_ROWS, ROWS_A_COLUMN * sum(one.size for one in used)):
+                return None
+        every = np.concatenate(used)
+        if every.size <= 1:
             return None
-        centred = centred[:, used]
-        covariance = centred.T @ centred / (m - 1)
-        found = cls(used, m, scores[:, used].mean(axis=0), covariance, _fisher_variance(centred))
+        mean = np.concatenate([part.mean(axis=0) for part in kept])
+        centred = np.concatenate(kept, axis=1) - mean
+        found = cls(every, m, mean, centred.T @ centred / (m - 1), _fisher_variance(centred))
         if groups is not None:
             found.groups, found.pair_groups = found._clusterings(centred, groups)
         return found
@@ -167,6 +177,14 @@ class Joint:
         z = np.stack([_fisher(np.cov(part.T, bias=True))[self._pairs] for part in parts])
         gaps = (sizes[:, None] * (z - self._z[self._pairs]) ** 2 / self.correlation_variance[self._pairs]).mean()
         return _alike(sizes, shift), _alike(sizes, float(gaps) * len(parts))
+
+
+def _usable(scores: Floats) -> Ints:
+    """Return which columns vary, and have no heavy tails."""
+    centred = scores - scores.mean(axis=0)
+    spread = np.maximum((centred**2).mean(axis=0), np.finfo(np.float64).tiny)
+    usable: Ints = np.flatnonzero((spread > CONSTANT) & ((centred**4).mean(axis=0) < KURTOSIS * spread**2))
+    return usable
 
 
 def _alike(sizes: Floats, total: float) -> Clustering:

@@ -231,6 +231,12 @@ def profile_of(column: Column, groups: NDArray[Any] | None) -> Profile:
     return Levels.of(column, groups) if column.kind == "text" else Numbers.of(column, groups)
 
 
+def require_kind(name: str, profile: Profile, column: Column) -> None:
+    """Raise ValueError for text instead of numbers, or the reverse; a column with nothing in it is of any kind."""
+    if "nothing" not in {profile.kind, column.kind} and profile.kind != column.kind:
+        raise ValueError(f"column {name!r}: expected {profile.kind}, got {column.kind}")
+
+
 def _counted(values: NDArray[Any]) -> dict[Any, int]:
     """Count the levels, as far as there aren't too many."""
     counted: Counter[Any] = Counter()

@@ -147,7 +147,8 @@ def pack_tallies(tallies: Sequence[Tally]) -> Arrays:
     }
     if tallies:
         for name in ("cells", "special", "n_off_grid"):
-            arrays[name] = np.array([getattr(tally.numbers, name) for tally in tallies])
+            counts = np.array([getattr(tally.numbers, name) for tally in tallies])
+            arrays[name] = counts.astype(np.min_scalar_type(counts.max(initial=0)))  # small ones take no time to pack
     sums = [tally.sums for tally in tallies if tally.sums is not None]
     for name in ("n", "first", "second") if sums else ():
         arrays[f"sums_{name}"] = np.array([getattr(one, name) for one in sums])
@@ -162,7 +163,7 @@ def unpack_tallies(arrays: Mapping[str, NDArray[Any]], sizes: Mapping[str, int])
     )
     tallies = []
     for i, (n_rows, n_squared) in enumerate(arrays["rows"].tolist()):
-        numbers = CellCounts(*[arrays[name][i] for name in ("cells", "special", "n_off_grid")])
+        numbers = CellCounts(*[arrays[name][i].astype(np.intp) for name in ("cells", "special", "n_off_grid")])
         levels = {}
         for name, size in sizes.items():
             told, special = next(rest)

@@ -86,33 +86,27 @@ class NumberColumns:
 
     def __init__(self, columns: Mapping[str, Numbers]) -> None:
         self.names, self._columns = tuple(columns), list(columns.values())
+        self.place = {name: i for i, name in enumerate(columns)}
         self._last = np.array([one.counts.cells.size - 1 for one in self._columns], dtype=np.intp)
         self._width = int(self._last.max(initial=-1)) + 1
         special = np.array([one.counts.special for one in self._columns], dtype=np.intp).reshape(-1, 3)
         self.n_rows = np.array([one.n_rows for one in self._columns], dtype=np.intp)
         none = np.zeros(len(self.names), dtype=np.intp)
-        self.counts = CellCounts(self._beside([one.counts.cells for one in self._columns], 0), special, none)
+        self.counts = CellCounts(_beside([one.counts.cells for one in self._columns], 0, self._width), special, none)
         self._grids = np.array([i for i, one in enumerate(self._columns) if one.cuts.grid is not None], dtype=np.intp)
-
-    def _beside(self, rows: Sequence[NDArray[Any]], fill: float, behind: int = 0) -> NDArray[Any]:
-        found = np.full((len(rows), self._width + behind), fill, dtype=rows[0].dtype if rows else np.intp)
-        for row, cells in zip(found, rows, strict=True):
-            row[: cells.size] = cells
-        return found
 
     @cached_property
     def _edges(self) -> Floats:
         """The edges of the cells, and infinity behind them up to a power of two, as `_search` asks for."""
-        found = np.full((len(self.names), 1 << self._width.bit_length()), np.inf)
-        for row, one in zip(found, self._columns, strict=True):
-            row[: one.cuts.edges.size] = one.cuts.edges
-        return found
+        return _beside([one.cuts.edges for one in self._columns], np.inf, 1 << self._width.bit_length())
 
     @cached_property
     def _ranks(self) -> Floats:
-        found = self._beside([one.ranks() for one in self._columns], 0.0, behind=3)
-        found[:, self._width :] = [0.0, -1.0, 1.0]
-        return found
+        """The rank of each cell among the reference's numbers, in [-1, 1]; behind them those of the special cells."""
+        cells, k = self.counts.cells, len(self.names)
+        ranks = 2.0 * (cells.cumsum(axis=1) - 0.5 * cells) / np.maximum(1, cells.sum(axis=1))[:, None] - 1.0
+        ranks[:, 0], ranks[np.arange(k), self._last] = -1.0, 1.0
+        return np.concatenate([ranks, np.tile([0.0, -1.0, 1.0], (k, 1))], axis=1)
 
     @cached_property
     def _reach(self) -> Floats:
@@ -261,6 +255,14 @@ class _Coarse:
         found = np.zeros(self._used.shape)
         found[self._used] = np.add.reduceat(table.ravel(), self._starts)
         return found
+
+
+def _beside(rows: Sequence[NDArray[Any]], fill: float, width: int) -> NDArray[Any]:
+    """Return arrays of different lengths as rows of one, filled up."""
+    found = np.full((len(rows), width), fill, dtype=rows[0].dtype if rows else np.intp)
+    for row, values in zip(found, rows, strict=True):
+        row[: values.size] = values
+    return found
 
 
 def _search(edges: Floats, values: Floats) -> Ints:

@@ -80,13 +80,6 @@ class Numbers:
             return np.arange(cells.size)
         return _joined(cells, ends=ends)
 
-    def ranks(self) -> Floats:
-        """Return the rank of each cell among the reference's numbers, in [-1, 1]."""
-        r = self.counts.cells
-        found: Floats = (2.0 * (np.cumsum(r) - 0.5 * r) / max(1, int(r.sum()))) - 1.0
-        found[0], found[-1] = -1.0, 1.0
-        return found
-
     def _clustering(self, values: Floats, groups: NDArray[Any]) -> Clustering:
         starts = self.coarse(ends=False)
         cell = np.searchsorted(starts, np.searchsorted(self.cuts.edges, values), "right") - 1
