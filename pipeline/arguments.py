@@ -27,7 +27,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     add("--features", **_number(1), default=8, help="columns to make (default: %(default)s)")
     add("--no-faults", action="store_true", help="leave out the two faults that a run on made-up data provokes")
     add = parser.add_argument_group("a table of your own, instead").add_argument
-    add("--data", type=Path, metavar="FILE.csv", help="table with a header, to learn from; also FILE.csv.gz")
+    add("--data", type=_file, metavar="FILE.csv", help="table with a header, to learn from; also FILE.csv.gz")
     add("--target", metavar="COLUMN", help="the column to predict")
     positive = "the value of the target that is to be approved, or a bound such as '>250000'"
     add("--positive", metavar="VALUE", help=positive)
@@ -39,7 +39,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     add("--dates", type=_names, default=(), metavar="COL,...", help="columns of dates, such as 20241231")
     add("--ignore-index", action="store_true", help="leave out a first column without a name")
     second = "a second table, to score and to compare with the first for drift"
-    add("--score", type=Path, metavar="FILE.csv", help=second)
+    add("--score", type=_file, metavar="FILE.csv", help=second)
 
 
 def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
@@ -87,6 +87,12 @@ def _between(least: int, most: float) -> Callable[[str], int]:
         return value
 
     return number
+
+
+def _file(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("expected the path of a file, got ''")
+    return Path(text)
 
 
 def _separator(text: str) -> str:

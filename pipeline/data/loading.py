@@ -72,6 +72,9 @@ def load_dataset(
     text = read_text(Path(path), options.separator)
     for name in (target, *drop, *options.categories, *options.dates):
         text.require(name)
+    _require_one_say(
+        text.path, {"--target": (target,), "--drop": drop, "--categories": options.categories, "--dates": options.dates}
+    )
     aim = read_target(text, target, positive, options, MIN_ROWS)
     index = _index(text, options)
     names = [name for name in text.columns if name not in {target, *drop, *index}]
@@ -108,10 +111,23 @@ def load_score_table(
     text = read_text(Path(path), options.separator)
     missing = [name for name in like.names if name not in text.columns]
     if missing:
-        raise DataError(f"{path}: no column {listed(missing)}, which the model needs; there are {text.listed}")
+        what = f"no column {listed(missing)}, which the model needs; there are {text.listed}"
+        raise DataError(f"{path}, line {text.header_line}: {what}")
     numeric = set(like.numeric)
     plain = {name: NUMBER if name in numeric else TEXT for name in like.names}
     return Table({name: read_as(text, name, meaning, options) for name, meaning in (plain | (meanings or {})).items()})
+
+
+def _require_one_say(path: Path, options: dict[str, Sequence[str]]) -> None:
+    """Raise DataError if two options say different things of a column."""
+    said: dict[str, str] = {}
+    for option, names in options.items():
+        for name in dict.fromkeys(names):
+            other = said.setdefault(name, option)
+            if other != option:
+                raise DataError(
+                    f"{path}, column {name!r}: expected one of {other} and {option}, got both; leave one out"
+                )
 
 
 def _report(text: Text, target: str, aim: Target, columns: dict[str, Column], left_out: dict[str, str]) -> LoadReport:

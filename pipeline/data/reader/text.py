@@ -21,7 +21,16 @@ from tqdm import tqdm
 
 from pipeline.data.messages import DataError, hint, listed
 from pipeline.data.reader.cells import Cells, PackedBlock
-from pipeline.data.reader.opening import SEPARATORS, encodings, excel_says, opened, require_text, separator_of, told
+from pipeline.data.reader.opening import (
+    SEPARATORS,
+    encodings,
+    excel_says,
+    opened,
+    require_text,
+    separator_of,
+    told,
+    undecodable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -76,7 +85,9 @@ class Text:
     def require(self, name: str) -> None:
         """Raise DataError if there is no such column."""
         if name not in self.columns:
-            raise DataError(f"{self.path}: no column {name!r}{hint(name, self.columns)}; there are {self.listed}")
+            what = f"no column {name!r}{hint(name, self.columns)}; there are {self.listed}"
+            way_out = f", with {self.separator!r} between the columns: see --sep" if len(self.columns) == 1 else ""
+            raise DataError(f"{self.path}, line {self.header_line}: {what}{way_out}")
 
 
 def read_text(path: Path, separator: str | None = None) -> Text:
@@ -107,7 +118,8 @@ def read_text(path: Path, separator: str | None = None) -> Text:
                 continue
             finally:
                 stream.detach()
-    raise DataError(f"{path}: expected a text file in UTF-8, UTF-16 or Windows-1252; save it as CSV with UTF-8")
+        raw.seek(0)
+        raise undecodable(path, gzip.GzipFile(fileobj=raw) if packed else raw, encodings(head)[0])
 
 
 class _Header(NamedTuple):
@@ -135,7 +147,7 @@ class _Parser:
         self.columns = [Cells() for _ in header.names]
         self._rows(header)
         if not self.lines:
-            raise DataError(f"{self.path}: expected rows below the header, found none")
+            raise DataError(f"{self.path}, line {header.line}: expected rows below the header, found none; add some")
         where = f"{self.path}, line {header.line}"
         columns = dict(zip(_named(where, header.names), self.columns, strict=True))
         return Text(self.path, columns, np.concatenate(self.lines), self.separator, self.encoding, header.line)
@@ -162,18 +174,18 @@ class _Parser:
             for block in chain([header.rest] if header.rest else [], self._blocks(least)):
                 bar.update(self.raw.tell() - bar.n)
                 text = (block.replace("\r\n", "\n") if "\r" in block else block).removesuffix("\n")
-                is_plain = '"' not in text and "\r" not in text and width > 1
+                is_plain = '"' not in text and "\r" not in text and "\0" not in text and width > 1
                 columns = cut(text, width, self.separator) if is_plain else None
                 if columns is None:
-                    self._slow_rows(io.StringIO(block, newline=""), line, width, bar)
+                    self._slow_rows(io.StringIO(block, newline=""), line, header, bar)
                     return
                 n_rows = len(columns[0])
                 self._append(columns, np.arange(line, line + n_rows))
                 line += n_rows
 
-    def _slow_rows(self, block: io.StringIO, line: int, width: int, bar: tqdm[NoReturn]) -> None:
+    def _slow_rows(self, block: io.StringIO, line: int, header: _Header, bar: tqdm[NoReturn]) -> None:
         """Read a block and all behind it, quotes, blank lines and all."""
-        records = self._records(chain(block, self.stream), line)
+        records, width = self._records(chain(block, self.stream), line), len(header.names)
         while some := list(islice(records, _ROWS)):
             for start, record, _ in some:
                 if len(record) != width:
@@ -181,6 +193,10 @@ class _Parser:
                     what = f"expected {width} values, as in the header, got {len(record)}"
                     way_out = f"put a value that contains a {separator} in quotes"
                     raise DataError(f"{self.path}, line {start}: {what}; {way_out}")
+                if "\0" in "".join(record):
+                    name = header.names[next(j for j, cell in enumerate(record) if "\0" in cell)]
+                    what = "expected text, got a NUL character; remove it"
+                    raise DataError(f"{self.path}, line {start}, column {name!r}: {what}")
             columns = [PackedBlock(cells) for cells in zip(*[record for _, record, _ in some], strict=True)]
             self._append(columns, np.array([one[0] for one in some]))
             bar.update(self.raw.tell() - bar.n)

@@ -182,17 +182,65 @@ def test_dropped_columns_are_not_read(csv_file: WriteCsv) -> None:
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     path = tmp_path / "none.csv"
-    assert message_of(load_dataset, path, "y") == f"{path}: no such file"
+    assert message_of(load_dataset, path, "y") == f"{path}: no such file; check the path"
+
+
+def test_a_file_whose_name_is_like_one_that_is_there(tmp_path: Path) -> None:
+    (tmp_path / "loans.csv").touch()
+    path = tmp_path / "loan.csv"
+    expected = f"{path}: no such file (did you mean 'loans.csv'?); check the path"
+    assert message_of(load_dataset, path, "y") == expected
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has pipes of another kind")
+def test_a_pipe_which_cannot_be_read_twice(tmp_path: Path) -> None:
+    path = tmp_path / "pipe.csv"
+    os.mkfifo(path)
+    writer = os.open(path, os.O_RDWR)  # or to open it for reading would wait
+    try:
+        expected = f"{path}: expected a file, got a pipe; save what comes out of it, and read that"
+        assert message_of(load_dataset, path, "y") == expected
+    finally:
+        os.close(writer)
+
+
+@pytest.mark.parametrize(
+    ("drop", "options", "said"),
+    [
+        (["y"], Options(), "--target and --drop"),
+        ([], Options(dates=("y",)), "--target and --dates"),
+        (["x"], Options(categories=("x",)), "--drop and --categories"),
+        ([], Options(categories=("x",), dates=("z", "x")), "--categories and --dates"),
+    ],
+)
+def test_a_column_of_which_two_options_say_different_things(
+    csv_file: WriteCsv, drop: list[str], options: Options, said: str
+) -> None:
+    path = csv_file("x,z,y", *["1,2,yes", "2,3,no"] * 10)
+    column = "y" if "target" in said else "x"
+    expected = f"{path}, column '{column}': expected one of {said}, got both; leave one out"
+    assert message_of(load_dataset, path, "y", None, drop, options) == expected
+
+
+def test_a_separator_that_is_not_the_files(csv_file: WriteCsv) -> None:
+    path = csv_file("x,y", *["1,yes", "2,no"] * 10)
+    expected = f"{path}, line 1: no column 'y'; there are 'x,y', with ';' between the columns: see --sep"
+    assert message_of(load_dataset, path, "y", None, (), Options(separator=";")) == expected
 
 
 def test_a_folder(tmp_path: Path) -> None:
-    assert message_of(load_dataset, tmp_path, "y") == f"{tmp_path}: expected a CSV file, got a folder"
+    assert (
+        message_of(load_dataset, tmp_path, "y") == f"{tmp_path}: expected a CSV file, got a folder; name a file in it"
+    )
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows finds no file of such a name")
 def test_a_file_that_cannot_be_opened(tmp_path: Path) -> None:
     path = tmp_path / ("x" * 300)
-    assert message_of(load_dataset, path, "y") == f"{path}: {os.strerror(errno.ENAMETOOLONG)}"
+    assert (
+        message_of(load_dataset, path, "y")
+        == f"{path}: {os.strerror(errno.ENAMETOOLONG)}; check the path and who may read it"
+    )
 
 
 @pytest.mark.parametrize("lines", [[], ["", ""]])
@@ -203,7 +251,9 @@ def test_an_empty_file(csv_file: WriteCsv, lines: list[str]) -> None:
 
 def test_a_header_only(csv_file: WriteCsv) -> None:
     path = csv_file("a,y", "")
-    assert message_of(load_dataset, path, "y") == f"{path}: expected rows below the header, found none"
+    assert (
+        message_of(load_dataset, path, "y") == f"{path}, line 1: expected rows below the header, found none; add some"
+    )
 
 
 def test_a_ragged_row_is_named_by_the_line_it_starts_on(csv_file: WriteCsv) -> None:
@@ -231,20 +281,20 @@ def test_two_columns_of_one_name(csv_file: WriteCsv) -> None:
 def test_a_target_that_is_not_there(csv_file: WriteCsv) -> None:
     path = csv_file(*loans())
     there = "there are 'income', 'city', 'approved'"
-    expected = f"{path}: no column 'aproved' (did you mean 'approved'?); {there}"
+    expected = f"{path}, line 1: no column 'aproved' (did you mean 'approved'?); {there}"
     assert message_of(load_dataset, path, "aproved") == expected
-    assert message_of(load_dataset, path, "y") == f"{path}: no column 'y'; {there}"
+    assert message_of(load_dataset, path, "y") == f"{path}, line 1: no column 'y'; {there}"
 
 
 def test_a_long_list_of_columns_is_cut(csv_file: WriteCsv) -> None:
     path = csv_file(",".join(f"c{i}" for i in range(13)), ",".join("1" * 13))
     there = "there are 'c0', 'c1', 'c2', 'c3', 'c4', 'c5', 'c6', 'c7', 'c8', 'c9' and 3 more"
-    assert message_of(load_dataset, path, "y") == f"{path}: no column 'y'; {there}"
+    assert message_of(load_dataset, path, "y") == f"{path}, line 1: no column 'y'; {there}"
 
 
 def test_a_column_to_drop_that_is_not_there(csv_file: WriteCsv) -> None:
     path = csv_file(*loans())
-    expected = f"{path}: no column 'cities' (did you mean 'city'?); there are 'income', 'city', 'approved'"
+    expected = f"{path}, line 1: no column 'cities' (did you mean 'city'?); there are 'income', 'city', 'approved'"
     assert message_of(load_dataset, path, "approved", drop=["cities"]) == expected
 
 
@@ -330,7 +380,7 @@ def test_a_score_table_has_the_columns_of_the_other_in_its_order(csv_file: Write
 
 def test_a_score_table_without_a_column_names_all_that_are_missing(csv_file: WriteCsv) -> None:
     path = csv_file("a,b", "1,2")
-    expected = f"{path}: no column 'income', 'city', which the model needs; there are 'a', 'b'"
+    expected = f"{path}, line 1: no column 'income', 'city', which the model needs; there are 'a', 'b'"
     assert message_of(load_score_table, path, like()) == expected
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import random
 from pathlib import Path
 
@@ -67,8 +69,10 @@ def test_a_gzipped_file_is_read(path: Path) -> None:
     [
         (b"PK\x03\x04...", "got a workbook or an archive; save the sheet as CSV"),
         (b"PAR1...", "got a Parquet file; write the table as CSV"),
+        (bz2.compress(b"a,b\n1,2\n"), "got a bzip2 file; unpack it, or pack it with gzip"),
+        (lzma.compress(b"a,b\n1,2\n"), "got an xz file; unpack it, or pack it with gzip"),
+        ("a,b\n1,2\n".encode("utf-32"), "got one in UTF-32; save it as CSV with UTF-8"),
         ("a,b".encode("utf-16-le"), "got one with NUL bytes; save it as CSV with UTF-8"),
-        (b"a,b\n1,\x81\n", "in UTF-8, UTF-16 or Windows-1252; save it as CSV with UTF-8"),
     ],
 )
 def test_what_is_no_text_is_named(path: Path, content: bytes, said: str) -> None:
@@ -76,6 +80,30 @@ def test_what_is_no_text_is_named(path: Path, content: bytes, said: str) -> None
     message = message_of(read_text, path)
     assert message.startswith(f"{path}: expected a ")
     assert message.endswith(said)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"a,b\n" + b"1,2\n" * 5000 + b"1,\x81\n2,3\n",
+        ("a,b\n" + "1,\u00e9\n" * 5000).encode() + b"1,\x81\n",  # of which Windows-1252 has the bytes before
+        ("a,b\n" + "1,2\n" * 5000).encode("utf-16") + b"1\0,\0\0\xd8A\0",
+    ],
+)
+@pytest.mark.parametrize("packed", [False, True])
+def test_bytes_that_are_no_text_in_any_encoding_are_named_by_their_line(
+    path: Path, content: bytes, packed: bool
+) -> None:
+    path.write_bytes(gzip.compress(content) if packed else content)
+    what = "expected a text file in UTF-8, UTF-16 or Windows-1252, got bytes that are none of them"
+    assert message_of(read_text, path) == f"{path}, line 5002: {what}; save it as CSV with UTF-8"
+
+
+@pytest.mark.parametrize("quoted", ["", '"'])
+def test_a_nul_character_far_down_is_named_by_line_and_column(path: Path, quoted: str) -> None:
+    path.write_text("a,b\n" + "1,2\n" * 200_000 + f"{quoted}3{quoted},x\0y\n4,5\n")
+    what = "expected text, got a NUL character; remove it"
+    assert message_of(read_text, path) == f"{path}, line 200002, column 'b': {what}"
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
