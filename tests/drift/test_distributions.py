@@ -56,6 +56,15 @@ def test_the_kolmogorov_probability_falls_as_the_distance_grows() -> None:
         assert np.all(np.diff(found) < 1e-5)
 
 
+def test_the_kolmogorov_distribution_of_many_is_that_of_each_alone() -> None:
+    rng = np.random.default_rng(1)
+    n = rng.choice([1, 2, 7, 95, 95, 95, 140, 141, 476, 5000], 300)
+    distances = np.append(rng.random(298) * 2.0 / np.sqrt(n[:298]), [0.0, 1.0])
+    alone = [float(kolmogorov_sf(*one)) for one in zip(distances, n, strict=True)]
+    assert kolmogorov_sf(distances, n).tolist() == pytest.approx(alone, rel=1e-12, abs=1e-15)
+    assert kolmogorov_sf(distances.reshape(3, 100), n.reshape(3, 100)).shape == (3, 100)
+
+
 def test_the_chi_squared_tail_by_hand() -> None:
     assert chi2_sf(0.0, 3) == 1.0
     assert chi2_sf(3.0, 2) == pytest.approx(math.exp(-1.5))

@@ -50,7 +50,7 @@ def told(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        beside = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
+        beside = [one.name for one in path.parent.iterdir() if one.exists()] if path.parent.is_dir() else []
         raise DataError(f"{path}: no such file{hint(path.name, beside)}; check the path") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"{path}: the gzip file is damaged or cut off; copy it again") from error

@@ -190,7 +190,7 @@ class _Parser:
             for start, record, _ in some:
                 if len(record) != width:
                     separator = SEPARATORS.get(self.separator, repr(self.separator))
-                    what = f"expected {width} values, as in the header, got {len(record)}"
+                    what = f"expected {width} value{'s'[: width - 1]}, as in the header, got {len(record)}"
                     way_out = f"put a value that contains a {separator} in quotes"
                     raise DataError(f"{self.path}, line {start}: {what}; {way_out}")
                 if "\0" in "".join(record):

@@ -13,6 +13,7 @@ from pipeline.data.table import (
     fingerprint,
     make_synthetic,
     mean_and_std,
+    means_and_stds,
     shift,
     split,
     summarise,
@@ -167,6 +168,15 @@ def test_mean_and_sd_agree_with_numpy_and_do_not_overflow() -> None:
     assert mean_and_std(np.array([2e-200, 4e-200])) == pytest.approx((3e-200, 1e-200), rel=1e-13)
     assert mean_and_std(np.zeros(3)) == (0.0, 0.0)
     assert all(map(math.isnan, mean_and_std(np.array([np.nan]))))
+
+
+def test_means_and_sds_of_many_columns_are_those_of_each() -> None:
+    rng = np.random.default_rng(4)
+    rows = np.stack(
+        [rng.normal(size=777), 1e308 * rng.uniform(-1, 1, 777), np.full(777, 3.3), 1e-300 * rng.random(777)]
+    )
+    means, stds = means_and_stds(rows)
+    assert list(zip(means, stds, strict=True)) == [mean_and_std(row) for row in rows]
 
 
 # Fingerprints

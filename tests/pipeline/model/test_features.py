@@ -166,3 +166,15 @@ def test_arrays_give_the_encoder_back() -> None:
     assert list(again.kinds.items()) == list(encoder.kinds.items())
     np.testing.assert_array_equal(again.transform(table), encoder.transform(table))
     assert not any(array.dtype.hasobject for array in arrays.values())
+
+
+def test_columns_that_are_measured_together_are_measured_as_each_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(5)
+    kinds = [rng.normal(size=500), rng.poisson(0.2, 500) * 1.0, np.full(500, 3.3), np.full(500, np.nan)]
+    kinds.append(np.where(rng.random(500) < 0.1, np.nan, 1e149 * rng.standard_cauchy(500).clip(-5, 5)))
+    table = Table({f"c{j}": kinds[j % len(kinds)] + 0.0 for j in range(12)})
+    together = FeatureEncoder.fit(table)
+    monkeypatch.setattr("pipeline.model.features.PART", 1)
+    alone = FeatureEncoder.fit(table)
+    for name in ("mean", "std", "low", "high"):
+        np.testing.assert_array_equal(getattr(together, name), getattr(alone, name))
