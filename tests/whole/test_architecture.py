@@ -52,6 +52,7 @@ THIRD_PARTY = {
     "pipeline/data": {"loguru", "numpy", "orjson", "tqdm"},
     "pipeline/data/reader/arrow.py": {"numpy", "pyarrow"},
     "pipeline/service": {"loguru", "numpy", "starlette", "uvicorn"},
+    "pipeline/service/traffic.py": {"orjson"},
     "sinks.py": {"loguru"},
     "main.py": {"numpy"},
 }

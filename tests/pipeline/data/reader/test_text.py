@@ -101,7 +101,7 @@ def test_bytes_that_are_no_text_in_any_encoding_are_named_by_their_line(
 
 @pytest.mark.parametrize("quoted", ["", '"'])
 def test_a_nul_character_far_down_is_named_by_line_and_column(path: Path, quoted: str) -> None:
-    path.write_text("a,b\n" + "1,2\n" * 200_000 + f"{quoted}3{quoted},x\0y\n4,5\n")
+    path.write_bytes(b"a,b\n" + b"1,2\n" * 200_000 + f"{quoted}3{quoted},x\0y\n4,5\n".encode())
     what = "expected text, got a NUL character; remove it"
     assert message_of(read_text, path) == f"{path}, line 200002, column 'b': {what}"
 
