@@ -3,10 +3,11 @@
 ``python main.py serve`` answers requests with the model; all other commands are those of `sevenfold.cli`.
 """
 
+from __future__ import annotations
+
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,7 +20,6 @@ import numpy as np
 import sinks
 from pipeline.arguments import add_run_arguments, add_serve_arguments
 from pipeline.data.columns import Options
-from pipeline.data.load_report import LoadReport
 from pipeline.data.loading import load_dataset, load_score_table
 from pipeline.data.messages import DataError
 from pipeline.data.table import Dataset, Table, make_synthetic
@@ -29,6 +29,9 @@ from sevenfold.cli.parser import WRONG_INPUT, Parser, unknown
 from sevenfold.cli.streams import need_streams, one_line, reader_may_leave
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from pipeline.data.load_report import LoadReport
     from pipeline.model.logistic import SavedModel
     from pipeline.service.application import Settings as ServiceSettings
     from sevenfold.asgi import ApiLog
@@ -81,7 +84,7 @@ def _pipeline(arguments: Sequence[str]) -> int:
     return _report(Path(options.log_dir), began) if status == OK else status
 
 
-def create_app(settings: "ServiceSettings | None" = None) -> "ApiLog":
+def create_app(settings: ServiceSettings | None = None) -> ApiLog:
     """Make the application that an ASGI server runs: ``uvicorn main:create_app --factory --workers 4``.
 
     Each worker calls it, so that each has its own sinks, in the same folder. Environment variables say the rest, see
@@ -105,7 +108,7 @@ def accept_id(request_id: str) -> bool:
     return bool(_REDACTOR.under("request_id", request_id) == request_id)
 
 
-def _make_app(saved: "SavedModel", settings: "ServiceSettings", at_end: Callable[[], object] | None = None) -> "ApiLog":
+def _make_app(saved: SavedModel, settings: ServiceSettings, at_end: Callable[[], object] | None = None) -> ApiLog:
     from pipeline.service import application  # noqa: PLC0415
 
     worker_id = f"pid-{os.getpid()}"

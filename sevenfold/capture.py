@@ -13,21 +13,24 @@ table lacks raises ValueError in the call, and if the code under test swallows t
 Only pytest is imported here, since pytest loads this module in every project whose environment has Sevenfold.
 """
 
-from collections.abc import Generator, Iterator
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
     from sevenfold.channel_log import ChannelLog
     from sevenfold.channels import Channel
 
-_LOG: "pytest.StashKey[ChannelLog]" = pytest.StashKey()
+_LOG: pytest.StashKey[ChannelLog] = pytest.StashKey()
 _N_SHOWN = pytest.StashKey[int]()  # characters
 
 
 @pytest.fixture
-def channel_table() -> "tuple[Channel, ...]":
+def channel_table() -> tuple[Channel, ...]:
     """Return the table of channels to route by; override it to test with a table of your own."""
     from sevenfold.channels import CHANNELS  # noqa: PLC0415 - see above
 
@@ -35,7 +38,7 @@ def channel_table() -> "tuple[Channel, ...]":
 
 
 @pytest.fixture
-def channel_log(request: pytest.FixtureRequest, channel_table: "tuple[Channel, ...]") -> "Iterator[ChannelLog]":
+def channel_log(request: pytest.FixtureRequest, channel_table: tuple[Channel, ...]) -> Iterator[ChannelLog]:
     """Capture what is logged during a test, by channel; the logger is given back as it was found."""
     from sevenfold.channel_log import capturing  # noqa: PLC0415 - see above
 

@@ -5,25 +5,28 @@ those whose ``with`` blocks are being run. A configuration that is replaced is s
 logger and its files closed, until the ``with`` block of the one that replaced it is left.
 """
 
+from __future__ import annotations
+
 import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from sevenfold.channels import Channel, LevelArgument
 from sevenfold.handlers.formats import LineFormat
 from sevenfold.handlers.workers import tell_unconfigured_worker
-from sevenfold.intercept import Interception
 from sevenfold.loguru_internals import DEFAULT_ID, swap_handlers
 from sevenfold.notices import describe, notice, redact_with
-from sevenfold.redaction.redactor import Redactor
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from sevenfold.handlers.sinks import LineSink
+    from sevenfold.intercept import Interception
+    from sevenfold.redaction.redactor import Redactor
 
 # Takes the table, the level over all channels, the channel of what has none, the format and the folder that
 # `configure` was called with.
@@ -64,7 +67,7 @@ class Sinks:
     def __init__(
         self,
         log_dir: Path | None,
-        sinks: "Mapping[str, LineSink]",
+        sinks: Mapping[str, LineSink],
         handlers: Mapping[int, Any],
         intercept: Callable[[], Interception] | None = None,
         redactor: Redactor | None = None,

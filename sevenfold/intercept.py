@@ -18,6 +18,8 @@ All of these are global to the process, and so is the one interception in force,
 It has more than 300 lines since each way into the logs that it hooks is undone beside where it is made.
 """
 
+from __future__ import annotations
+
 import contextlib
 import inspect
 import logging
@@ -28,15 +30,17 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from types import MappingProxyType, TracebackType
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from loguru import logger
 
 from sevenfold.channels import INFO
-from sevenfold.lines.record import Record
 from sevenfold.lines.values import plain
 from sevenfold.notebooks import KERNEL_LOGGER, log_cells
 from sevenfold.notices import describe, notice
+
+if TYPE_CHECKING:
+    from sevenfold.lines.record import Record
 
 LOGGERS: Final[Mapping[str, str | None]] = MappingProxyType(
     {"root": None, "uvicorn": None, "uvicorn.access": "api", "gunicorn.error": None, "gunicorn.access": "api"}
@@ -53,7 +57,7 @@ _Hook = Callable[..., None]
 _here = threading.local()  # how deep this thread is in handing records over
 
 
-def install(loggers: Mapping[str, str | None] = LOGGERS, *, level: int = INFO, console: bool = True) -> "Interception":
+def install(loggers: Mapping[str, str | None] = LOGGERS, *, level: int = INFO, console: bool = True) -> Interception:
     """Let loguru have what the standard library logs and warns of, and the exceptions that nobody caught.
 
     Parameters

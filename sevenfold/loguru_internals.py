@@ -3,10 +3,11 @@
 Loguru is pinned below 0.8. Each function has a test that fails first when loguru changes what is used here.
 """
 
+from __future__ import annotations
+
 import contextlib
 import copy
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,6 +17,8 @@ from loguru._handler import Handler
 from loguru._logger import context as _context
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
     from loguru import Logger
 
 DEFAULT_ID = 0  # of the handler that loguru itself adds
@@ -42,7 +45,7 @@ class FailureHook:
         Is told of the failure.
     """
 
-    def __init__(self, handler: Any, sink: "Sink") -> None:
+    def __init__(self, handler: Any, sink: Sink) -> None:
         self._handler = handler
         self._sink = sink
 
@@ -78,7 +81,7 @@ class Sink(Protocol):
         """Write what can be written of a record that loguru could not render; return whether there was anything."""
 
 
-def new_handlers(add: Callable[["Logger"], object]) -> dict[int, Any]:
+def new_handlers(add: Callable[[Logger], object]) -> dict[int, Any]:
     """Make handlers that aren't in force yet.
 
     Parameters
@@ -153,12 +156,12 @@ def serialized(text: str, record: Any) -> str:
     return str(Handler._serialize_record(text, record))  # type: ignore[no-untyped-call]  # noqa: SLF001
 
 
-def serialize_with(handler_id: int, logger: "Logger", serializer: Callable[[str, Any], str]) -> None:
+def serialize_with(handler_id: int, logger: Logger, serializer: Callable[[str, Any], str]) -> None:
     """Have a handler with ``serialize=True`` dump its records with a serializer of ours."""
     logger._core.handlers[handler_id]._serialize_record = serializer  # type: ignore[attr-defined]  # noqa: SLF001
 
 
-def attach(sink: Sink, handler_id: int, logger: "Logger", *, report_failures: bool) -> None:
+def attach(sink: Sink, handler_id: int, logger: Logger, *, report_failures: bool) -> None:
     """Let a sink know its handler, and be told what fails in it where that is kept from the caller."""
     handler = logger._core.handlers[handler_id]  # type: ignore[attr-defined]  # noqa: SLF001
     sink.handler = handler

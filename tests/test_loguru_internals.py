@@ -1,5 +1,7 @@
 """What is used of loguru's private parts; these tests fail first when loguru changes them."""
 
+from __future__ import annotations
+
 import json
 import sysconfig
 from typing import TYPE_CHECKING, Any
@@ -51,7 +53,7 @@ def test_the_folders_of_libraries_are_listed_once_and_as_loguru_does(monkeypatch
     assert [handler._exception_formatter._lib_dirs for handler in handlers] == [expected] * 6
 
 
-def add_three(to: "Logger") -> None:
+def add_three(to: Logger) -> None:
     for _ in range(3):
         to.add(print)
 
@@ -126,7 +128,7 @@ def test_nothing_is_written_through_a_handler_while_it_is_held() -> None:
         except RuntimeError as error:
             errors.append(str(error)[:30])
 
-    def add(aside: "Logger") -> None:
+    def add(aside: Logger) -> None:
         aside.add(write)
 
     made = new_handlers(add)

@@ -1,7 +1,5 @@
 """Numbers as people and programs spell them: 1234.5, 1,234.5, 1.234,5, 1 234, 12 %, -$5, 1e-3."""
 
-from __future__ import annotations
-
 import math
 import re
 

@@ -1,7 +1,5 @@
 """One daemon thread beside the callers: started when it is first needed, and anew in a process that was forked."""
 
-from __future__ import annotations
-
 import contextvars
 import os
 import threading

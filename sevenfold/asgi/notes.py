@@ -1,7 +1,5 @@
 """What an application says of the request that it is answering, from wherever it is in it."""
 
-from __future__ import annotations
-
 import contextlib
 from contextvars import ContextVar
 from typing import Any, Final, Protocol

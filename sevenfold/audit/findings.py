@@ -1,9 +1,13 @@
 """What a verification finds."""
 
-from collections.abc import Iterable
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
 
 TORN = "torn by a crash"
 
@@ -48,7 +52,7 @@ class Finding:
         where = f"{self.path}:{lines}" if self.line else str(self.path)
         return ": ".join(filter(None, (where, self.what, self.detail)))
 
-    def goes_on_with(self, other: "Finding") -> bool:
+    def goes_on_with(self, other: Finding) -> bool:
         """Whether the other is the same about the next lines and events."""
         same = (self.path, self.what, self.note) == (other.path, other.what, other.note)
         next_line = other.line == self.last_line + 1 or other.line == self.line == self.last_line

@@ -12,6 +12,8 @@ The head file beside the log holds the last line that was acknowledged, sealed a
 verify clean.
 """
 
+from __future__ import annotations
+
 import os
 import re
 from dataclasses import dataclass
@@ -180,6 +182,6 @@ def _digest(data: bytes, key: bytes | None) -> str:
 
 
 @lru_cache(maxsize=2)
-def _begun_with(key: bytes) -> tuple["_Hash", "_Hash"]:
+def _begun_with(key: bytes) -> tuple[_Hash, _Hash]:
     block = (key if len(key) <= _BLOCK_BYTES else sha256(key).digest()).ljust(_BLOCK_BYTES, b"\0")
     return sha256(bytes(byte ^ 0x36 for byte in block)), sha256(bytes(byte ^ 0x5C for byte in block))

@@ -1,12 +1,12 @@
 """The log that a test looks at, and what puts it in the place of real files."""
 
+from __future__ import annotations
+
 import contextlib
 import os
-from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from loguru import logger
 
@@ -23,6 +23,10 @@ from sevenfold.loguru_internals import borrowed_logger
 from sevenfold.redaction.redactor import Redactor
 from sevenfold.rendering.batches import BATCH, rows_of
 from sevenfold.rendering.renderer import Renderer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from types import TracebackType
 
 _NOBODY = -1  # the id of no process
 
@@ -112,7 +116,7 @@ class ChannelLog:
             raise ValueError(f"unknown channel {name!r}; known: {', '.join(names)}")
         return [record for record in self.records if name in record.channels]
 
-    def at_level(self, level: LevelArgument) -> "AtLevel":
+    def at_level(self, level: LevelArgument) -> AtLevel:
         """Return the records of a level or above; in a ``with`` statement, capture from that level on instead.
 
         ``channel_log.at_level("WARNING")`` is a list; ``with channel_log.at_level("DEBUG"):`` captures inside the
@@ -185,7 +189,7 @@ class ChannelLog:
         ]
         self._add(Told(records, captured.lines, is_batch=BATCH in record["extra"]))
 
-    def _add(self, told: "Told") -> None:
+    def _add(self, told: Told) -> None:
         if self._spool is not None and os.getpid() != self._owner:
             self._spool.send(told.packed())
             return

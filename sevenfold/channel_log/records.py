@@ -1,12 +1,16 @@
 """What is captured of a logging call, and how it goes from a child process to the test."""
 
+from __future__ import annotations
+
 import contextlib
 import pickle
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sevenfold.notices import describe
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ class Told:
     is_batch: bool = False
     unknown: str = ""
 
-    def packed(self) -> tuple["Told", bytes, str]:
+    def packed(self) -> tuple[Told, bytes, str]:
         """Return this without its exception, that pickled if it can be, and what to say of it if not."""
         error = next((record.exception for record in self.records), None)
         pickled, said = b"", describe(error) if error is not None else ""

@@ -1,11 +1,12 @@
 """The commands `ship` and `collect`: a log folder to a broker, and from there into a mirror of many."""
 
+from __future__ import annotations
+
 import argparse
 import asyncio
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,8 @@ from sevenfold.shipping.sending.shipper import Shipper
 from sevenfold.shipping.sending.status import as_metrics, behind
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from sevenfold.shipping.nats_broker import Server
 
 OK, FAILED = 0, 1
@@ -182,7 +185,7 @@ async def _until_told(work: Callable[[], Awaitable[None]]) -> None:
         return
 
 
-def _server(options: argparse.Namespace) -> "Server":
+def _server(options: argparse.Namespace) -> Server:
     from sevenfold.shipping.nats_broker import MAX_BYTES, Server  # noqa: PLC0415 - an extra
 
     return Server(

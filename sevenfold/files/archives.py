@@ -1,25 +1,33 @@
-"""What becomes of rotated files: compressed and, in time, deleted, in the background."""
+"""What becomes of rotated files: compressed and, in time, deleted, in the background.
+
+It has more than 300 lines since whether a rotated file goes or stays is decided in one place.
+"""
+
+from __future__ import annotations
 
 import contextlib
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sevenfold.files.gzipped import LEVEL, GzipFile
 from sevenfold.files.locks import is_same_file, lock
-from sevenfold.files.names import Names, Rotated
 from sevenfold.files.opening import Descriptor, open_new, open_to_lock
 from sevenfold.files.policies import Retention
 from sevenfold.files.shipped.keeping import only_here
 from sevenfold.files.systems import system
-from sevenfold.files.totals import Total
 from sevenfold.files.turns import note_last
 from sevenfold.notices import describe, notice
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from sevenfold.files.names import Names, Rotated
+    from sevenfold.files.totals import Total
 
 PATIENCE = 25  # looks at a file that a writer still has open; a writer lets go of it within a second of its next line
 PAUSE_S = 0.2
@@ -275,7 +283,7 @@ class Archives:
         self.after_fork()
 
 
-def _wait(asked: "SimpleQueue[None]", seconds: float) -> bool:
+def _wait(asked: SimpleQueue[None], seconds: float) -> bool:
     """Wait until the thread is asked for something, for so long at most; whether it was."""
     with contextlib.suppress(Empty):
         asked.get(timeout=seconds)

@@ -1,5 +1,7 @@
 """What a worker process shows that was never configured, in place of loguru's default line, which lacks the fields."""
 
+from __future__ import annotations
+
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +37,7 @@ def tell_unconfigured_worker() -> None:
     swap_handlers([DEFAULT_ID], {DEFAULT_ID: handler})  # under its id, so that configure() replaces it as ever
 
 
-def _add(logger: "Logger") -> None:
+def _add(logger: Logger) -> None:
     redactor = Redactor()
     line = LineFormat(Renderer(redactor), template="{exception}")
     options: Any = {"level": "DEBUG", "format": line, "backtrace": False, "diagnose": False, "colorize": False}

@@ -4,12 +4,16 @@ pandas, polars and pyarrow have names for the same things that differ: what a cl
 asked, not the object, since a mock has every attribute.
 """
 
+from __future__ import annotations
+
 import contextlib
-from collections.abc import Callable, Iterator
 from operator import methodcaller
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 _NUMBERS: Final = "biuf"
 _BLOCK_ITEMS: Final = 1 << 15  # of a column whose items must be made: what is in memory at a time
@@ -75,7 +79,7 @@ def looks_like_a_frame(value: Any) -> bool:
     return any(hasattr(type(value), sign) for sign in signs)
 
 
-def series_of(value: Any) -> "np.ndarray[Any, Any] | Items | list[Any] | None":
+def series_of(value: Any) -> np.ndarray[Any, Any] | Items | list[Any] | None:
     """Return a series, an Arrow array or a tensor as an array of numbers or as items; None for what is none of these.
 
     What is missing is None, but for NaN in a column of floats, which is a number there. Labels stand for categories,
@@ -104,7 +108,7 @@ def tensor_of(value: Any) -> Any:
     return None
 
 
-def _arrow(array: Any) -> "np.ndarray[Any, Any] | Items":
+def _arrow(array: Any) -> np.ndarray[Any, Any] | Items:
     if str(array.type).startswith("dictionary"):  # of which to_numpy() takes what is missing for the first label
         array = array.cast(array.type.value_type)
     numbers = array.to_numpy(zero_copy_only=False) if not array.null_count else np.empty(0, object)
@@ -125,7 +129,7 @@ def _arrow(array: Any) -> "np.ndarray[Any, Any] | Items":
     return Items(len(array), take)
 
 
-def _polars(series: Any) -> "np.ndarray[Any, Any] | Items":
+def _polars(series: Any) -> np.ndarray[Any, Any] | Items:
     is_number = series.dtype.is_numeric() and not series.dtype.is_decimal()
     if (is_number or str(series.dtype) == "Boolean") and not series.null_count():
         with contextlib.suppress(Exception):  # integers of 128 bits
@@ -133,7 +137,7 @@ def _polars(series: Any) -> "np.ndarray[Any, Any] | Items":
     return Items(len(series), lambda start, stop: list(series[start:stop].to_list()))
 
 
-def _pandas(series: Any) -> "np.ndarray[Any, Any] | Items":
+def _pandas(series: Any) -> np.ndarray[Any, Any] | Items:
     dtype = series.dtype
     plain_numbers = isinstance(dtype, np.dtype) and dtype.kind in _NUMBERS
     if plain_numbers or (getattr(dtype, "kind", "") in _NUMBERS and not series.isna().any()):
@@ -156,7 +160,7 @@ def _pandas_items(part: Any) -> list[Any]:
     return items
 
 
-def iso_texts(times: "np.ndarray[Any, Any]") -> list[Any]:
+def iso_texts(times: np.ndarray[Any, Any]) -> list[Any]:
     """Write times as ISO 8601 with a fraction of 0, 6 or 9 digits, as each needs; NaT is None."""
     texts: np.ndarray[Any, Any] = np.full(times.shape, None, dtype=object)
     left = ~np.isnat(times)

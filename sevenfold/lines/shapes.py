@@ -5,13 +5,17 @@ no line that `sevenfold.lines.parse` refuses (times apart, which the reader of t
 no escapes. What it doesn't match may be a good line all the same.
 """
 
+from __future__ import annotations
+
 import re
-from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from operator import methodcaller
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from sevenfold.lines.grammar import NO_CHANNEL, RESERVED, STRICT_JSON, WORD, value_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
 
 # The texts of a line's time and of the fields that are asked for, "" where it has none.
 Row: TypeAlias = tuple[str, ...]
@@ -49,8 +53,8 @@ class Shape:
     """
 
     message: str
-    match: "Callable[[str], re.Match[str] | None]"
-    texts: "Callable[[re.Match[str]], Row]"
+    match: Callable[[str], re.Match[str] | None]
+    texts: Callable[[re.Match[str]], Row]
 
 
 def shape_of(line: str, names: Collection[str]) -> Shape | None:
@@ -128,7 +132,7 @@ def value_at(fields: dict[str, Any], name: str) -> Any:
     return found
 
 
-def _texts_of(groups: list[int]) -> "Callable[[re.Match[str]], Row]":
+def _texts_of(groups: list[int]) -> Callable[[re.Match[str]], Row]:
     if len(groups) > 1:
         return methodcaller("group", *groups)
     return lambda match: (match[1],)

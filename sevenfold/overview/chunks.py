@@ -4,8 +4,9 @@ Events are large and far apart in memory, so each is looked at once, in batches 
 taken from them, text and numbers, is looked at in bulk.
 """
 
+from __future__ import annotations
+
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import chain, islice
@@ -13,14 +14,17 @@ from operator import attrgetter, itemgetter, le
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sevenfold.lines.grammar import value_text
-from sevenfold.lines.parsing import Event
 from sevenfold.lines.shapes import value_at
 from sevenfold.lines.texts import Texts, numbers_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from sevenfold.lines.parsing import Event
     from sevenfold.overview.grids import Names
 
 SECOND: Final = 1_000_000  # in microseconds, as times are
@@ -84,7 +88,7 @@ class Times:
             start = end
         return found
 
-    def where(self, chosen: NDArray[np.bool_]) -> "Positions":
+    def where(self, chosen: NDArray[np.bool_]) -> Positions:
         """Return the positions of some of the events."""
         return self if chosen.all() else Numbers(self.all[chosen])
 
@@ -122,7 +126,7 @@ class Chunk:
         pieces = (one.values() if isinstance(one, Texts) else one for one in self._columns[name])
         return list(chain.from_iterable(pieces))
 
-    def codes(self, name: str, names: "Names") -> NDArray[np.int64]:
+    def codes(self, name: str, names: Names) -> NDArray[np.int64]:
         """Return a field of each event as a small number; a channel has the same names of a field everywhere."""
         if name not in self._codes:
             self._codes[name] = names.codes(self.values(name))
@@ -186,7 +190,7 @@ class Batch:
                 return [fields.get(name) for fields in self.fields]
             return [value_at(fields, name) for fields in self.fields]
 
-    def saying(self, message: str | None) -> "Batch | None":
+    def saying(self, message: str | None) -> Batch | None:
         """Return the events with a message, or all; None without any."""
         if message is None or self.messages == {message}:
             return self
@@ -196,7 +200,7 @@ class Batch:
             self._saying[message] = Batch([one for one in self.events if one.message == message])
         return self._saying[message]
 
-    def where(self, conditions: Sequence[tuple[str, Any]]) -> "Batch | None":
+    def where(self, conditions: Sequence[tuple[str, Any]]) -> Batch | None:
         """Return the events with these values of fields; None without any."""
         kept = self.events
         for name, wanted in conditions:

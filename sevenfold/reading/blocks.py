@@ -1,5 +1,7 @@
 """Lines of one channel as columns of texts, for who counts many and needs few of their fields."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -49,7 +51,7 @@ class Block:
     def __len__(self) -> int:
         return len(self.lines)
 
-    def __getitem__(self, part: slice) -> "Block":
+    def __getitem__(self, part: slice) -> Block:
         parts = (self.lines[part], self.times[part], self.messages[part], self.rows[part])
         return Block(self.channel, self.names, *parts)
 
@@ -57,14 +59,14 @@ class Block:
         """Return a field of each line."""
         return Texts(map(itemgetter(self.names.index(name) + 1), self.rows))
 
-    def saying(self, message: str | None) -> "Block | None":
+    def saying(self, message: str | None) -> Block | None:
         """Return the lines with a message, or all; None without any."""
         n = len(self) if message is None else self.messages.count(message)
         if n in (0, len(self)):
             return self if n else None
         return self.chosen([one == message for one in self.messages])
 
-    def chosen(self, which: list[bool]) -> "Block":
+    def chosen(self, which: list[bool]) -> Block:
         """Return some of the lines."""
         lines, times = list(compress(self.lines, which)), list(compress(self.times, which))
         messages, rows = list(compress(self.messages, which)), list(compress(self.rows, which))

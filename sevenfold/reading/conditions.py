@@ -1,15 +1,20 @@
 """Conditions such as ``status>=400``: which events are wanted, and which bytes they must hold."""
 
+from __future__ import annotations
+
 import json
 import re
 import warnings
-from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sevenfold.channels import level_no
 from sevenfold.lines.grammar import timestamp, value_text
-from sevenfold.lines.parsing import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from sevenfold.lines.parsing import Event
 
 ABSENT: Final = object()
 PARTS: Final = ("time", "level", "channel", "message")  # of a line, besides its fields
@@ -227,7 +232,7 @@ def _unquoted(text: str) -> str:
         raise ValueError(f"expected a text in quotes as JSON has it, got {text}") from None
 
 
-def _pattern(pattern: str, text: str, *, ignore_case: bool) -> "re.Pattern[str]":
+def _pattern(pattern: str, text: str, *, ignore_case: bool) -> re.Pattern[str]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # "[[" may mean something else in a later Python

@@ -1,18 +1,24 @@
 """Show each error once, with its traceback: it stands in its channel's file and in the errors' file."""
 
+from __future__ import annotations
+
 import os
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
-from sevenfold.lines.parsing import Event
 from sevenfold.lines.shapes import EXCEPTION, MILD
 from sevenfold.lines.values import to_json
 from sevenfold.reading.blocks import Block
 from sevenfold.reading.portions import Portion, events_of
 from sevenfold.reading.scanner import Scanner
 from sevenfold.reading.selection import Selection
-from sevenfold.reading.series import Family, Files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from sevenfold.lines.parsing import Event
+    from sevenfold.reading.series import Family, Files
 
 _WAIT_POLLS = 5  # for the twin, which is written to the file of the errors a moment later
 _MAX_SHOWN = 10_000
@@ -126,7 +132,7 @@ class Once:
                 yield event
 
 
-def _hashes(portions: Iterable[Portion]) -> "array[int]":
+def _hashes(portions: Iterable[Portion]) -> array[int]:
     events = events_of(portions)
     return array("q", sorted(array("q", (_identity(event) for event in events if _may_have_twin(event)))))
 

@@ -1,15 +1,19 @@
 """Events by the dozen: lists of them, and blocks of lines, merged by time in runs that are as long as can be."""
 
+from __future__ import annotations
+
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
-from datetime import datetime
 from heapq import heapify, heappop, heapreplace
 from itertools import islice
 from operator import attrgetter, le
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from sevenfold.lines.parsing import Event
 from sevenfold.reading.blocks import Block
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
 
 Portion: TypeAlias = list[Event] | Block
 
@@ -83,7 +87,7 @@ class _Head:
         self._is_sorted = all(map(le, self._times, islice(self._times, 1, None)))
         return True
 
-    def taken(self, heap: "list[tuple[datetime, int, _Head]]") -> Portion:
+    def taken(self, heap: list[tuple[datetime, int, _Head]]) -> Portion:
         """Return the events up to the next one of another stream."""
         others = heap[1:3] if self.order >= self._n_apart else [one for one in heap if one[1] >= self._n_apart]
         start, self._place = self._place, self._reach(min(others)[:2]) if others else len(self._times)

@@ -1,15 +1,20 @@
 """Which events are wanted: what a reader of files is told."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from sevenfold.lines.parsing import Event
 from sevenfold.notices import notice
-from sevenfold.reading.blocks import Block, BlockReader
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from sevenfold.reading.blocks import Block, BlockReader
 
 Keep: TypeAlias = Callable[[Event], bool]
 
@@ -100,7 +105,7 @@ class Selection:
             return tests[0] if tests else None
         return lambda event: all(test(event) for test in tests)
 
-    def of_all_channels(self) -> "Selection":
+    def of_all_channels(self) -> Selection:
         """Return the selection without its channels."""
         return replace(self, channels=None)
 

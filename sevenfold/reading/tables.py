@@ -1,19 +1,24 @@
 """What was logged, as columns of NumPy: the way back from ``batch=``."""
 
+from __future__ import annotations
+
 import re
-from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import chain, islice
 from operator import attrgetter
-from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
-from sevenfold.lines.parsing import Event
 from sevenfold.reading.conditions import LINE, PARTS, conditions_of
 from sevenfold.reading.folder import select
 from sevenfold.reading.selection import selection
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+    from pathlib import Path
+
+    from sevenfold.lines.parsing import Event
 
 _CHUNK_EVENTS: Final = 1024
 _NOT_FINITE: Final = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
@@ -36,7 +41,7 @@ def read_table(
     where: str | Collection[str] = (),
     since: datetime | None = None,
     until: datetime | None = None,
-) -> "dict[str, np.ndarray[Any, Any]]":
+) -> dict[str, np.ndarray[Any, Any]]:
     """Read the events of a log file or a log folder as a table, the inverse of ``batch=``.
 
     Parameters
@@ -136,7 +141,7 @@ def _runs(items: Sequence[Any]) -> Iterator[tuple[int, Sequence[Any]]]:
             start = i
 
 
-def _array(items: list[Any]) -> "np.ndarray[Any, Any]":
+def _array(items: list[Any]) -> np.ndarray[Any, Any]:
     kinds = set(map(type, items))
     known = kinds - {type(None)}
     found: np.ndarray[Any, Any] | None = None
@@ -153,7 +158,7 @@ def _array(items: list[Any]) -> "np.ndarray[Any, Any]":
     return _of_objects(items) if found is None else found
 
 
-def _of_numbers(items: list[Any], kinds: set[type]) -> "np.ndarray[Any, Any] | None":
+def _of_numbers(items: list[Any], kinds: set[type]) -> np.ndarray[Any, Any] | None:
     if str in kinds:
         if not all(item in _NOT_FINITE for item in items if type(item) is str):
             return None
@@ -168,14 +173,14 @@ def _of_numbers(items: list[Any], kinds: set[type]) -> "np.ndarray[Any, Any] | N
         return None
 
 
-def _of_moments(moments: list[Any]) -> "np.ndarray[Any, Any]":
+def _of_moments(moments: list[Any]) -> np.ndarray[Any, Any]:
     seconds = np.fromiter(map(datetime.timestamp, moments), np.float64, len(moments))
     if np.abs(seconds).max() * 1e6 < _EXACT:
         return np.rint(seconds * 1e6).astype(np.int64).view("M8[us]")
     return np.array([one.replace(tzinfo=None) for one in moments], "M8[us]")
 
 
-def _of_times(texts: list[Any]) -> "np.ndarray[Any, Any] | None":
+def _of_times(texts: list[Any]) -> np.ndarray[Any, Any] | None:
     """Return texts as times in UTC, if all are such to the microsecond."""
     times = []
     for text in texts:
@@ -189,7 +194,7 @@ def _of_times(texts: list[Any]) -> "np.ndarray[Any, Any] | None":
     return np.array(times, "M8[us]")
 
 
-def _of_lists(lists: list[Any]) -> "np.ndarray[Any, Any] | None":
+def _of_lists(lists: list[Any]) -> np.ndarray[Any, Any] | None:
     """Return lists of one length whose items are numbers or truth values as rows of an array."""
     if len(set(map(len, lists))) != 1 or not lists[0]:
         return None
@@ -197,7 +202,7 @@ def _of_lists(lists: list[Any]) -> "np.ndarray[Any, Any] | None":
     return None if flat.dtype.kind in "OM" else flat.reshape(len(lists), len(lists[0]), *flat.shape[1:])
 
 
-def _of_objects(items: list[Any]) -> "np.ndarray[Any, Any]":
+def _of_objects(items: list[Any]) -> np.ndarray[Any, Any]:
     array = np.empty(len(items), object)
     array[:] = items
     return array

@@ -8,6 +8,8 @@ It has more than 300 lines since all that a redactor is asked (about a name, a t
 here.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterable, Mapping
 from enum import Enum
@@ -240,7 +242,7 @@ class Redactor:
             return value
         return self._hide_in(value, repeats)
 
-    def hides_numbers(self, name: str, array: "np.ndarray[Any, Any]") -> bool:
+    def hides_numbers(self, name: str, array: np.ndarray[Any, Any]) -> bool:
         """Return whether a name has a say in an array of numbers."""
         about = self.about(name)
         return about.kind is PERSONAL or (about.hides_numbers and array.dtype.kind in "iu")

@@ -4,10 +4,12 @@ All else raises `UnusualError`, and the record goes the exact way. What is remem
 judged by the redactor once.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Hashable
 from datetime import UTC, date, datetime
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 import numpy as np
@@ -16,10 +18,12 @@ from orjson import dumps, loads
 
 from sevenfold.lines.grammar import value_text
 from sevenfold.lines.values import clean, escape_json
-from sevenfold.redaction.redactor import Redactor
 from sevenfold.redaction.rules.looks import LEAST_NUMBER
 from sevenfold.redaction.rules.names import NONE, PERSONAL
 from sevenfold.redaction.structures import NAME_KEYS, VALUE_KEYS, named_value
+
+if TYPE_CHECKING:
+    from sevenfold.redaction.redactor import Redactor
 
 NULL: Final = b"null"  # orjson's word for None, but for NaN and the infinities, too
 _NUMPY: Final = orjson.OPT_SERIALIZE_NUMPY
@@ -113,7 +117,7 @@ class QuickValues:
         self.require_usual(text)
         return value_text(text).encode()
 
-    def _learn_keys(self, keys: tuple[Any, ...]) -> "Check | None":
+    def _learn_keys(self, keys: tuple[Any, ...]) -> Check | None:
         """Return what the values of keys must be asked: None, if nothing."""
         # The redactor remembers names: of some thousand at once, which are learned anew each time, most are known.
         if any(type(key) is not str or clean(key) != key or self.redactor.key(key) != key for key in keys):
@@ -269,7 +273,7 @@ class _Null:
 _NONE: Any = _Null()
 
 
-def _require_array(array: "np.ndarray[Any, Any]", kinds: set[type]) -> int:
+def _require_array(array: np.ndarray[Any, Any], kinds: set[type]) -> int:
     if array.dtype.char not in _ARRAYS or not array.ndim:
         raise UnusualError
     if array.dtype.char == "f":

@@ -7,6 +7,8 @@ others: it is the hash of its first bytes, as far as the offset goes.
 A message is a line of JSON and, behind it, the bytes of the piece, whatever carries it.
 """
 
+from __future__ import annotations
+
 import json
 import re
 from dataclasses import asdict, dataclass, field
@@ -148,7 +150,7 @@ class Report:
         return json.dumps(asdict(self)).encode()
 
     @classmethod
-    def of(cls, data: bytes) -> "Report":
+    def of(cls, data: bytes) -> Report:
         """Read what `to_bytes` wrote; raise ValueError if it isn't that."""
         found = _fields(data)
         report: Report = _made(cls, {**found, "position": _made(Position, found.get("position", {}))})

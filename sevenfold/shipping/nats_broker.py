@@ -4,17 +4,15 @@ A stream holds the messages, on subjects ``<stream>.<host>.<file>``, until the c
 said goes over subjects of the server's core, ``<stream>-at.<host>`` and so on, which keep nothing.
 """
 
+from __future__ import annotations
+
 import contextlib
 import re
 import ssl
-from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import nats
-from nats.aio.client import Client
-from nats.aio.msg import Msg
 from nats.errors import Error
 from nats.js.api import (
     AckPolicy,
@@ -30,6 +28,11 @@ from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 from sevenfold.shipping.broker import BrokerError, Delivery, Heard, Topic
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from nats.aio.client import Client
+    from nats.aio.msg import Msg
     from nats.js import JetStreamContext
 
 MAX_BYTES: Final = 10 * 10**9
@@ -97,7 +100,7 @@ class Server:
 @contextlib.asynccontextmanager
 async def connected(
     server: Server, name: str, tell: Callable[[str], object], collector: str = ""
-) -> AsyncIterator["NatsBroker"]:
+) -> AsyncIterator[NatsBroker]:
     """Be connected to a server, which may come and go.
 
     Parameters

@@ -1,5 +1,7 @@
 """The command `logs`, in this process and as a user starts it."""
 
+from __future__ import annotations
+
 import argparse
 import io
 import json
@@ -75,7 +77,7 @@ def messages(out: str) -> list[str]:
     return [line.split(" | ")[3] for line in out.splitlines() if not line.startswith("    ")]
 
 
-def start(*arguments: str, cwd: Path, **variables: str) -> "subprocess.Popen[str]":
+def start(*arguments: str, cwd: Path, **variables: str) -> subprocess.Popen[str]:
     command = [sys.executable, str(ROOT / "main.py"), "logs", *arguments]
     env = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"} | variables
     return subprocess.Popen(command, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")

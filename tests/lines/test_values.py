@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import json
 import math
 import struct
@@ -142,7 +144,7 @@ class AngryStr(str):
 class SlyStr(str):
     __slots__ = ()
 
-    def __str__(self) -> "SlyStr":
+    def __str__(self) -> SlyStr:
         return self
 
 
@@ -246,7 +248,7 @@ class Hall:
     def __array__(self, *_: Any, **__: Any) -> NoReturn:
         raise RuntimeError
 
-    def tolist(self) -> list["Hall"]:
+    def tolist(self) -> list[Hall]:
         return [Hall()]
 
 
@@ -277,7 +279,7 @@ class Attrs:
 class OnDevice(Tensor):
     """A tensor that lies on a device, and needs its gradient."""
 
-    def detach(self) -> "OnDevice":
+    def detach(self) -> OnDevice:
         return self
 
     cpu = detach

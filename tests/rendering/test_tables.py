@@ -1,5 +1,7 @@
 """What people have in their hands is a table, and what only looks like one is told."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
@@ -62,7 +64,7 @@ class Tensor:
     def __array__(self, *_: Any, **__: Any) -> Any:
         raise TypeError("call cpu() first")
 
-    def detach(self) -> "Tensor":
+    def detach(self) -> Tensor:
         return self
 
     cpu = detach
@@ -101,7 +103,7 @@ OBJECTS = st.sampled_from(
 ).flatmap(lambda items: st.lists(items, min_size=3, max_size=3))
 
 
-def elements(dtype: "np.dtype[Any]") -> st.SearchStrategy[Any]:
+def elements(dtype: np.dtype[Any]) -> st.SearchStrategy[Any]:
     if dtype.kind not in "Mm":
         return hnp.from_dtype(dtype)
     # Times that fall into years of four digits, and NaT.
@@ -194,7 +196,7 @@ def test_the_items_of_a_column_are_made_some_at_a_time() -> None:
         def __len__(self) -> int:
             return len(self.items)
 
-        def __getitem__(self, key: Any) -> "Strings":
+        def __getitem__(self, key: Any) -> Strings:
             return Strings(self.items[key])
 
         def null_count(self) -> int:

@@ -1,5 +1,7 @@
 """A fleet on one machine: a NATS server, hosts with writers and a shipper each, and a collector; all can be killed."""
 
+from __future__ import annotations
+
 import contextlib
 import gzip
 import os
@@ -57,7 +59,7 @@ class Fleet:
     def logs(self, host: str) -> Path:
         return self.folder / host / "logs"
 
-    def start(self, name: str, *arguments: object) -> "subprocess.Popen[bytes]":
+    def start(self, name: str, *arguments: object) -> subprocess.Popen[bytes]:
         before = len(self.told(name))
         process = self.run(name, self._command(name, arguments))
         if name == "server":
@@ -70,7 +72,7 @@ class Fleet:
         command = [sys.executable, "-c", WRITER, str(self.logs(host)), name, str(n), str(pause_s), str(retention)]
         self.run(f"writer-{host}-{name}", command)
 
-    def run(self, name: str, command: list[str]) -> "subprocess.Popen[bytes]":
+    def run(self, name: str, command: list[str]) -> subprocess.Popen[bytes]:
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
         with (self.folder / f"{name}.out").open("ab") as out:
             self._running[name] = subprocess.Popen(command, stdout=out, stderr=out, cwd=ROOT, env=environment)

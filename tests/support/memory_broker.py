@@ -1,5 +1,7 @@
 """A broker in memory, which can be full and lose what it has."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -11,7 +13,7 @@ class MemoryBroker:
     """What a shipper and a collector in one process share."""
 
     full: bool = False
-    kept: list["Kept"] = field(default_factory=list)
+    kept: list[Kept] = field(default_factory=list)
     said: list[tuple[Topic, str, bytes]] = field(default_factory=list)
     when_kept: Callable[[], object] = lambda: None
     _listening: list[tuple[Topic, str | None, Heard]] = field(default_factory=list)

@@ -125,6 +125,16 @@ def test_logs_heads_and_locks_are_opened_in_one_file() -> None:
         assert "os.open" not in text, path
 
 
+def test_no_annotation_is_quoted() -> None:
+    """A file that names a type before it is there, or only for the type checker, imports annotations instead."""
+    for path in (*SOURCES, *LIBRARY):
+        tree = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        annotations = [getattr(node, "annotation", None) or getattr(node, "returns", None) for node in tree]
+        said = [one for one in annotations if one is not None and "Literal" not in ast.dump(one)]
+        inner = [part for one in said for part in ast.walk(one)]
+        assert not [part for part in inner if isinstance(part, ast.Constant) and isinstance(part.value, str)], path
+
+
 def test_a_long_file_says_why_in_its_head() -> None:
     files = [ROOT / "sinks.py", ROOT / "main.py", *(p for top in TOPS for p in (ROOT / top).rglob("*.py"))]
     texts = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in files}

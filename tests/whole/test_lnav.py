@@ -1,5 +1,7 @@
 """lnav reads our files by the format that docs/lnav has."""
 
+from __future__ import annotations
+
 import csv
 import gzip
 import os
@@ -44,7 +46,7 @@ def logs(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def lnav(tmp_path: Path) -> "Lnav":
+def lnav(tmp_path: Path) -> Lnav:
     return Lnav(tmp_path)
 
 

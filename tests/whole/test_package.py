@@ -1,5 +1,7 @@
 """The package as it is installed: what it needs, and what it brings, without anything of the clone's around it."""
 
+from __future__ import annotations
+
 import ast
 import re
 import shutil
@@ -45,7 +47,7 @@ def test_the_library_depends_on_what_it_imports_and_main_py_needs_that_too() -> 
     assert [path.name for path, found in imported.items() if "nats" in found] == ["nats_broker.py"]
 
 
-def run(*command: str | Path, cwd: Path) -> "subprocess.CompletedProcess[str]":
+def run(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=cwd, capture_output=True, encoding="utf-8", check=False)
 
 
@@ -65,7 +67,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def metadata(wheel: Path) -> "Message[str, str]":
+def metadata(wheel: Path) -> Message[str, str]:
     with zipfile.ZipFile(wheel) as archive:
         (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
         return HeaderParser().parsestr(archive.read(name).decode())
@@ -75,13 +77,13 @@ pytestmark = pytest.mark.timeout(600)  # pip fetches what it builds and installs
 
 
 @pytest.mark.whole
-def test_the_wheel_requires_the_four_and_nothing_else(metadata: "Message[str, str]") -> None:
+def test_the_wheel_requires_the_four_and_nothing_else(metadata: Message[str, str]) -> None:
     required = metadata.get_all("Requires-Dist", [])
     assert {Requirement(one) for one in required if "extra ==" not in one} == {Requirement(one) for one in NEEDED}
 
 
 @pytest.mark.whole
-def test_the_wheel_says_what_it_is(metadata: "Message[str, str]", wheel: Path) -> None:
+def test_the_wheel_says_what_it_is(metadata: Message[str, str], wheel: Path) -> None:
     assert (metadata["License-Expression"], metadata["License-File"]) == ("MIT", "LICENSE")
     assert metadata["Version"] == PROJECT["version"]
     assert metadata.get_all("Project-URL", []) == []
@@ -91,9 +93,7 @@ def test_the_wheel_says_what_it_is(metadata: "Message[str, str]", wheel: Path) -
 
 
 @pytest.fixture(scope="session")
-def installed(
-    wheel: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[..., "subprocess.CompletedProcess[str]"]:
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Install the wheel, pytest and mypy into a fresh environment; give what runs its programs."""
     folder = tmp_path_factory.mktemp("installed")
     assert run(sys.executable, "-m", "venv", ".venv", cwd=folder).returncode == 0
@@ -101,7 +101,7 @@ def installed(
     done = run(scripts / "python", "-m", "pip", "install", "-q", wheel, "pytest", "mypy", cwd=folder)
     assert done.returncode == 0, done.stderr
 
-    def start(program: str, *arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
+    def start(program: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         return run(scripts / program, *arguments, cwd=cwd)
 
     return start

@@ -1,5 +1,7 @@
 """The recipes that need servers and packages, each run as its page has it."""
 
+from __future__ import annotations
+
 import json
 import os
 import signal
@@ -38,7 +40,7 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def start(folder: Path, *command: str, stdout: int | None = None) -> "subprocess.Popen[bytes]":
+def start(folder: Path, *command: str, stdout: int | None = None) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{folder}", "PYTHONWARNDEFAULTENCODING": ""}
     return subprocess.Popen(
         [sys.executable, *command], cwd=folder, env=environment, stdout=stdout, stderr=subprocess.PIPE

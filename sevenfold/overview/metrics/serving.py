@@ -1,6 +1,7 @@
 """Serve what was counted to Prometheus; prometheus-client, the extra ``metrics``, writes its format."""
 
-from collections.abc import Callable, Iterator
+from __future__ import annotations
+
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -12,13 +13,15 @@ from prometheus_client.registry import Collector
 from sevenfold.overview.metrics import totals
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from sevenfold.overview.metrics.following import Follower
 
 
 class Counted(Collector):
     """What a follower has counted, as prometheus-client takes it."""
 
-    def __init__(self, follower: "Follower") -> None:
+    def __init__(self, follower: Follower) -> None:
         self._follower = follower
 
     def collect(self) -> Iterator[Metric]:
@@ -39,7 +42,7 @@ class Written(Collector):
         yield from text_string_to_metric_families(self._write())
 
 
-def serve(follower: "Follower", port: int, host: str, write: Callable[[], str] = str) -> int:
+def serve(follower: Follower, port: int, host: str, write: Callable[[], str] = str) -> int:
     """Answer Prometheus in a thread.
 
     Parameters

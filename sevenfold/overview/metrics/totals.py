@@ -1,12 +1,17 @@
 """Metrics as plain numbers: what an event adds to which, and what a checkpoint keeps of them."""
 
-from bisect import bisect_left
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias
+from __future__ import annotations
 
-from sevenfold.lines.parsing import Event
+from bisect import bisect_left
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
 from sevenfold.overview.grids import OTHERS, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sevenfold.lines.parsing import Event
 
 Labels: TypeAlias = tuple[str, ...]
 Update: TypeAlias = tuple[str, Labels, float]
@@ -78,7 +83,7 @@ class Totals:
         else:
             known[labels] = [value]
 
-    def at_least(self, floor: "Totals") -> "Totals":
+    def at_least(self, floor: Totals) -> Totals:
         """Return a copy whose counts are nowhere below others."""
         merged = Totals()
         for name, metric in METRICS.items():
@@ -98,7 +103,7 @@ class Totals:
         }
 
     @classmethod
-    def of(cls, said: dict[str, list[Any]]) -> "Totals":
+    def of(cls, said: dict[str, list[Any]]) -> Totals:
         """Return what `as_json` gave; metrics that there weren't yet are empty.
 
         Raises

@@ -1,7 +1,5 @@
 """With pyarrow, every table is what it is without: the same cells, lines, columns, and errors."""
 
-from __future__ import annotations
-
 import gzip
 import importlib
 import random
