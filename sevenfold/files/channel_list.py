@@ -6,6 +6,7 @@ verify``. It is a JSON list with an object for each file that any table ever had
 
 import contextlib
 import json
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 from sevenfold.channels import CHANNELS, LIST_FILE, Channel
 from sevenfold.files.locks import lock
-from sevenfold.files.names import Names
+from sevenfold.files.names import Names, log_of
 from sevenfold.files.opening import open_beside, open_log, permit, write_whole
 from sevenfold.notices import describe, notice
 
@@ -70,6 +71,18 @@ def listed_channels(folder: Path) -> tuple[Channel, ...]:
     except (OSError, ValueError) as error:
         notice(f"{path}: passed over: {describe(error)}")
         return CHANNELS
+
+
+def log_files(folder: Path) -> list[Path]:
+    """List the log files of a folder, also such as are there only rotated."""
+    found = set()
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            log = log_of(entry.name) if entry.is_file(follow_symlinks=False) else None
+            name = entry.name if log is None else log
+            if name.endswith(".log"):
+                found.add(folder / name)
+    return sorted(found)
 
 
 def _read(path: Path) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from sevenfold.channels import LIST_FILE, Channel
-from sevenfold.files.channel_list import listed_channels
+from sevenfold.files.channel_list import listed_channels, log_files
 from sevenfold.files.names import Names
 from sevenfold.lines.parsing import Event
 from sevenfold.reading.duplicates import Index, Once
@@ -26,7 +26,7 @@ from sevenfold.reading.mirrors import chosen_hosts, of_hosts
 from sevenfold.reading.portions import Portion, events_of, merged
 from sevenfold.reading.scanner import OnBad
 from sevenfold.reading.selection import Barred, Selection, selection
-from sevenfold.reading.series import Family, log_files
+from sevenfold.reading.series import Family
 
 POLL_S = 0.2
 _PORTION_EVENTS = 256

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from sevenfold.channels import LIST_FILE, Channel
-from sevenfold.files.channel_list import listed_channels
+from sevenfold.files.channel_list import listed_channels, log_files
 from sevenfold.lines.grammar import value_text
 from sevenfold.lines.parsing import Event
 from sevenfold.reading.conditions import HOST
 from sevenfold.reading.selection import LinedEvent, Selection
-from sevenfold.reading.series import log_files
 
 OWN_HOST: Final = "event.host"  # where an event's own field of that name is
 

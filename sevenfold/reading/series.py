@@ -11,7 +11,7 @@ from typing import IO
 
 from sevenfold.files.gzipped import UNREADABLE
 from sevenfold.files.locks import is_same_file
-from sevenfold.files.names import Names, Rotated, log_of
+from sevenfold.files.names import Names, Rotated
 from sevenfold.files.opening import open_log
 from sevenfold.files.rotating import LOOK_S
 from sevenfold.lines.parsing import Event
@@ -190,18 +190,6 @@ class Family:
         if keep is None:
             return portions
         return (one if isinstance(one, Block) else list(filter(keep, one)) for one in portions)
-
-
-def log_files(folder: Path) -> list[Path]:
-    """List the log files of a folder, also such as are there only rotated."""
-    found = set()
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            log = log_of(entry.name) if entry.is_file(follow_symlinks=False) else None
-            name = entry.name if log is None else log
-            if name.endswith(".log"):
-                found.add(folder / name)
-    return sorted(found)
 
 
 def _merged(late: list[Event], portions: Iterator[Portion]) -> Iterator[Portion]:

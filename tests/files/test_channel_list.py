@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sevenfold.channels import CHANNELS, Channel
-from sevenfold.files.channel_list import list_channels, listed_channels
+from sevenfold.files.channel_list import list_channels, listed_channels, log_files
 
 ERRORS = Channel("errors", "errors.log", collects_errors=True)
 
@@ -98,3 +98,20 @@ def test_processes_that_add_at_once_lose_none(tmp_path: Path) -> None:
         pool.starmap(add, [(tmp_path, name) for name in names], chunksize=1)
     assert {one.name for one in listed_channels(tmp_path)} == {"errors", *names}
     assert sorted(path.name for path in tmp_path.iterdir()) == [".channels.lock", "channels.json"]
+
+
+def test_log_files_are_found_in_one_listing_however_many_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(300):
+        (tmp_path / f"name{number}.2026-11-25_10-00-00_000000.log{'.gz' * (number % 2)}").touch()
+    (tmp_path / "live.log").touch()
+    listings, scandir = [], os.scandir
+
+    def count(folder: Path) -> object:
+        listings.append(folder)
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", count)
+    assert log_files(tmp_path) == sorted([*(tmp_path / f"name{n}.log" for n in range(300)), tmp_path / "live.log"])
+    assert len(listings) == 1

@@ -15,7 +15,7 @@ from sevenfold.files.names import Names, Rotated
 from sevenfold.reading.folder import read
 from sevenfold.reading.portions import events_of
 from sevenfold.reading.selection import Selection
-from sevenfold.reading.series import Family, log_files
+from sevenfold.reading.series import Family
 from tests.support.made_logs import START, bad_of, line, numbers, rotated, write
 from tests.support.writers import log_requests
 
@@ -190,20 +190,3 @@ def test_an_odd_file_name_stops_no_reader(tmp_path: Path, stamp: str) -> None:
     assert len(list(read(tmp_path / "api.log"))) == n_found
     assert len(list(read(tmp_path / "api.log", since=since))) == 2
     assert len(list(read(tmp_path))) == 3
-
-
-def test_log_files_are_found_in_one_listing_however_many_there_are(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for number in range(300):
-        (tmp_path / f"name{number}.2026-11-25_10-00-00_000000.log{'.gz' * (number % 2)}").touch()
-    (tmp_path / "live.log").touch()
-    listings, scandir = [], os.scandir
-
-    def count(folder: Path) -> object:
-        listings.append(folder)
-        return scandir(folder)
-
-    monkeypatch.setattr(os, "scandir", count)
-    assert log_files(tmp_path) == sorted([*(tmp_path / f"name{n}.log" for n in range(300)), tmp_path / "live.log"])
-    assert len(listings) == 1

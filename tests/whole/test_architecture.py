@@ -31,7 +31,7 @@ ALLOWED = {
     "notebooks": set(),
     "intercept": {"channels", "lines", "notebooks", "notices"},
     "handle": BELOW["handle"] | {"intercept"},
-    "shipping": BELOW["shipping"] - {"handlers", "rendering"},
+    "shipping": BELOW["shipping"] - {"handlers", "reading", "rendering"},
     "capture": {"channels", "channel_log"},  # pytest alone at its top
     "workers": {"handle", "handlers", "channel_log"},
     "cli": BELOW["cli"] | WINGS | {"overview"},

@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Final
 
 from sevenfold.channels import LIST_FILE
-from sevenfold.files.channel_list import listed_channels
+from sevenfold.files.channel_list import listed_channels, log_files
 from sevenfold.files.locks import is_same_file, lock
 from sevenfold.files.opening import (
     make_folder,
     open_beside,
     write_whole,
 )
-from sevenfold.reading.series import log_files
 from sevenfold.shipping.messages import Piece, Report, Sender, print_of
 from sevenfold.shipping.receiving.copies import Copy, Outcome, Refused, content_of, mode_of
 

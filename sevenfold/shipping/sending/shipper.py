@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import Final
 
 from sevenfold.channels import LIST_FILE
-from sevenfold.files.channel_list import listed_channels
+from sevenfold.files.channel_list import listed_channels, log_files
 from sevenfold.files.opening import open_log
 from sevenfold.files.shipped.notes import Progress, Shipping
-from sevenfold.reading.series import log_files
 from sevenfold.shipping.broker import Broker, BrokerError
 from sevenfold.shipping.messages import Piece, Report, Sender, pack, print_of
 from sevenfold.shipping.sending.claims import ShippingError

@@ -11,11 +11,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from sevenfold.files.channel_list import log_files
 from sevenfold.files.gzipped import UNREADABLE
 from sevenfold.files.names import Names, Rotated
 from sevenfold.files.opening import open_log
 from sevenfold.files.shipped.notes import Progress, read_shipping
-from sevenfold.reading.series import log_files
 
 _TIME: Final = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 _LOOK_BYTES: Final = 1 << 12
