@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import signal
 import socket
 import sys
@@ -160,6 +161,7 @@ def _run(options: argparse.Namespace, work: Callable[[], Awaitable[None]]) -> in
     if options.url is None:
         sys.stderr.write(f"{options.prog}: where is the server? give its URL with {options.server}\n")
         return WRONG_INPUT
+    gc.freeze()  # what is imported stays: no collection need walk it
     try:
         asyncio.run(_until_told(work))
     except ModuleNotFoundError as error:

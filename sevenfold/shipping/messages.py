@@ -20,7 +20,7 @@ from sevenfold.files.names import MOST_BYTES, parse_stamp
 Kind: TypeAlias = Literal["data", "end", "gap", "late", "list"]
 
 PRINT_BYTES: Final = 4096
-CHUNK_BYTES: Final = 512 << 10  # half of what a NATS server takes in one message, unless it is told otherwise
+CHUNK_BYTES: Final = 720 << 10  # a NATS server takes 1 MiB in one message: it has the end of a line, and a head, too
 _VERSION: Final = 1
 _NAME: Final = re.compile(r"[^/\\\x00-\x1f\x7f]{1,200}")
 _ID: Final = re.compile(r"[0-9a-f]{1,64}|")
@@ -65,8 +65,8 @@ class Piece:
         The name of the log file.
     position : Position
         Where it begins; of what is late, its offset in the rotated file.
-    data : bytes
-        The bytes.
+    data : bytes or memoryview
+        The bytes; of a message that was read, a view of it, since each copy costs what writing them costs.
     stamp : str
         When the file was rotated (``end``, ``late``), or as what its beginning is to be kept (``gap``).
     head : str
@@ -82,7 +82,7 @@ class Piece:
     kind: Kind
     file: str
     position: Position = field(default_factory=Position)
-    data: bytes = b""
+    data: bytes | memoryview = b""
     stamp: str = ""
     head: str = ""
     mode: int | None = None
@@ -163,7 +163,7 @@ def pack(sender: Sender, piece: Piece) -> bytes:
     Examples
     --------
     >>> data = pack(Sender("web-1", "5a4b", "01"), Piece("data", "api.log", data=b"a line\n"))
-    >>> unpack(data)[1].data
+    >>> bytes(unpack(data)[1].data)
     b'a line\n'
     """
     said = asdict(sender) | asdict(piece)
@@ -179,12 +179,12 @@ def unpack(message: bytes) -> tuple[Sender, Piece]:
     ValueError
         If it isn't that, or a name in it would lead out of a folder.
     """
-    first, _, data = message.partition(b"\n")
+    first = message[: message.find(b"\n") + 1]
     said = _fields(first)
     _require(said.pop("v", None) == _VERSION, "version", said)
     sender = _made(Sender, {name: said.pop(name, "") for name in ("host", "id", "session")})
     position = _made(Position, said.pop("position", {}))
-    return sender, _made(Piece, {**said, "position": position, "data": data})
+    return sender, _made(Piece, {**said, "position": position, "data": memoryview(message)[len(first) :]})
 
 
 def print_of(begin: bytes) -> str:

@@ -108,7 +108,7 @@ class Copy:
                 system.truncate(head, len(text))
         return Outcome.DONE
 
-    def _compare(self, offset: int, data: bytes) -> None:
+    def _compare(self, offset: int, data: bytes | memoryview) -> None:
         """Refuse what differs from what is there: two hosts had one name, or a folder was put back from a copy."""
         with open_log(self._names.path) as file:
             file.seek(offset)
@@ -116,7 +116,7 @@ class Copy:
         if there != data[: len(there)]:
             raise Refused(f"{self._names.path} isn't what the host has from byte {offset} on")
 
-    def _write(self, data: bytes, mode: int | None) -> None:
+    def _write(self, data: bytes | memoryview, mode: int | None) -> None:
         with contextlib.closing(open_to_append(self._names.path, mode)) as fd:
             rest = data
             while rest:  # a disk may take a part; what is there then is where the next try begins

@@ -106,7 +106,7 @@ class Mirror:
             raise Refused(f"{piece.file!r} is no list of channels")
         if content_of(path) == piece.data:
             return Outcome.OLD
-        write_whole(path, piece.data, mode_of(piece.mode))
+        write_whole(path, bytes(piece.data), mode_of(piece.mode))
         return Outcome.DONE
 
 
