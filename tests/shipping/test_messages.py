@@ -1,10 +1,25 @@
 """What travels comes back as it was, and nothing in it leads out of a folder."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sevenfold.shipping.messages import Piece, Position, Report, Sender, check_name, pack, print_of, unpack
+from sevenfold.audit.seals import HEAD_BYTES
+from sevenfold.files.names import MOST_BYTES
+from sevenfold.shipping.messages import (
+    CHUNK_BYTES,
+    LINE_BYTES,
+    Piece,
+    Position,
+    Report,
+    Sender,
+    check_name,
+    pack,
+    print_of,
+    unpack,
+)
 
 STAMP = "2026-11-23_08-00-00_000000"
 NAMES = st.text(st.characters(exclude_characters="/\\\x7f", exclude_categories=["C"]), min_size=1, max_size=40).filter(
@@ -17,6 +32,13 @@ def test_a_piece_comes_back_as_it_was(host: str, file: str, data: bytes, offset:
     sender = Sender(host, "5a4b", "01")
     piece = Piece("data", file, Position(stamp, offset, print_of(data)), data, stamp, head="é\n", mode=0o640, mtime=1.5)
     assert unpack(pack(sender, piece)) == (sender, piece)
+
+
+def test_the_largest_piece_is_less_than_a_server_takes_in_one_message() -> None:
+    name = "é" * (MOST_BYTES // 2)
+    data = bytes(CHUNK_BYTES + LINE_BYTES)
+    piece = Piece("data", name, Position(STAMP, 1 << 50, "f" * 16), data, STAMP, "x" * HEAD_BYTES, 0o640, time.time())
+    assert len(pack(Sender(name, "5a" * 8, "5a" * 8), piece)) < 1 << 20
 
 
 def test_a_report_comes_back_as_it_was() -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from sevenfold.audit.verify import verify
+from sevenfold.shipping.messages import CHUNK_BYTES
 from tests.support.fleet import PATIENCE_S, Fleet, contents, fleet, lines_of, nats_server
 from tests.support.pages import ROOT, blocks
 
@@ -263,6 +264,33 @@ def test_a_work_queue_has_one_mirror_and_the_second_is_told(tmp_path: Path) -> N
         other = sevenfold("collect", tmp_path / "other", "--from", f"nats://127.0.0.1:{one.port}", "--stream", "fleet")
         one.run("other", other)
         one.await_that(lambda: "the stream has the collector of another mirror" in one.told("other"))
+
+
+@pytest.mark.whole("nats")
+def test_a_piece_comes_in_few_turns_of_the_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How much nats-py reads at once is a constant of a module of it, which another release may move."""
+    transports = pytest.importorskip("nats.aio.transport")
+    read, sizes = transports.TcpTransport.read, list[int]()
+
+    async def note(transport: object, most: int) -> object:
+        data = await read(transport, most)
+        sizes.append(len(data))
+        return data
+
+    monkeypatch.setattr(transports.TcpTransport, "read", note)
+    with fleet(tmp_path) as one:
+        one.start("server")
+        asyncio.run(send_and_take(f"nats://127.0.0.1:{one.port}", 10 * CHUNK_BYTES))
+    assert max(sizes) > 100_000
+
+
+async def send_and_take(url: str, n_bytes: int) -> None:
+    ours = pytest.importorskip("sevenfold.shipping.nats_broker")
+    async with ours.connected(ours.Server(url), "test", print, "mirror") as broker:
+        await broker.begin()
+        for _ in range(n_bytes // CHUNK_BYTES):
+            await broker.keep("one", "api.log", bytes(CHUNK_BYTES))
+        assert sum([len(one.data) for one in await broker.take(16, 5)]) == n_bytes
 
 
 async def add_stream(port: int, **settings: object) -> None:

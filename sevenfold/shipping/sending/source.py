@@ -14,12 +14,11 @@ from sevenfold.files.names import Names, Rotated, parse_stamp, stamp_of
 from sevenfold.files.opening import open_log
 from sevenfold.files.rotating import LOOK_S
 from sevenfold.files.shipped.notes import Progress
-from sevenfold.shipping.messages import CHUNK_BYTES, PRINT_BYTES, Piece, Position, Report, print_of
+from sevenfold.shipping.messages import CHUNK_BYTES, LINE_BYTES, PRINT_BYTES, Piece, Position, Report, print_of
 from sevenfold.shipping.sending.history import History
 from sevenfold.shipping.sending.late import Late
 from sevenfold.shipping.sending.open_files import Reading, nobody_has, opened
 
-_LINE_BYTES: Final = 256 << 10  # of a line that is ended with a piece
 HEAD_WAIT_S: Final = 5.0
 SETTLED_S: Final = 2 * LOOK_S  # after which a writer that hasn't let go of a rotated file isn't waited for
 _TRIES: Final = 20
@@ -250,7 +249,7 @@ class Source:
 
     def _to_line_end(self, reading: Reading, data: bytes) -> bytes:
         if reading.compressed and not data.endswith(b"\n"):  # to go back there would be to begin anew
-            return data + reading.file.readline(_LINE_BYTES)
+            return data + reading.file.readline(LINE_BYTES)
         return _whole_lines(data)
 
     def _is_final(self, reading: Reading) -> bool:
