@@ -42,15 +42,17 @@ NOT_RUN = {
     "from loguru import logger\nfrom opentelemetry": "recipes: test_recipes has a span for it",
     "pip install 'sevenfold[metrics]'": "metrics: test_prometheus has it serve",
     "[Service]": "recipes: a unit of systemd",
-    "pip install '.[fleet]'": "fleet: requirements-whole.txt has it",
+    "python3 -m venv .venv && . ": "fleet: requirements-whole.txt has it",
     "nats-server -js ": "fleet: it goes on running; a test of its own runs this and what follows",
     "$ sevenfold verify mirror": "fleet: in that test",
     'from sevenfold import read_table\n\ntable = read_table("mirror"': "fleet: in that test",
     "sevenfold ship logs --metrics": "fleet: in that test",
     "mkdir -p mirror/web-2": "fleet: in that test",
     "# /etc/systemd/system/": "fleet: units of systemd",
+    "umask 077\npython -c": "fleet: in that test",
     "# /etc/nats/nats.conf": "fleet: test_fleet starts a server with it",
     "services:": "fleet: a file of compose",
+    "FROM python": "fleet: an image for that",
 }
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="the blocks are for a POSIX shell")
 
@@ -306,7 +308,7 @@ def test_the_page_of_the_fleet_does_what_it_shows(reader_of_logs: Reader, monkey
     with in_background(reader) as start:
         for block in blocks(page, "sh", "console", "python", "sql"):
             text = block.text.replace("4222", str(one.port))
-            if text.startswith("pip install") or (text.startswith("mkdir") and shutil.which("rsync") is None):
+            if text.startswith("python3 -m venv") or (text.startswith("mkdir") and shutil.which("rsync") is None):
                 continue
             for line in re.findall(r"^(.*) &$", text, flags=re.MULTILINE):
                 start(line)
@@ -317,6 +319,7 @@ def test_the_page_of_the_fleet_does_what_it_shows(reader_of_logs: Reader, monkey
             else:
                 reader.follow(Block(block.language, text))
             one.await_that(lambda: contents(reader.folder / "mirror" / "web-1") == contents(reader.folder / "logs"))
+    assert (reader.folder / "ship.nk").stat().st_mode & 0o077 == 0
     assert "sevenfold_ship_behind_bytes{" in (reader.folder / "sevenfold.prom").read_text(encoding="utf-8")
     if shutil.which("rsync"):
         assert hosts_of(reader.folder / "mirror") == ["web-1", "web-2"]
