@@ -141,7 +141,7 @@ def call_beside(folder: Path, n_calls: int, n_rounds: int) -> None:
     print(f"beside a shipper / beside others: {ratio:.3f}, {spread}: {verdict(ratio, BAR_CALL)}")
 
 
-def calls(writer: "subprocess.Popen[str]", folder: Path, n: int) -> float:
+def calls(writer: subprocess.Popen[str], folder: Path, n: int) -> float:
     """Have a process log so many predictions; return the microseconds of CPU that one took."""
     orders, answers = writer.stdin, writer.stdout
     if orders is None or answers is None:
@@ -152,7 +152,7 @@ def calls(writer: "subprocess.Popen[str]", folder: Path, n: int) -> float:
 
 
 @contextlib.contextmanager
-def stopped(parts: Sequence["subprocess.Popen[bytes]"]) -> Iterator[None]:
+def stopped(parts: Sequence[subprocess.Popen[bytes]]) -> Iterator[None]:
     time.sleep(1)  # for what is on its way
     for one in parts:
         one.send_signal(signal.SIGSTOP)
