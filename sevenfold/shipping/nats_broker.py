@@ -1,7 +1,7 @@
 """NATS JetStream as a broker.
 
-A stream holds the messages, on subjects ``<stream>.<host>.<file>``, until the collector has applied them. What else is
-said goes over subjects of the server's core, ``<stream>-at.<host>`` and so on, which keep nothing.
+A stream holds the messages, on subjects ``<stream>.<host>.<file>``, until the collector has applied them. All else goes
+over subjects of the server's core, ``<stream>-at.<host>`` and so on, which keep nothing.
 """
 
 from __future__ import annotations
@@ -15,15 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import nats
 import nats.aio.client
 from nats.errors import Error
-from nats.js.api import (
-    AckPolicy,
-    ConsumerConfig,
-    DeliverPolicy,
-    DiscardPolicy,
-    RetentionPolicy,
-    StorageType,
-    StreamConfig,
-)
+from nats.js import api
 from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
 from sevenfold.shipping.broker import BrokerError, Delivery, Heard, Topic
@@ -221,12 +213,12 @@ class NatsBroker:
 
     async def _make_stream(self) -> None:
         server = self._server
-        config = StreamConfig(
+        config = api.StreamConfig(
             name=server.stream,
             subjects=[f"{server.stream}.>"],
-            retention=RetentionPolicy.WORK_QUEUE,
-            discard=DiscardPolicy.NEW,
-            storage=StorageType.FILE,
+            retention=api.RetentionPolicy.WORK_QUEUE,
+            discard=api.DiscardPolicy.NEW,
+            storage=api.StorageType.FILE,
             max_bytes=server.max_bytes,
             num_replicas=server.replicas,
         )
@@ -247,7 +239,7 @@ class NatsBroker:
     async def _first_undone(self) -> int | None:
         """Return the number of the first message that isn't done, of a stream that keeps them; None for the first."""
         info = await self._context.stream_info(self._server.stream)
-        if info.config.retention == RetentionPolicy.WORK_QUEUE:
+        if info.config.retention == api.RetentionPolicy.WORK_QUEUE:
             return None  # has no others, and a consumer must begin with the first
         with contextlib.suppress(NotFoundError):
             known = await self._context.consumer_info(self._server.stream, self._consumer)
@@ -255,13 +247,13 @@ class NatsBroker:
                 return int(known.ack_floor.stream_seq) + 1
         return None
 
-    def _config(self, start: int | None) -> ConsumerConfig:
-        return ConsumerConfig(
+    def _config(self, start: int | None) -> api.ConsumerConfig:
+        return api.ConsumerConfig(
             durable_name=self._consumer,
-            ack_policy=AckPolicy.EXPLICIT,
+            ack_policy=api.AckPolicy.EXPLICIT,
             ack_wait=_ACK_WAIT_S,
             max_ack_pending=_MOST_TAKEN,
-            deliver_policy=DeliverPolicy.ALL if start is None else DeliverPolicy.BY_START_SEQUENCE,
+            deliver_policy=api.DeliverPolicy.ALL if start is None else api.DeliverPolicy.BY_START_SEQUENCE,
             opt_start_seq=start,
         )
 
