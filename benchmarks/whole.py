@@ -3,10 +3,10 @@
     python -m benchmarks.whole [--rows N] [--rounds N] [--quick]
 
 The bare script imports NumPy and loguru and calls the stages of `pipeline` one by one, with loguru's handlers removed:
-it makes, splits and fingerprints the table, trains, saves the model, checks each batch for drift and decides on each
-row. ``main.py`` does that and writes its files (``--requests 0``: without the service). Both are whole processes,
-started in turn, and measured by CPU time (Windows keeps none of an ended process: wall time there); the ratio is the
-median of the ratios within a round.
+it makes, splits and fingerprints the table, trains, saves the model, checks each batch for drift, decides on each row
+and compares that with what came of it. ``main.py`` does that, writes its files (``--requests 0``: without the service)
+and makes a report of them. Both are whole processes, started in turn, and measured by CPU time (Windows keeps none of
+an ended process: wall time there); the ratio is the median of the ratios within a round.
 """
 
 import argparse
@@ -38,6 +38,7 @@ from pipeline import run
 from pipeline.model import training
 from pipeline.data.table import fingerprint, make_synthetic, split
 from pipeline.model.logistic import save
+from pipeline.model.outcomes import Outcomes, calibrate
 from pipeline.model.watching import make_detector, with_scores
 from sevenfold.drift import DriftMonitor
 
@@ -50,11 +51,14 @@ model, report = training.train(train, val, epochs=settings.epochs, rng=rng, seed
 detector = make_detector(model, train.table, val.table)
 model, _ = save(model, settings.model_path, detector)
 monitor = DriftMonitor(detector)
-for number, batch in enumerate(run._batches(held_out.table, settings, rng)):
+calibration = calibrate(model, val)
+batches = run._batches(held_out.table, settings, rng)
+for number, batch in enumerate(batches):
     monitor.update(detector.check(with_scores(model, batch), batch_id=f"batch-{number:03d}"))
     probability = model.predict_probability(batch)
     approved = probability >= model.threshold
     confidence = np.where(approved, probability, 1 - probability)
+run._learn_outcomes("run", Outcomes(model, calibration), batches, held_out.target)
 """
 
 
