@@ -176,7 +176,7 @@ def all_in_batch(k: int, m: float, n: float) -> float:
     return math.exp(min(0.0, float(np.log((n - i) / (m + n - i)).sum())))
 
 
-def unseen_share(n_single: int, n_double: int, m: float, unseen: float, n: float) -> list[Finding]:
+def unseen_share(n_single: float, n_double: float, m: float, unseen: float, n: float) -> list[Finding]:
     """Compare the rows whose value the reference lacks with its rows that are alone with theirs (Good 1953).
 
     Such a row is unseen by the others, as a new row may be. The variance of their number is n_single + 2 n_double, not

@@ -568,3 +568,18 @@ def test_a_reference_may_be_without_rows_or_of_outputs_alone() -> None:
     alone = DriftDetector({}, outputs={"p": np.linspace(0, 1, 200)})
     report = alone.check({"p": np.zeros(50)}, batch_id="b")
     assert (alone.reference_size, report.drifted_outputs, report.n_features) == (200, ("p",), 0)
+
+
+def test_values_that_a_reference_in_groups_lacks_count_as_in_one_without() -> None:
+    rng = np.random.default_rng(1)
+    days = [np.round(np.abs(rng.normal(20 + shift, 3, 250))) for shift in rng.normal(0, 1, 40)]
+    days[0][:4] = [100.0, 123.0, 145.0, 167.0]  # each alone with its number
+    reference = {"x": np.concatenate(days)}
+    batch = np.round(np.abs(rng.normal(20, 3, 250))) + 0.37 * (np.arange(250) % 2)
+    plain = DriftDetector(reference).check({"x": batch}, batch_id="b").features[0]
+    groups = np.repeat(np.arange(40), 250)
+    grouped = DriftDetector(reference, groups=groups).check({"x": batch}, batch_id="b").features[0]
+    assert (plain.method, grouped.method) == ("unseen_share", "unseen_share")
+    assert grouped.statistic == pytest.approx(plain.statistic, abs=0.005)
+    assert grouped.psi == pytest.approx(plain.psi, rel=0.3)
+    assert plain.p_value < grouped.p_value < 0.001

@@ -178,17 +178,19 @@ class NumberColumns:
         totals, filled = sizes + special.sum(axis=2), (sizes > 0).all(axis=1)
         with np.errstate(divide="ignore", invalid="ignore"):
             findings = [
-                *self._compare_values(table, sizes, off, filled),
+                *self._compare_values(table, sizes, off, filled, effect[:, 0]),
                 _shares("missing_share", special[:, :, MISSING], totals),
                 _shares("infinite_share", special[:, :, BELOW] + special[:, :, BEYOND], totals),
             ]
-            psi = self._psi(table, special, sizes, off, filled)
+            psi = self._psi(table, special, sizes, off, filled, effect[:, 0])
         varied = [one.cuts.n_distinct != 1 for one in self._columns]
         pairs = zip(filled.tolist(), varied, strict=True)
         statuses = ["all_missing" if not full else "ok" if varies else "constant" for full, varies in pairs]
         return Compared([self._grouped(one) for one in findings], psi, statuses)
 
-    def _compare_values(self, table: Counted, sizes: Floats, off: Floats, filled: NDArray[np.bool_]) -> list[Findings]:
+    def _compare_values(
+        self, table: Counted, sizes: Floats, off: Floats, filled: NDArray[np.bool_], effect: Floats
+    ) -> list[Findings]:
         varied = filled & np.array([one.cuts.n_distinct > 1 for one in self._columns])
         at = np.flatnonzero(varied)
         cells, rest = pool_cells(self._coarse[0].of(table)[at])
@@ -200,7 +202,7 @@ class NumberColumns:
         return [
             self._outside(table, sizes, filled),
             *[_spread(one, at, len(self.names)) for one in tests],
-            self._unseen(sizes, off, filled),
+            self._unseen(sizes, off, filled, effect),
         ]
 
     def _outside(self, table: Counted, sizes: Floats, filled: NDArray[np.bool_]) -> Findings:
@@ -211,24 +213,32 @@ class NumberColumns:
             found.statistic[i], found.p_value[i] = one.statistic, one.p_value
         return found
 
-    def _unseen(self, sizes: Floats, off: Floats, filled: NDArray[np.bool_]) -> Findings:
+    def _unseen(self, sizes: Floats, off: Floats, filled: NDArray[np.bool_], effect: Floats) -> Findings:
         found = _nothing("unseen_share", len(self.names))
         for i in self._grids[filled[self._grids]].tolist():
-            cuts, (m, n) = self._columns[i].cuts, sizes[i].tolist()
-            for one in unseen_share(cuts.n_single, cuts.n_double, m, float(off[i]), n):
+            cuts, (m, n), each = self._columns[i].cuts, sizes[i].tolist(), float(effect[i])
+            for one in unseen_share(cuts.n_single / each, cuts.n_double / each, m, float(off[i]), n):
                 found.statistic[i], found.p_value[i] = one.statistic, one.p_value
         return found
 
-    def _psi(self, table: Counted, special: Counted, sizes: Floats, off: Floats, filled: NDArray[np.bool_]) -> Floats:
+    def _psi(  # noqa: PLR0917
+        self,
+        table: Counted,
+        special: Counted,
+        sizes: Floats,
+        off: Floats,
+        filled: NDArray[np.bool_],
+        effect: Floats,
+    ) -> Floats:
         coarse = self._coarse[1].of(table)
         coarse[~filled] = 0.0
         coarse[~filled, :, 0] = sizes[~filled]
         psi = population_stability_index(np.concatenate([coarse, special], axis=2))
         at = self._grids[filled[self._grids]]
         if at.size:
-            single = np.array([self._columns[i].cuts.n_single for i in at.tolist()], dtype=np.float64)
+            single = np.array([self._columns[i].cuts.n_single for i in at.tolist()]) / effect[at]
             alone = np.stack([single, off[at]], axis=1)
-            tables = np.stack([np.maximum(0.0, sizes[at] - alone), alone], axis=2)
+            tables = np.stack([sizes[at] - alone, alone], axis=2)
             psi[at] = np.maximum(psi[at], population_stability_index(tables))
         return psi
 
