@@ -15,6 +15,7 @@ from sevenfold.cli.parser import WRONG_INPUT
 from sevenfold.files.shipped.notes import Progress, Shipping
 from tests.support.servers import Server, ask, serve, wait_for
 from tests.support.small_model import ROW, save_trained
+from tests.support.systems import unix
 
 needs_uvicorn = pytest.mark.whole("uvicorn")
 whole = pytest.mark.whole("uvicorn", "prometheus_client")
@@ -39,24 +40,28 @@ def n_predictions(answer: str) -> float:
     return sum(map(float, re.findall(r"^sevenfold_predictions_total\{.*\} (\S+)$", answer, re.MULTILINE)))
 
 
+def worker_of(server: Server) -> str:
+    """Ask for a prediction, on a connection of its own, and say which worker answered."""
+    response, answer = ask(server.connect(), "POST", "/predict", ROW)
+    assert response.status == 200, answer
+    return str(server.events("api")[-1].fields["worker_id"])
+
+
+@unix("Windows has no such signals for one process")
 @whole
 @pytest.mark.parametrize("n_workers", [1, 2])
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_all_workers_are_one_scrape_that_ends_with_the_service(
-    folder: Path, n_workers: int, number: signal.Signals
-) -> None:
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL"])
+def test_all_workers_are_one_scrape_that_ends_with_the_service(folder: Path, n_workers: int, name: str) -> None:
     with serve(folder, "--metrics-port", "0", n_workers=n_workers) as server:
-        for _ in range(40):  # each on a connection of its own, so that both workers get some
-            assert ask(server.connect(), "POST", "/predict", ROW)[0].status == 200
-        wait_for(lambda: n_predictions(scraped(server)) == 40)
-        answer = scraped(server)
-        assert 'http_server_request_duration_seconds_count{http_request_method="POST"' in answer
-        workers = {event.fields["worker_id"] for event in server.events("api")}
-        assert len(workers) == n_workers
-        assert "sevenfold_ship" not in answer
+        answered: list[str] = []
+        while len(set(answered)) < n_workers:
+            answered.append(worker_of(server))
+        wait_for(lambda: n_predictions(scraped(server)) == len(answered))
+        assert 'http_server_request_duration_seconds_count{http_request_method="POST"' in scraped(server)
+        assert "sevenfold_ship" not in scraped(server)
         Shipping("5a4b", "web-1", {"predictions.log": Progress()}).save(folder / "logs")
         assert 'sevenfold_ship_behind_bytes{file="predictions.log",host="web-1"}' in scraped(server)
-        server.stop(number)
+        server.stop(getattr(signal, name))
         wait_for(lambda: not _answers(server))
 
 
@@ -74,8 +79,9 @@ def test_a_port_for_metrics_that_is_taken_is_one_line_and_nothing_starts(
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert main.main(["serve", "--port", "0", "--workers", "2", "--metrics-port", str(port)]) == WRONG_INPUT
-    said = f"main.py serve: can't answer on 127.0.0.1:{port}: Address already in use\n"
-    assert capsys.readouterr() == ("", said)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.fullmatch(rf"main.py serve: can't answer on 127\.0\.0\.1:{port}: [^\n]+\n", err)
     assert not (folder / "logs").exists()
 
 
