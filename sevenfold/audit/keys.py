@@ -9,7 +9,17 @@ KEY_BYTES = 32
 
 
 class AuditError(ValueError):
-    """An audit chain that can't be gone on with as asked; the message says why, and the way out."""
+    """An audit chain that can't be gone on with as asked; the message says why, and the way out.
+
+    Examples
+    --------
+    >>> import sinks
+    >>> try:
+    ...     sinks.configure("logs", audit_key="none.key")
+    ... except AuditError as error:
+    ...     print(error)
+    none.key: ...; make a key with: sevenfold audit-key none.key
+    """
 
 
 def read_key(path: Path, log_dir: Path | None) -> bytes:
@@ -34,14 +44,22 @@ def read_key(path: Path, log_dir: Path | None) -> bytes:
     return key
 
 
-def make_key(path: Path) -> None:
+def make_key(path: str | Path) -> None:
     """Write a new key that nobody else can read.
 
     Raises
     ------
     FileExistsError
         If the file is there: a key is never written over.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     make_key(f"{folder}/audit.key")
+    ...     Path(folder, "audit.key").stat().st_size
+    32
     """
-    fd = open_new(path, over=False)
+    fd = open_new(Path(path), over=False)
     os.write(fd, os.urandom(KEY_BYTES))
     fd.close()

@@ -30,6 +30,17 @@ class Verdict:
     said : int or None
         Of a copy, the number of the event that the original's head, as it was copied, names as its last; None without
         a head that can be read, and of what is no copy.
+
+    Examples
+    --------
+    >>> import sinks, tempfile
+    >>> from loguru import logger
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with sinks.configure(folder, console=None):
+    ...         logger.bind(channel="audit").info("model_promoted", actor="mlops")
+    ...     verdict = verify(f"{folder}/app_json.log")
+    >>> (verdict.proved, verdict.n_events, verdict.findings)
+    (True, 1, ())
     """
 
     findings: tuple[Finding, ...]
@@ -45,7 +56,7 @@ class Verdict:
 
 
 def verify(
-    path: Path,
+    path: str | Path,
     *,
     key: bytes | None = None,
     against: Head | None = None,
@@ -58,7 +69,7 @@ def verify(
 
     Parameters
     ----------
-    path : Path
+    path : str or Path
         The audit file; it may be being written.
     key : bytes, optional
         What it was sealed with.
@@ -86,7 +97,19 @@ def verify(
         If the files can't be read, or a writer is at work all the time.
     ValueError
         If the chain is sealed with a key and none is given.
+
+    Examples
+    --------
+    >>> import sinks, tempfile
+    >>> from loguru import logger
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with sinks.configure(folder, console=None):
+    ...         logger.bind(channel="audit").info("model_promoted", actor="mlops")
+    ...     before = verify(f"{folder}/app_json.log").head
+    ...     verify(f"{folder}/app_json.log", against=before).proved
+    True
     """
+    path = Path(path)
     with ExitStack() as stack:
         files, head_text = snapshot(Names(path), stack, wait_s)
         if not files and head_text is None:

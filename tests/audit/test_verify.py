@@ -8,10 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from loguru import logger
 
+import sinks
 from sevenfold.audit.chain import Chain
 from sevenfold.audit.findings import TORN
-from sevenfold.audit.keys import AuditError
+from sevenfold.audit.keys import AuditError, make_key
 from sevenfold.audit.seals import Head, new_id, seal_line
 from sevenfold.audit.snapshot import File
 from sevenfold.audit.verify import verify
@@ -274,6 +276,14 @@ def test_an_untouched_trail_has_no_finding(trail: Trail) -> None:
     assert (verdict.findings, verdict.n_events, verdict.n_files, verdict.proved) == ((), LAST, 4, True)
     assert str(verdict.head) == str(trail.head())
     assert trail.findings(against=trail.head(), start=1) == []
+
+
+def test_the_path_may_be_a_text(tmp_path: Path) -> None:
+    make_key(f"{tmp_path}/audit.key")
+    with sinks.configure(tmp_path / "logs", console=None, audit_key=f"{tmp_path}/audit.key"):
+        logger.bind(channel="audit").info("promoted")
+    key = Path(tmp_path, "audit.key").read_bytes()
+    assert verify(f"{tmp_path}/logs/app_json.log", key=key).proved
 
 
 def test_a_line_that_somebody_without_the_key_sealed_is_found(trail: Trail) -> None:
