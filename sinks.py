@@ -152,13 +152,12 @@ def configure(
     audit_key : str or Path, optional
         A key file, which seals the audit chain; see `sevenfold.audit`. It must lie outside the log folder, and others
         must not be able to read it.
-
-    unbound : str, optional
-        The channel of records that are bound to none. By default they are shown on the console, and from WARNING on,
-        where no console shows them, kept in the file that collects errors.
     audit_wait : float
         Seconds that an audit event waits at most while another process keeps the chain locked, which is told on stderr
         after one; then `AuditError` is raised.
+    unbound : str, optional
+        The channel of records that are bound to none. By default they are shown on the console, and from WARNING on,
+        where no console shows them, kept in the file that collects errors.
 
     Returns
     -------
@@ -172,6 +171,16 @@ def configure(
         If the folder or a file in it can't be written; it names the folder, and the handlers are as they were.
     ValueError
         If an argument can't be understood; the handlers are as they were.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from loguru import logger
+    >>> from sevenfold import read
+    >>> with tempfile.TemporaryDirectory() as folder, configure(folder, console=None):
+    ...     logger.bind(channel="predictions").info("prediction", decision="approve")
+    ...     [event.fields for event in read(folder, channel="predictions")]
+    [{'decision': 'approve'}]
     """
     where = _or_environment(log_dir, "LOG_DIR", "logs")
     level = _or_environment(INHERIT if level is None else level, "LEVEL", None)

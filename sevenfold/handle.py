@@ -62,6 +62,15 @@ class Sinks:
     ----------
     log_dir : Path or None
         The folder of the files; None where there are none.
+
+    Examples
+    --------
+    >>> import sinks, tempfile
+    >>> from loguru import logger
+    >>> with tempfile.TemporaryDirectory() as folder, sinks.configure(folder, console=None) as handle:
+    ...     logger.bind(channel="api").warning("slow")
+    ...     (handle.events["api_requests.log"], handle.written["api_requests.log"].n_warnings)
+    (1, 1)
     """
 
     def __init__(

@@ -60,6 +60,15 @@ class Windows:
     (a status of 500 or above), ``error_rate`` in [0, 1], ``requests_per_s``, ``latency_ms_mean``, ``_p50``, ``_p95``,
     ``_p99`` (by linear interpolation) and ``_max``, and ``status_2xx_count`` and so on. What can't be told without a
     request is None.
+
+    Examples
+    --------
+    >>> shown = logger.add(lambda line: print(line, end=""), format="{message} {extra[error_rate]}")
+    >>> windows = Windows(requests=2)
+    >>> began = windows.observe(200, 12.5)
+    >>> began = windows.observe(500, 80.0)  # the request that fills it
+    window 0.5
+    >>> logger.remove(shown)
     """
 
     def __init__(

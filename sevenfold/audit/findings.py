@@ -28,6 +28,13 @@ class Finding:
         The numbers of the events that it is about; 0 for none.
     note : str
         What else is to be said, with the punctuation that it follows the events with.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> finding = Finding(Path("app_json.log"), 7, 7, "edited", 7, 7)  # as `sevenfold.verify` gives them
+    >>> (finding.what, finding.line, str(finding))
+    ('edited', 7, 'app_json.log:7: edited: event 7')
     """
 
     path: Path

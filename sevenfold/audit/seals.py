@@ -159,6 +159,11 @@ def parse_checkpoint(text: str) -> Head:
     ------
     ValueError
         If it isn't one.
+
+    Examples
+    --------
+    >>> parse_checkpoint("s20690b0706d2b917:7:" + 64 * "4").seq
+    7
     """
     found = _CHECKPOINT.fullmatch(text.strip())
     if found is None:

@@ -6,11 +6,12 @@ import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
 from sevenfold import handle
+from sevenfold.channel_log.levels import AtLevel
 from sevenfold.channel_log.records import CapturedRecord, Told, unpacked
 from sevenfold.channel_log.spool import Spool, spooling
 from sevenfold.channels import CHANNELS, INFO, WARNING, Channel, LevelArgument
@@ -26,7 +27,7 @@ from sevenfold.rendering.renderer import Renderer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from types import TracebackType
+    from contextlib import AbstractContextManager
 
 _NOBODY = -1  # the id of no process
 
@@ -58,6 +59,13 @@ class ChannelLog:
         Where the records of child processes are.
     owner : int
         The process that the test runs in; another one sends its records there.
+
+    Examples
+    --------
+    >>> with capturing(CHANNELS) as log:  # in a test, the fixture ``channel_log``
+    ...     logger.bind(channel="predictions").info("prediction", decision="deny")
+    >>> [record.fields for record in log.channel("predictions")]
+    [{'decision': 'deny'}]
     """
 
     def __init__(self, table: tuple[Channel, ...], spool: Spool | None = None, owner: int = 0) -> None:
@@ -224,24 +232,6 @@ class ChannelLog:
         return _CapturedSinks(self, table, log_dir)
 
 
-class AtLevel(list[CapturedRecord]):
-    """The records of a level or above; as a context manager, the level to capture from."""
-
-    def __init__(self, log: ChannelLog, level: int, records: list[CapturedRecord]) -> None:
-        super().__init__(records)
-        self._log, self._level = log, level
-
-    def __enter__(self) -> Self:
-        self._before = self._log._least  # noqa: SLF001 - the two belong together
-        self._log._capture_from(self._level)  # noqa: SLF001
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._log._capture_from(self._before)  # noqa: SLF001
-
-
 class _CapturedSinks(Sinks):
     """The handle that code under test gets."""
 
@@ -261,9 +251,21 @@ def _written(records: Iterable[CapturedRecord], channel: str) -> Written:
     return Written(len(kept), sum(record.level_no >= WARNING for record in kept), 0)
 
 
+def capturing(table: tuple[Channel, ...]) -> AbstractContextManager[ChannelLog]:
+    """Capture what is logged, by the channels of a table; the logger is given back as it was found.
+
+    Examples
+    --------
+    >>> with capturing(CHANNELS) as log:
+    ...     logger.bind(channel="training").info("epoch", epoch=1)
+    >>> log.messages
+    ['epoch']
+    """
+    return _capturing(table)
+
+
 @contextlib.contextmanager
-def capturing(table: tuple[Channel, ...]) -> Iterator[ChannelLog]:
-    """Capture what is logged, by the channels of a table; the logger is given back as it was found."""
+def _capturing(table: tuple[Channel, ...]) -> Iterator[ChannelLog]:
     with spooling(table) as spool, _captured_by(ChannelLog(table, spool)) as log:
         yield log
 
@@ -278,7 +280,17 @@ def _captured_by(log: ChannelLog) -> Iterator[ChannelLog]:
 
 
 def capture_worker(folder: str) -> None:
-    """Send what this process logs to the test that it was started by, until it ends."""
+    """Send what this process logs to the test that it was started by, until it ends.
+
+    Examples
+    --------
+    >>> import subprocess, sys, tempfile
+    >>> code = "import sys; from sevenfold.channel_log.log import *; capture_worker(sys.argv[1]); logger.info('scored')"
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = subprocess.run([sys.executable, "-c", code, folder], check=True)
+    ...     [unpacked(sent).records[0].message for sent in Spool(Path(folder)).take()]
+    ['scored']
+    """
     spool = Spool(Path(folder))
     _of_this_process.enter_context(_captured_by(ChannelLog(spool.settings() or CHANNELS, spool, owner=_NOBODY)))
 

@@ -35,6 +35,16 @@ class CapturedRecord:
         What was logged with it.
     channels : tuple of str
         The channels whose files would get it; an error is in its own and in ``errors``.
+
+    Examples
+    --------
+    >>> from loguru import logger
+    >>> from sevenfold.channel_log import capturing
+    >>> from sevenfold import CHANNELS
+    >>> with capturing(CHANNELS) as log:
+    ...     logger.bind(channel="predictions").error("prediction", decision="deny")
+    >>> (log.records[0].message, log.records[0].fields, log.records[0].channels)
+    ('prediction', {'decision': 'deny'}, ('predictions', 'errors'))
     """
 
     time: datetime

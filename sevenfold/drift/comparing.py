@@ -1,15 +1,45 @@
-"""What the tests found in each column, by its name, from what a batch left."""
+"""What a batch leaves to be judged, and what the tests find in each column of it, by its name."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sevenfold.drift.cells import CellCounts, Counts
+    from sevenfold.drift.joint import Sums
     from sevenfold.drift.levels import Levels
     from sevenfold.drift.numeric.columns import NumberColumns
-    from sevenfold.drift.report import Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What a batch, or several, leave to be judged: counts by column, sums for the joint test, and their rows.
+
+    `n_squared` is the sum of the batches' squared rows: a batch is a group of rows, which may be alike.
+    """
+
+    numbers: CellCounts
+    levels: dict[str, Counts]
+    sums: Sums | None
+    n_rows: int
+    n_squared: float
+
+    @property
+    def batch_size(self) -> float:
+        """Rows of a batch, as a row sees it: the mean, each row counting its own batch."""
+        return self.n_squared / max(1, self.n_rows)
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(
+            self.numbers + other.numbers,
+            {name: counts + other.levels[name] for name, counts in self.levels.items()},
+            None if self.sums is None or other.sums is None else self.sums + other.sums,
+            self.n_rows + other.n_rows,
+            self.n_squared + other.n_squared,
+        )
 
 
 class Found(NamedTuple):

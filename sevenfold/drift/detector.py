@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sevenfold.drift.comparing import compare_levels, compare_numbers
+from sevenfold.drift.comparing import Tally, compare_levels, compare_numbers
 from sevenfold.drift.joint import N_TESTS, Joint
 from sevenfold.drift.levels import Levels, profile_of, require_kind
 from sevenfold.drift.numeric.columns import NumberColumns
 from sevenfold.drift.numeric.profile import Numbers
 from sevenfold.drift.reading import number_groups, read_columns, read_reference
-from sevenfold.drift.report import SEVERITIES, DriftReport, FeatureDrift, JointDrift, Tally, report_of
+from sevenfold.drift.report import SEVERITIES, DriftReport, FeatureDrift, JointDrift, report_of
 from sevenfold.drift.saving import (
     pack_joint,
     pack_json,
@@ -78,8 +78,7 @@ class DriftDetector:
     TypeError
         If the reference is neither a mapping nor a data frame.
     ValueError
-        If a parameter is out of its range, there is no column, an output isn't there, or a column can't be compared,
-        isn't one-dimensional or is of another length than the first.
+        If a parameter is out of its range, an output isn't there, or there is no column, or one that can't be compared.
 
     Examples
     --------

@@ -6,7 +6,7 @@ import hashlib
 from collections import deque
 from typing import TYPE_CHECKING
 
-from sevenfold.drift.report import DriftReport, MonitorVerdict, Tally
+from sevenfold.drift.report import DriftReport, MonitorVerdict
 from sevenfold.drift.saving import (
     pack_json,
     pack_tallies,
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from sevenfold.drift.comparing import Tally
     from sevenfold.drift.detector import DriftDetector
 
 

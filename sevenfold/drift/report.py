@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from loguru import logger
 
 if TYPE_CHECKING:
-    from sevenfold.drift.cells import CellCounts, Counts
-    from sevenfold.drift.joint import Sums
+    from sevenfold.drift.comparing import Tally
 
 log = logger.bind(channel="drift")
 
@@ -55,6 +54,13 @@ class FeatureDrift:
         only the shares of missing and infinite ones were tested; constant: the reference has a single value.
     unseen_levels
         Levels that the reference lacks, the most frequent first, at most ten.
+
+    Examples
+    --------
+    >>> from sevenfold.drift import DriftDetector
+    >>> (age,) = DriftDetector({"age": range(1000)}).check({"age": range(300, 1000)}, batch_id="monday").features
+    >>> (age.feature, age.method, age.severity)
+    ('age', 'chi_squared', 'major')
     """
 
     feature: str
@@ -90,6 +96,14 @@ class JointDrift:
         The two features whose correlation has changed most; empty for mean_shift.
     status
         ok.
+
+    Examples
+    --------
+    >>> from sevenfold.drift import DriftDetector
+    >>> detector = DriftDetector({"age": range(1000), "income": range(1000)})
+    >>> found = detector.check({"age": range(1000), "income": range(999, -1, -1)}, batch_id="monday").joint
+    >>> (found.method, found.pair)
+    ('correlation', ('age', 'income'))
     """
 
     method: str
@@ -98,34 +112,6 @@ class JointDrift:
     drift_detected: bool
     pair: tuple[str, ...]
     status: str
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """What a batch, or several, leave to be judged: counts by column, sums for the joint test, and their rows.
-
-    `n_squared` is the sum of the batches' squared rows: a batch is a group of rows, which may be alike.
-    """
-
-    numbers: CellCounts
-    levels: dict[str, Counts]
-    sums: Sums | None
-    n_rows: int
-    n_squared: float
-
-    @property
-    def batch_size(self) -> float:
-        """Rows of a batch, as a row sees it: the mean, each row counting its own batch."""
-        return self.n_squared / max(1, self.n_rows)
-
-    def __add__(self, other: Tally) -> Tally:
-        return Tally(
-            self.numbers + other.numbers,
-            {name: counts + other.levels[name] for name, counts in self.levels.items()},
-            None if self.sums is None or other.sums is None else self.sums + other.sums,
-            self.n_rows + other.n_rows,
-            self.n_squared + other.n_squared,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +140,13 @@ class DriftReport:
         What was found in all features together; None where that wasn't tested.
     tally
         What a `DriftMonitor` adds up.
+
+    Examples
+    --------
+    >>> from sevenfold.drift import DriftDetector
+    >>> report = DriftDetector({"age": range(1000)}).check({"age": range(300, 1000)}, batch_id="monday")
+    >>> (report.drift_detected, report.severity, report.drifted_features)
+    (True, 'major', ('age',))
     """
 
     batch_id: str
@@ -194,6 +187,14 @@ class MonitorVerdict:
         The two features whose correlation has changed, where that is the alarm.
     status
         ok; insufficient_data: nothing was tested; repeated: a batch with this id was taken before, this one wasn't.
+
+    Examples
+    --------
+    >>> from sevenfold.drift import DriftDetector, DriftMonitor
+    >>> detector = DriftDetector({"age": range(1000)})
+    >>> verdict = DriftMonitor(detector).update(detector.check({"age": range(300, 1000)}, batch_id="monday"))
+    >>> (verdict.alarm, verdict.features, verdict.window_batches)
+    (True, ('age',), 1)
     """
 
     batch_id: str
@@ -244,6 +245,15 @@ def log_report(report: DriftReport, verdict: MonitorVerdict | None = None) -> No
 
     The monitor's line is a WARNING where it alarms. Without a monitor, the batch's is one where it has drifted; with a
     monitor it stays INFO, since one batch in twenty is found drifted by chance.
+
+    Examples
+    --------
+    >>> from sevenfold.drift import DriftDetector
+    >>> shown = logger.add(lambda line: print(line, end=""), format="{level} {message} {extra[batch_id]}")
+    >>> log_report(DriftDetector({"age": range(1000)}).check({"age": range(300, 1000)}, batch_id="monday"))
+    INFO feature monday
+    WARNING batch monday
+    >>> logger.remove(shown)
     """
     batch = {"batch_id": report.batch_id, "batch_size": report.batch_size, "reference_size": report.reference_size}
     rows = [_fields(feature) for feature in report.features]

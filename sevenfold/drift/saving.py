@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sevenfold.drift.cells import CellCounts, Counts, Cuts
+from sevenfold.drift.comparing import Tally
 from sevenfold.drift.joint import Joint, Sums
 from sevenfold.drift.levels import Levels
 from sevenfold.drift.numeric.profile import Numbers
-from sevenfold.drift.report import Tally
 from sevenfold.drift.statistics import Clustering
 
 if TYPE_CHECKING:

@@ -38,7 +38,17 @@ _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t", "\\": r"\\"}
 
 
 class LineError(ValueError):
-    """A line that the grammar doesn't allow; the message says what was expected and what came."""
+    """A line that the grammar doesn't allow; the message says what was expected and what came.
+
+    Examples
+    --------
+    >>> from sevenfold import parse
+    >>> try:
+    ...     parse("INFO: started")
+    ... except LineError as error:
+    ...     print(error)
+    expected time | level | channel | message, got 'INFO: started'
+    """
 
 
 def timestamp(time: datetime) -> str:

@@ -31,6 +31,12 @@ class Event:
         an exception was logged.
     exception : str or None
         The text of the traceback below the line, None where there is none.
+
+    Examples
+    --------
+    >>> event = parse("2026-11-23T08:36:11.096123Z | INFO     | api | request | decision=deny duration_ms=3.5")
+    >>> (event.time.year, event.level, event.channel, event.message, event.fields)
+    (2026, 'INFO', 'api', 'request', {'decision': 'deny', 'duration_ms': 3.5})
     """
 
     time: datetime
@@ -57,6 +63,11 @@ def parse(text: str) -> Event:
     ------
     LineError
         If the text isn't of the grammar.
+
+    Examples
+    --------
+    >>> parse("2026-11-23T08:36:11.096123Z | INFO     | api | request | decision=approve confidence=0.9").fields
+    {'decision': 'approve', 'confidence': 0.9}
     """
     line, _, below = text.rstrip("\n").partition("\n")
     (event,), texts = _parse_heads([line])

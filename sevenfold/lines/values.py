@@ -61,6 +61,11 @@ def plain(value: Any) -> Any:
     -------
     None, bool, int, float, str, list or dict
         ``plain(plain(x)) == plain(x)``.
+
+    Examples
+    --------
+    >>> plain({"rates": np.array([0.1, np.nan]), "day": date(2026, 11, 23), "price": Decimal("1.50")})
+    {'rates': [0.1, 'NaN'], 'day': '2026-11-23', 'price': '1.50'}
     """
     return _plain(value, ())
 

@@ -93,6 +93,16 @@ def first_alarm(joined: Joined, alarm: BettingAlarm) -> dt.date | None:
     """Have an alarm take in the labelled predictions day by day; return the first day on which it rings.
 
     Predictions without a time are a day, the first.
+
+    Examples
+    --------
+    >>> from sevenfold.performance import OutcomeJoin
+    >>> join = OutcomeJoin()
+    >>> day = dt.date(2026, 11, 23)
+    >>> join.add_predictions({"prediction_id": i, "probability": 0.9, "time": day} for i in range(200))
+    >>> join.add_outcomes({"prediction_id": i, "actual": i % 2} for i in range(200))
+    >>> first_alarm(join.joined(), BettingAlarm(0.2))
+    datetime.date(2026, 11, 23)
     """
     days, place = np.unique(joined.day[joined.labelled], return_inverse=True)
     n_rows = np.bincount(place, minlength=days.size)
@@ -104,7 +114,17 @@ def first_alarm(joined: Joined, alarm: BettingAlarm) -> dt.date | None:
 
 
 def log_alarm(alarm: BettingAlarm, batch_id: str) -> None:
-    """Log a line `performance_alarm` to `monitoring`: a WARNING if the alarm rings, else INFO."""
+    """Log a line `performance_alarm` to `monitoring`: a WARNING if the alarm rings, else INFO.
+
+    Examples
+    --------
+    >>> shown = logger.add(lambda line: print(line, end=""), format="{level} {message} {extra[batch_id]}")
+    >>> alarm = BettingAlarm(0.2)
+    >>> rings = alarm.update(n_wrong=100, n_rows=200)
+    >>> log_alarm(alarm, "monday")
+    WARNING performance_alarm monday
+    >>> logger.remove(shown)
+    """
     rings = alarm.rings
     told = {"batch_id": batch_id, "bound": alarm.bound, "wealth": alarm.wealth, "threshold": alarm.threshold}
     log.log("WARNING" if rings else "INFO", "performance_alarm", **told, alarm=rings)

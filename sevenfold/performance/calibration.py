@@ -46,6 +46,13 @@ class Estimate:
         The area under the ROC curve, NaN where only one class is to be expected.
     assumes
         What the estimate can't see: that the same score now means something else.
+
+    Examples
+    --------
+    >>> calibration = Calibration.fit([0.1, 0.4, 0.6, 0.9] * 50, [0, 0, 1, 1, 0, 1, 0, 1] * 25)
+    >>> found = estimate([0.93, 0.2, 0.55, 0.71], calibration)
+    >>> (found.n_rows, round(found.accuracy, 2), found.assumes)
+    (4, 0.81, 'no concept drift')
     """
 
     n_rows: int
@@ -145,6 +152,13 @@ def estimate(scores: ArrayLike, calibration: Calibration) -> Estimate:
     ------
     ValueError
         If a score isn't in [0, 1], or there is none.
+
+    Examples
+    --------
+    >>> calibration = Calibration.fit([0.1, 0.4, 0.6, 0.9] * 50, [0, 0, 1, 1, 0, 1, 0, 1] * 25)
+    >>> found = estimate([0.93, 0.2, 0.55, 0.71], calibration)
+    >>> f"{found.accuracy:.2f}, in [{found.lower:.2f}, {found.upper:.2f}]"
+    '0.81, in [0.45, 1.00]'
     """
     p = _checked(scores)
     if not p.size:
@@ -162,7 +176,15 @@ def estimate(scores: ArrayLike, calibration: Calibration) -> Estimate:
 
 
 def log_calibration(calibration: Calibration, model_version: str) -> None:
-    """Log a line `calibration` to `monitoring`, from which `sevenfold performance` knows what to expect."""
+    """Log a line `calibration` to `monitoring`, from which `sevenfold performance` knows what to expect.
+
+    Examples
+    --------
+    >>> shown = logger.add(lambda line: print(line, end=""), format="{message} {extra[model_version]} {extra[n_rows]}")
+    >>> log_calibration(Calibration.fit([0.1, 0.4, 0.6, 0.9], [0, 1, 0, 1]), model_version="2026-11")
+    calibration 2026-11 4
+    >>> logger.remove(shown)
+    """
     log.info("calibration", model_version=model_version, **asdict(calibration))
 
 

@@ -43,6 +43,15 @@ class Joined:
         Labels of no prediction.
     n_repeated
         Predictions with an id that an earlier one has: the first counts.
+
+    Examples
+    --------
+    >>> join = OutcomeJoin()
+    >>> join.add_predictions([{"prediction_id": "a", "probability": 0.9}, {"prediction_id": "b", "probability": 0.2}])
+    >>> join.add_outcomes([{"prediction_id": "a", "actual": 1}])
+    >>> found = join.joined()
+    >>> (found.labelled.tolist(), found.labelled_fractions)
+    ([True, False], {'positive': 1.0, 'negative': 0.0})
     """
 
     day: NDArray[np.int32]

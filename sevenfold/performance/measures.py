@@ -56,6 +56,16 @@ class Performance:
         Realized less estimated, both of the labelled rows: what the estimate can't see.
     assumes
         What the estimate needs in order to be right; None without one.
+
+    Examples
+    --------
+    >>> from sevenfold.performance import OutcomeJoin
+    >>> join = OutcomeJoin()
+    >>> join.add_predictions([{"prediction_id": "a", "probability": 0.9}, {"prediction_id": "b", "probability": 0.2}])
+    >>> join.add_outcomes([{"prediction_id": "a", "actual": 1}, {"prediction_id": "b", "actual": 1}])
+    >>> accuracy, auc, brier = measure(join.joined())
+    >>> (accuracy.metric, accuracy.n_labelled, accuracy.realized_value)
+    ('accuracy', 2, 0.5)
     """
 
     metric: str
@@ -71,7 +81,17 @@ class Performance:
 
 
 def measure(joined: Joined, calibration: Calibration | None = None) -> list[Performance]:
-    """Return accuracy, AUC and Brier score of each segment, the largest first; beyond 20 they are one."""
+    """Return accuracy, AUC and Brier score of each segment, the largest first; beyond 20 they are one.
+
+    Examples
+    --------
+    >>> from sevenfold.performance import OutcomeJoin
+    >>> join = OutcomeJoin()
+    >>> join.add_predictions([{"prediction_id": "a", "probability": 0.9}, {"prediction_id": "b", "probability": 0.2}])
+    >>> join.add_outcomes([{"prediction_id": "a", "actual": 1}, {"prediction_id": "b", "actual": 0}])
+    >>> [(found.metric, round(found.realized_value, 3)) for found in measure(join.joined())]
+    [('accuracy', 1.0), ('auc', 1.0), ('brier', 0.025)]
+    """
     places, names = _largest(joined)
     found = []
     for place, name in enumerate(names):
@@ -102,7 +122,21 @@ def _largest(joined: Joined) -> tuple[NDArray[np.intp], list[str]]:
 
 
 def log_performance(performances: Iterable[Performance], joined: Joined | None = None) -> None:
-    """Log a line `performance` a metric and segment to `monitoring`, and, given what was joined, a line `labels`."""
+    """Log a line `performance` a metric and segment to `monitoring`, and, given what was joined, a line `labels`.
+
+    Examples
+    --------
+    >>> from sevenfold.performance import OutcomeJoin
+    >>> join = OutcomeJoin()
+    >>> join.add_predictions([{"prediction_id": "a", "probability": 0.9}])
+    >>> shown = logger.add(lambda line: print(line, end=""), format="{message}")
+    >>> log_performance(measure(join.joined()), join.joined())
+    labels
+    performance
+    performance
+    performance
+    >>> logger.remove(shown)
+    """
     if joined is not None:
         counts = {"n_duplicates": joined.n_duplicates, "n_unknown": joined.n_unknown, "n_repeated": joined.n_repeated}
         n_rows, n_labelled = joined.labelled.size, int(joined.labelled.sum())

@@ -79,6 +79,16 @@ def read(
         If there is no such file or folder, nor a rotated sibling.
     ValueError
         If a mirror has no such host.
+
+    Examples
+    --------
+    >>> import sinks, tempfile
+    >>> from loguru import logger
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with sinks.configure(folder, console=None):
+    ...         logger.bind(channel="predictions").info("prediction", batch={"score": [0.9, 0.2]})
+    ...     [event.fields for event in read(folder, channel="predictions")]
+    [{'score': 0.9}, {'score': 0.2}]
     """
     return select(path, selection(channel, host, since=since, until=until), follow=follow, on_bad=on_bad)
 

@@ -78,6 +78,16 @@ def read_table(
         If there is no such file or folder, nor a rotated sibling.
     ValueError
         If a condition can't be read, a mirror has no such host, or a column is wanted that no event has.
+
+    Examples
+    --------
+    >>> import sinks, tempfile
+    >>> from loguru import logger
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with sinks.configure(folder, console=None):
+    ...         logger.bind(channel="predictions").info("prediction", batch={"score": [0.9, 0.2]})
+    ...     read_table(folder, where="score>0.5", fields=["message", "score"])
+    {'message': array(['prediction'], dtype=object), 'score': array([0.9])}
     """
     conditions = conditions_of(where)
     tests = (*(() if message is None else (lambda event: event.message == message,)), *conditions)
