@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 import sinks
+from main import main
+from sevenfold.asgi import ApiLog
+from sevenfold.cli import COMMANDS
 from tests.support.pages import PAGES, README, ROOT, anchors, blocks, prose, table
 
 LINKED = [*PAGES, ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"]
@@ -59,6 +62,22 @@ def test_the_fields_of_a_channel_and_their_defaults_are_those_in_the_code() -> N
     said = {row[0]: row[1].replace('"', "'") for row in table("docs/logging.md", "field")}
     code = {one.name: "" if one.default is MISSING else repr(one.default) for one in fields(sinks.Channel)}
     assert said == code
+
+
+def test_the_options_of_apilog_and_their_defaults_are_those_in_the_code() -> None:
+    said = {row[0]: row[1].replace('"', "'") for row in table("docs/api-log.md", "option")}
+    parameters = list(inspect.signature(ApiLog).parameters.values())[1:]
+    assert said == {one.name: repr(one.default) for one in parameters}
+
+
+@pytest.mark.parametrize("command", ["", "serve", *COMMANDS])
+def test_each_option_of_a_command_stands_in_a_page(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([*filter(None, [command]), "--help"])
+    pages = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    options = set(re.findall(r"^ +(?:-\w[ \w]*, )?(--[a-z][a-z-]+)", capsys.readouterr().out, flags=re.MULTILINE))
+    assert "--help" in options
+    assert [one for one in options - {"--help"} if not re.search(rf"{one}(?![\w-])", pages)] == []
 
 
 def test_the_grammar_is_the_one_in_the_code() -> None:
