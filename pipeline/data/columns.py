@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.data.dates import day_comes_first, has_order, read_dates
+from pipeline.data.dates import are_times, day_comes_first, has_order, read_dates
 from pipeline.data.messages import DataError, shown
 from pipeline.data.numerals import is_code, is_grouped, is_missing, read_number
 from pipeline.data.reader.cells import Distinct, quick_numbers
@@ -214,7 +214,8 @@ class _Decision:
             return None
         order = "the day first" if guessed else "the month first"
         doubt = f", {order}" if has_order(self.told) else ""
-        said = [f"dates, as days{doubt}", self._said_missing()]
+        kind = "times, as days since midnight" if are_times(self.told) else f"dates, as days{doubt}"
+        said = [kind, self._said_missing()]
         values = self._spread(days.tolist())
         return Column(values, Meaning("date", day_first=guessed), "; ".join(filter(None, said)))
 

@@ -85,6 +85,11 @@ def has_order(texts: Iterable[str]) -> bool:
     return any(form.fullmatch(text) for text in texts for form in _FORMATS[1:3])
 
 
+def are_times(texts: Iterable[str]) -> bool:
+    """Whether all are times without a date."""
+    return all(map(_TIME.fullmatch, texts))
+
+
 def _read_all(
     texts: Sequence[str], formats: tuple[re.Pattern[str], ...], *, day_first: bool
 ) -> NDArray[np.float64] | None:

@@ -143,6 +143,12 @@ def test_the_order_of_a_date_that_shows_none_is_told(load: Load) -> None:
     assert load(cells)[1].said["a"] == "dates, as days, the day first"
 
 
+def test_times_without_a_date_are_said_to_be_days_since_midnight(load: Load) -> None:
+    table, report = load(["06:00", "18:30"])
+    assert values(table, 2) == [0.25, 18.5 / 24]
+    assert report.said == {"a": "times, as days since midnight"}
+
+
 def test_dates_that_are_told_are_read_and_checked(load: Load, tmp_path: Path) -> None:
     table, report = load(["20240101", "20240103"], dates=("a",))
     assert values(table, 2) == [19723, 19725]
