@@ -54,6 +54,15 @@ class Verdict:
         """Whether nothing but what crashes leave was found, or of a copy what hasn't been copied yet."""
         return all(finding.what in {TORN, NOT_COPIED} for finding in self.findings)
 
+    @property
+    def extent(self) -> str:
+        """How much was read, in words: ``7 events in 1 file``."""
+        return f"{_counted(self.n_events, 'event')} in {_counted(self.n_files, 'file')}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
 
 def verify(
     path: str | Path,
@@ -149,7 +158,7 @@ def _findings(
     path: Path, trail: Trail, head: Head | None, against: Head | None, start: int, *, copy: bool
 ) -> Iterator[Finding]:
     if not trail.fits_key:
-        note = f"all {trail.n_events} events, or they were sealed with another key or without one"
+        note = f"all {_counted(trail.n_events, 'event')}, or they were sealed with another key or without one"
         yield Finding(path, 0, 0, "edited", note=note)
         return
     note = _about_head(head, trail, copy=copy)

@@ -183,9 +183,8 @@ def _seconds(text: str) -> float:
 def _show(verdict: Verdict, name: str, *, copy: bool, end: str) -> None:
     for finding in verdict.findings:
         print(finding)
-    files = f"{verdict.n_files} file{'' if verdict.n_files == 1 else 's'}"
     checkpoint = f"{end}{verdict.head}" if verdict.head is not None and verdict.n_events else ""
-    print(f"{name}{verdict.n_events:,} events in {files}: {_result(verdict, copy=copy)}{checkpoint}")
+    print(f"{name}{verdict.extent}: {_result(verdict, copy=copy)}{checkpoint}")
 
 
 def _result(verdict: Verdict, *, copy: bool) -> str:

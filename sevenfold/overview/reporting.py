@@ -101,13 +101,12 @@ def _chain(name: str, path: Path, key: bytes | None, *, copy: bool) -> Chain:
         return Chain(name, None, "nothing was audited")
     except (OSError, ValueError) as error:
         return Chain(name, None, f"not verified: {describe(error)}")
-    files = f"{verdict.n_events:,} events in {verdict.n_files} file{'' if verdict.n_files == 1 else 's'}"
     findings = "; ".join(map(str, verdict.findings[:_SHOWN_FINDINGS]))
     n_more = len(verdict.findings) - _SHOWN_FINDINGS
     more = f"; {n_more} more" if n_more > 0 else ""
     is_proved = verdict.proved if verdict.n_events or not verdict.proved else None
     said = {True: "proved", False: "NOT proved", None: "nothing to prove"}[is_proved]
-    return Chain(name, is_proved, f"{files}: {said}{': ' if findings else ''}{findings}{more}")
+    return Chain(name, is_proved, f"{verdict.extent}: {said}{': ' if findings else ''}{findings}{more}")
 
 
 def _write(path: Path, html: str) -> None:

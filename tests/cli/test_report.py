@@ -50,7 +50,7 @@ def test_the_verdict_on_the_trail_stands_at_the_head(tmp_path: Path, capsys: pyt
     assert cli.main(["report", "--log-dir", str(folder)]) == 0
     assert "not verified: " in out.read_text(encoding="utf-8")
     assert cli.main(["report", "--log-dir", str(folder), "--key", str(key)]) == 0
-    assert "audit: 1 events in 1 file: proved" in out.read_text(encoding="utf-8")
+    assert "audit: 1 event in 1 file: proved" in out.read_text(encoding="utf-8")
     log = folder / "app_json.log"
     log.write_text(log.read_text(encoding="utf-8").replace("model_trained", "model_praised"), encoding="utf-8")
     assert cli.main(["report", "--log-dir", str(folder), "--key", str(key)]) == 0

@@ -121,7 +121,7 @@ def test_a_sealed_file_without_an_event_spoils_no_other(folder: Path, capsys: py
     status, out, _ = call(capsys)
     assert (status, out[0], out[2:]) == (
         0,
-        "audit: 1 events in 1 file: proved",
+        "audit: 1 event in 1 file: proved",
         ["payments: 0 events in 1 file: nothing to prove"],
     )
 
