@@ -90,3 +90,21 @@ def test_each_package_has_its_line_in_the_reading_order() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     packages = [init.parent.name for top in ("sevenfold", "pipeline") for init in (ROOT / top).glob("*/__init__.py")]
     assert [name for name in packages if f"| `{name}` |" not in text] == []
+
+
+def test_each_file_of_the_picture_is_there() -> None:
+    (picture,) = blocks(ROOT / "docs" / "architecture.md", "mermaid")
+    named = re.findall(r"\b[\w/]+(?:\.py|/(?=:))", picture.text)
+    assert len(named) > 10
+    assert [name for name in named if not (ROOT / "sevenfold" / name).exists()] == []
+
+
+def test_each_name_of_the_reading_order_stands_in_its_file() -> None:
+    page = ROOT / "docs" / "architecture.md"
+    steps = re.findall(r"^\d\. .*(?:\n   .*)*", prose(page), flags=re.MULTILINE)
+    assert len(steps) > 10
+    for step in steps:
+        files = [page.parent / link for link in re.findall(r"\]\(([^)]+)\)", step)]
+        text = "".join(file.read_text(encoding="utf-8") for file in files)
+        names = {name for said in re.findall(r"`([\w.]+)`", step) for name in said.split(".")}
+        assert [name for name in names if not re.search(rf"\b{name}\b", text)] == [], step
