@@ -190,6 +190,20 @@ def test_what_is_not_run_is_there() -> None:
 
 @pytest.mark.whole
 @posix_only
+def test_the_forgery_of_the_page_is_told_as_it_shows(reader_of_logs: Reader) -> None:
+    ((command, expected),) = commands(blocks(ROOT / "docs" / "audit.md", "console")[1].text)
+    trail = reader_of_logs.folder / "logs" / "app_json.log"
+    reader_of_logs._sh("sevenfold verify")
+    checkpoint = reader_of_logs.printed.splitlines()[-1]
+    lines = trail.read_text(encoding="utf-8").splitlines(keepends=True)
+    lines[2] = lines[2].replace("detected", "rejected")
+    trail.write_text("".join(lines), encoding="utf-8")
+    reader_of_logs._sh(re.sub(r"\S+:7:\S+", checkpoint, command).rstrip() + " || test $? = 1")
+    assert shows(expected, reader_of_logs.printed)
+
+
+@pytest.mark.whole
+@posix_only
 def test_the_workers_of_a_pool_write_the_same_folder(reader: Reader) -> None:
     (block,) = (one for one in blocks(ROOT / "docs" / "production.md", "python") if "__main__" in one.text)
     reader.follow(block)
