@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--host", **several, metavar="NAME", help="of a mirror, only this host; several times for several")
     add("--level", type=_level, metavar="LEVEL", help="only events of this level or above, such as WARNING")
-    when = "a time (UTC), or how long ago, such as 30m, 1h, '2 days'"
+    when = "a time (UTC) such as 2026-11-25T03:00, or how long ago, such as 30m or '2 days'"
     add("--since", type=moment, metavar="WHEN", help=f"only events from then on: {when}")
     add("--until", type=moment, metavar="WHEN", help="only events before then, said the same way")
     add(

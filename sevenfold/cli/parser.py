@@ -86,7 +86,7 @@ def moment(text: str) -> datetime:
             return datetime.now(UTC) - timedelta(seconds=span.max_age_s)
     except (ValueError, OverflowError):
         pass
-    expected = "a time such as 2026-11-23T08:36, or how long ago, such as '10 min', '2 h' or '1 day'"
+    expected = "a time with its day, such as 2026-11-23T08:36, or how long ago, such as '10 min', '2 h' or '1 day'"
     raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")
 
 

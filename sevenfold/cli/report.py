@@ -32,7 +32,7 @@ def add_summary_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_what(parser: argparse.ArgumentParser) -> None:
-    when = "a time (UTC), or how long ago, such as '2 h' or '7 days'"
+    when = "a time (UTC) such as 2026-11-25T03:00, or how long ago, such as 30m or '7 days'"
     parser.add_argument("--since", type=moment, metavar="WHEN", help=f"only events from then on: {when}")
     parser.add_argument("--until", type=moment, metavar="WHEN", help="only events before then, said the same way")
     parser.add_argument("--key", type=Path, metavar="PATH", help="the key file that the audit trail is sealed with")
