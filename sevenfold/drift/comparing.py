@@ -43,7 +43,7 @@ class Tally:
 
 
 class Found(NamedTuple):
-    """What was found in one column, as in `FeatureDrift`."""
+    """What the tests found in one column, named as in `FeatureDrift`."""
 
     missing_fraction: float
     infinite_fraction: float
@@ -56,7 +56,7 @@ class Found(NamedTuple):
 
 
 def compare_numbers(columns: NumberColumns, tally: Tally, min_rows: int) -> dict[str, Found]:
-    """Compare all columns of numbers; those with too few rows aren't tested."""
+    """Compare all columns of numbers; a column with fewer than `min_rows` rows isn't tested."""
     if not columns.names:
         return {}
     special = tally.numbers.special / max(1, tally.n_rows)
@@ -81,7 +81,7 @@ def compare_numbers(columns: NumberColumns, tally: Tally, min_rows: int) -> dict
 
 
 def compare_levels(columns: Mapping[str, Levels], tally: Tally, min_rows: int) -> dict[str, Found]:
-    """Compare the columns of text; those with too few rows aren't tested."""
+    """Compare all columns of text; a column with fewer than `min_rows` rows isn't tested."""
     rows = {}
     for name, levels in columns.items():
         counts = tally.levels[name]

@@ -1,8 +1,8 @@
-"""A bound for the files of several channels together: of what is too much, the oldest rotated file goes first.
+"""A bound for the files of several channels together: where they exceed it, the oldest rotated file is deleted first.
 
-Live files can't be deleted, so each of them is rotated while it is small: all of them together have an eighth of the
-bound, and what is being compressed, which is there twice for a moment, has another. So what is kept of the rotated
-files leaves room for whatever may be written before the next look, which each rotation takes.
+Live files can't be deleted, so each is rotated while it is small: all live files together have an eighth of the bound.
+Another eighth is kept free for the file that is being compressed, which is there twice for a moment. The rotated files
+are measured at each rotation; what may be written until the next one fits into the room that they leave.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _PART = 8
 
 @dataclass(slots=True)
 class Total:
-    """The bound, and what each of the files may have of it.
+    """The bound, and how much of it each log file may have.
 
     Attributes
     ----------

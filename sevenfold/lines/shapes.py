@@ -1,8 +1,8 @@
-"""Lines that are alike, many at once: one of them becomes a regular expression, which gives the texts of its fields.
+"""Read many similar lines at once: make a regular expression of one line, and take the fields' texts from its matches.
 
-That takes a quarter of the time of parsing, as nothing is made of fields that nobody asks for. The expression accepts
-no line that `sevenfold.lines.parse` refuses (times apart, which the reader of the texts parses), and only such as hold
-no escapes. What it doesn't match may be a good line all the same.
+This takes a quarter of the time of parsing, since fields that nobody asks for are passed over. The expression matches
+only lines without escapes that `sevenfold.lines.parse` accepts, but for their times, which the caller parses. A line
+that it doesn't match may still be a good one.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from sevenfold.lines.grammar import NO_CHANNEL, RESERVED, STRICT_JSON, WORD, val
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-# The texts of a line's time and of the fields that are asked for, "" where it has none.
+# The texts of a line's time and of the fields that are asked for, "" for a field that the line lacks.
 Row: TypeAlias = tuple[str, ...]
 
-MILD: Final = ("TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING")  # of these, only what has an exception is an error
+# Levels of events that are errors only if they have an exception.
+MILD: Final = ("TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING")
 EXCEPTION: Final = "exception_type"
 _LONGEST, _MOST_FIELDS = 8_000, 200  # of a line from which an expression is made
 _LITERALS: Final = {"true": True, "false": False, "null": None, "": None}
@@ -35,17 +36,17 @@ _WORD: Final = re.compile(WORD)
 
 
 class _UnlikeError(Exception):
-    """A line from which no expression is made."""
+    """No expression can be made of this line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What lines have in common.
+    """What similar lines have in common.
 
     Attributes
     ----------
     message : str
-        Their message.
+        The message of the lines.
     match : callable
         Takes a line, and returns a match or None.
     texts : callable
@@ -98,13 +99,13 @@ def shape_of(line: str, names: Collection[str]) -> Shape | None:
 
 
 def channel_of(line: str) -> str | None:
-    """Return the channel as a line names it, None where it names none; escapes stay what they are."""
+    """Return the channel of a line, with its escapes as they are; None if the line has no channel."""
     parts = line.split(" | ", 3)
     return None if len(parts) < 4 or parts[2] == NO_CHANNEL else parts[2]  # noqa: PLR2004
 
 
 def value_of(text: str) -> Any:
-    """Return the value of a field by the text that a shape gave.
+    """Return the value of a field from the text that a shape gave.
 
     Examples
     --------
@@ -117,19 +118,19 @@ def value_of(text: str) -> Any:
 
 
 def text_of_value(value: Any) -> str:
-    """Return a text of which `value_of` makes a value again."""
+    """Return a text from which `value_of` makes the value again."""
     text = "" if value is None else value_text(value)
     return text if text != "null" else "1e999" if value > 0 else "-1e999"  # beyond all floats, which JSON can't say
 
 
 def value_at(fields: dict[str, Any], name: str) -> Any:
-    """Return a field, or one inside of others where the name has dots; None where there is none."""
+    """Return the value of a field; dots in the name lead into objects. None if there is no such field."""
     if name in fields or "." not in name:
         return fields.get(name)
-    found: Any = fields
+    value: Any = fields
     for part in name.split("."):
-        found = found.get(part) if isinstance(found, dict) else None
-    return found
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
 
 
 def _texts_of(groups: list[int]) -> Callable[[re.Match[str]], Row]:
@@ -148,19 +149,19 @@ class _Maker:
         self._n_fields = 0
 
     def fields(self, text: str) -> str:
-        found, at = dict[str, str](), 0
+        patterns, at = dict[str, str](), 0
         while at < len(text):
             key = _WORD.match(text, at)
-            if key is None or key[0] in found or key[0] == EXCEPTION or text[key.end() : key.end() + 1] != "=":
+            if key is None or key[0] in patterns or key[0] == EXCEPTION or text[key.end() : key.end() + 1] != "=":
                 raise _UnlikeError
-            found[key[0]], at = self._asked(key[0], text, key.end() + 1, bare=True)
+            patterns[key[0]], at = self._asked(key[0], text, key.end() + 1, bare=True)
             if text[at : at + 1] not in ("", " "):
                 raise _UnlikeError
             at += 1
-        return " ".join(f"{re.escape(key)}={value}" for key, value in found.items())
+        return " ".join(f"{re.escape(key)}={value}" for key, value in patterns.items())
 
     def _asked(self, path: str, text: str, at: int, *, bare: bool) -> tuple[str, int]:
-        """Return the expression of a value, as a group if it is asked for."""
+        """Return the expression of a value, as a group if its field is asked for, and where the value ends."""
         self._n_fields += 1
         if self._n_fields > _MOST_FIELDS:
             raise _UnlikeError
@@ -185,23 +186,23 @@ class _Maker:
         return _pattern_of(token[0]), token.end()
 
     def _object(self, path: str, text: str, at: int) -> tuple[str, int]:
-        found = dict[str, str]()
+        patterns = dict[str, str]()
         while key := _KEY.match(text, at):
-            if key[1] in found:
+            if key[1] in patterns:
                 raise _UnlikeError
             inner = "" if "." in key[1] else f"{path}.{key[1]}"
-            found[key[1]], at = self._asked(inner, text, key.end(), bare=False)
+            patterns[key[1]], at = self._asked(inner, text, key.end(), bare=False)
             if text[at : at + 1] != ",":
                 break
             at += 1
         if text[at : at + 1] != "}" or text[at - 1] == ",":
             raise _UnlikeError
-        items = ",".join(f'"{re.escape(key)}":{value}' for key, value in found.items())
+        items = ",".join(f'"{re.escape(key)}":{value}' for key, value in patterns.items())
         return rf"\{{{items}\}}", at + 1
 
 
 def _list(text: str, at: int) -> tuple[str, int]:
-    """Return the expression of a list of any length whose items are of the first one's kind."""
+    """Return the expression of a list of any length with items of the first one's kind, and where the list ends."""
     token = _TOKEN.match(text, at)
     end = text.find("]", at)
     if end < 0:

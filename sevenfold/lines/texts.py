@@ -1,4 +1,4 @@
-"""The texts of a field of many lines, and what they say."""
+"""The texts of one field in many lines, and the values that they stand for."""
 
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ _MOST_REMEMBERED, _LONGEST_REMEMBERED = 5_000, 100  # values, and characters of 
 
 
 class Texts(list[str]):
-    """Values of a field as lines have them, "" where one has none.
+    """The texts of one field, an item a line; "" where a line lacks the field.
 
     Examples
     --------
@@ -22,22 +22,22 @@ class Texts(list[str]):
     """
 
     def values(self) -> list[Any]:
-        """Return them as an event has them, None where it has none."""
+        """Return the values as an `Event` has them; None where a line lacks the field."""
         return list(map(_VALUES.__getitem__, self))
 
     def numbers(self) -> NDArray[np.float64]:
-        """Return them as numbers, NaN where they are none."""
+        """Return the values as numbers; NaN for a value that is no number."""
         if not any(self):
             return np.full(len(self), np.nan)
         try:
-            found = np.array(list(map(float, [one or "nan" for one in self] if "" in self else self)))
+            numbers = np.array(list(map(float, [text or "nan" for text in self] if "" in self else self)))
         except ValueError:  # text
             return numbers_of(self.values())
-        return numbers_of(self.values()) if np.isinf(found).any() else found  # inf is a word
+        return numbers_of(self.values()) if np.isinf(numbers).any() else numbers  # inf is a word
 
 
 class _Values(dict[str, Any]):
-    """Values by their texts; the shorter ones are remembered, as there are often few different ones."""
+    """Values by their texts; short texts are remembered, since a field often has few different values."""
 
     def __missing__(self, text: str) -> Any:
         value = value_of(text)
@@ -50,7 +50,7 @@ _VALUES: Final = _Values()
 
 
 def numbers_of(values: list[Any]) -> NDArray[np.float64]:
-    """Return values as numbers, NaN where they are none, or too large."""
+    """Return values as numbers; NaN for a value that is no number, or too large for a float."""
     if not set(map(type, values)) <= _NUMBERS:
         values = [one if type(one) in _NUMBERS else np.nan for one in values]
     try:

@@ -1,4 +1,4 @@
-"""Lines of one channel as columns of texts, for who counts many and needs few of their fields."""
+"""Read lines of one channel as columns of texts, for callers that count many lines and need few of their fields."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from sevenfold.lines.parsing import Event, parse_all
 from sevenfold.lines.shapes import EXCEPTION, MILD, Row, Shape, channel_of, shape_of, text_of_value, value_at
 from sevenfold.lines.texts import Texts
 
-# Says which fields of a channel's plain lines are wanted as texts; None for events as they are.
+# Returns which fields of a channel's plain lines are wanted as texts; None if whole events are.
 FieldsOf: TypeAlias = Callable[[str], Collection[str] | None]
 
-_WORTH: Final = 64  # lines that repay an expression's making
+_WORTH: Final = 64  # lines that are worth making an expression for
 _MOST_TRIED: Final = 24  # lines of a channel
-_RARE: Final = 8  # a shape that less than one line in so many has isn't worth a look at each
+_RARE: Final = 8  # a shape that fits fewer than one line in so many isn't worth trying on each
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Lines without errors of one channel, in their order.
+    """Lines of one channel, none of them an error, in their order.
 
     Attributes
     ----------
     channel : str
-        Their channel.
+        The channel of the lines.
     names : tuple of str
         The fields that were wanted.
     lines : list of str
         The lines.
     times : list of datetime
-        Their times.
+        The time of each line.
     messages : list of str
-        Their messages.
+        The message of each line.
     rows : list of tuple of str
         The texts of each line's time and fields, as a shape gives them.
     """
@@ -56,18 +56,18 @@ class Block:
         return Block(self.channel, self.names, *parts)
 
     def column(self, name: str) -> Texts:
-        """Return a field of each line."""
+        """Return the text of a field in each line."""
         return Texts(map(itemgetter(self.names.index(name) + 1), self.rows))
 
     def saying(self, message: str | None) -> Block | None:
-        """Return the lines with a message, or all; None without any."""
+        """Return the lines with this message, all lines if it is None; None if there are no such lines."""
         n = len(self) if message is None else self.messages.count(message)
         if n in (0, len(self)):
             return self if n else None
-        return self.chosen([one == message for one in self.messages])
+        return self.chosen([own == message for own in self.messages])
 
     def chosen(self, which: list[bool]) -> Block:
-        """Return some of the lines."""
+        """Return the lines whose item in `which` is true."""
         lines, times = list(compress(self.lines, which)), list(compress(self.times, which))
         messages, rows = list(compress(self.messages, which)), list(compress(self.rows, which))
         return Block(self.channel, self.names, lines, times, messages, rows)
@@ -78,12 +78,12 @@ class Block:
 
 
 class BlockReader:
-    """Finds lines that are alike, and reads them as blocks.
+    """Finds similar lines, and reads them as blocks.
 
     Parameters
     ----------
     fields_of : callable
-        Says which fields are wanted of a channel's lines.
+        Returns which fields of a channel's lines are wanted.
     """
 
     def __init__(self, fields_of: FieldsOf) -> None:
@@ -91,7 +91,7 @@ class BlockReader:
         self._shapes: dict[str, _Shapes] = {}
 
     def parts(self, lines: list[str]) -> Iterator[tuple[int, int, Block | None]]:
-        """Part lines into those of blocks and others, by their places: where each part starts and ends."""
+        """Part lines into blocks and other lines; yield where each part starts and ends, and its block or None."""
         channel = channel_of(lines[0])
         names = None if channel is None else self._fields_of(channel)
         if channel is None or names is None:
@@ -108,7 +108,7 @@ class BlockReader:
 
 
 def _runs(rows: list[Row]) -> Iterator[tuple[int, int]]:
-    """Return where lines that were read, and lines that weren't, start and end."""
+    """Yield where each run of lines that were read, or weren't, starts and ends."""
     if all(rows):
         yield 0, len(rows)
         return
@@ -135,26 +135,26 @@ class _Shapes:
         self._n_tried = 0
 
     def read(self, channel: str, lines: list[str]) -> tuple[list[str], list[Row]]:
-        """Return the message and the texts of each line, empty where it is an error's, or none that is good."""
+        """Return the message and the texts of each line, empty for an error's line and for one that can't be read."""
         rows: list[Row] = [()] * len(lines)
         messages = [""] * len(lines)
         left: Sequence[int] = range(len(lines))
         number = 0
         while left and (shape := self._shape(number, lines, left)):
-            found = list(map(shape.match, map(lines.__getitem__, left)))
-            if len(left) == len(lines) and all(found):
-                return [shape.message] * len(lines), list(map(shape.texts, filter(None, found)))
-            for place, match in zip(left, found, strict=True):
+            matches = list(map(shape.match, map(lines.__getitem__, left)))
+            if len(left) == len(lines) and all(matches):
+                return [shape.message] * len(lines), list(map(shape.texts, filter(None, matches)))
+            for place, match in zip(left, matches, strict=True):
                 if match is not None:
                     rows[place], messages[place] = shape.texts(match), shape.message
-            n_before, left = len(left), [place for place, match in zip(left, found, strict=True) if match is None]
+            n_before, left = len(left), [place for place, match in zip(left, matches, strict=True) if match is None]
             number = self._ranked(number, n_before - len(left), len(lines))
         if 0 < len(left) < len(lines):
             self._read_odd(channel, lines, left, messages, rows)
         return messages, rows
 
     def _ranked(self, number: int, n_found: int, n_lines: int) -> int:
-        """Put a shape that most lines have first, forget one that hardly any has, and say which is next."""
+        """Move a shape that fits most lines to the front, forget one that fits few; return the number of the next."""
         if n_found * _RARE < n_lines:
             del self._known[number]
             return number
@@ -165,7 +165,7 @@ class _Shapes:
     def _read_odd(
         self, channel: str, lines: list[str], places: Sequence[int], messages: list[str], rows: list[Row]
     ) -> None:
-        """Read lines that have no shape as events, and put what they say among the others, which so stay together."""
+        """Read lines without a shape as events, and put their texts among the others', so that a block isn't split."""
         try:
             events = parse_all([lines[place] for place in places])
         except ValueError:
@@ -176,7 +176,7 @@ class _Shapes:
                 rows[place], messages[place] = (lines[place].partition(" | ")[0], *texts), event.message
 
     def _shape(self, number: int, lines: list[str], left: Sequence[int]) -> Shape | None:
-        """Return a known shape, or make one of the lines that are left, if there are enough of them."""
+        """Return the known shape of a number; beyond these make one of the lines that are left, if they are enough."""
         if number < len(self._known):
             return self._known[number]
         if len(left) < _WORTH or self._n_tried >= _MOST_TRIED:

@@ -1,4 +1,4 @@
-"""Events by the dozen: lists of them, and blocks of lines, merged by time in runs that are as long as can be."""
+"""Merge portions, each a list of events or a block of lines, by time; runs of one stream stay as long as possible."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ _TIME = attrgetter("time")
 
 
 def times_of(portion: Portion) -> list[datetime]:
-    """Return when each event was."""
+    """Return the time of each event."""
     return portion.times if isinstance(portion, Block) else list(map(_TIME, portion))
 
 
 def events_of(portions: Iterable[Portion]) -> Iterator[Event]:
-    """Give the events of portions one by one."""
+    """Yield the events of portions one by one."""
     for portion in portions:
         yield from portion.events() if isinstance(portion, Block) else portion
 
 
 def merged(streams: Iterable[Iterable[Portion]], *, n_apart: int = 0) -> Iterator[tuple[int, Portion]]:
-    """Merge streams by time, as `heapq.merge` merges their events: what is in order within a stream stays so.
+    """Merge streams by time, as `heapq.merge` merges events: the order within a stream stays.
 
     Parameters
     ----------
     streams : iterable of iterable of Portion
-        What is merged; of events at the same time, those of an earlier stream come first.
+        The streams; of events at the same time, the earlier stream's come first.
     n_apart : int
-        So many of the first streams need no order among each other: their portions stay whole for each other's sake.
+        How many of the first streams needn't be in order among each other: none of them splits another's portions.
 
     Yields
     ------
@@ -63,7 +63,7 @@ def merged(streams: Iterable[Iterable[Portion]], *, n_apart: int = 0) -> Iterato
 
 
 class _Head:
-    """What is next of a stream."""
+    """The portion of a stream that is being merged, and the place in it."""
 
     __slots__ = ("_is_sorted", "_n_apart", "_place", "_portion", "_times", "order", "rest")
 
