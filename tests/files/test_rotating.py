@@ -76,6 +76,16 @@ def test_a_line_larger_than_the_limit_is_whole_and_leaves_no_empty_file(
     assert contents(path) == [b"x" * 100 + b"\n", b"y\n", b"z" * 100 + b"\n"]
 
 
+def test_lines_that_are_written_together_fill_files_whole_line_by_whole_line(
+    path: Path, opened: Callable[..., RotatingFile]
+) -> None:
+    file = opened(path, rotation=10)
+    rest = b"a\n" + b"b" * 6 + b"\nc\n" + b"d" * 20 + b"\ne\n"
+    while rest:
+        rest = file.append_some(rest)
+    assert contents(path) == [b"a\nbbbbbb\n", b"c\n", b"d" * 20 + b"\n", b"e\n"]
+
+
 @pytest.mark.skipif(not hasattr(time, "tzset"), reason="this system has no tzset")
 def test_the_time_in_a_name_is_utc_wherever_the_machine_is(
     path: Path, opened: Callable[..., RotatingFile], monkeypatch: pytest.MonkeyPatch
@@ -579,6 +589,28 @@ def test_a_file_that_is_gone_is_noticed_within_a_second(
     monkeypatch.setattr(time, "monotonic", lambda: now + 1)
     file.append(b"ghi\n")
     assert path.read_bytes() == b"ghi\n"
+
+
+@deletes_open_files
+def test_while_no_new_file_can_be_opened_a_moved_one_takes_the_lines_and_a_deleted_one_none(
+    path: Path, opened: Callable[..., RotatingFile], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    file, moved, now = opened(path), path.with_name("moved"), time.monotonic()
+    path.rename(moved)
+    with monkeypatch.context() as patch:
+        patch.setattr("sevenfold.files.rotating.open_to_append", refuse)
+        patch.setattr(time, "monotonic", lambda: now + 2)
+        file.append(b"moved\n")
+        assert moved.read_bytes() == b"moved\n"
+        moved.unlink()
+        patch.setattr(time, "monotonic", lambda: now + 4)
+        with pytest.raises(OSError, match=os.strerror(errno.EMFILE)):
+            file.append(b"refused\n")
+    file.append(b"new\n")
+    assert path.read_bytes() == b"new\n"
 
 
 # Failed writes

@@ -104,6 +104,30 @@ def test_a_file_that_another_is_deleting_counts_as_gone(tmp_path: Path) -> None:
     theirs.close()
 
 
+def test_a_file_in_use_stays_and_younger_ones_go_in_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    total = shared(100_000, {path: Rotation()})
+    for second in range(10):
+        path.with_name(f"a.{STAMP % second}.log").write_bytes(b"x" * 10_000)
+    oldest, *others = Names(path).rotated()
+    writer = open_to_lock(oldest.path)
+    assert lock(writer, exclusive=False)
+    assert Archives(Names(path), Retention(), compress=False, total=total).make_room() == 1
+    assert Names(path).rotated() == [oldest, *others[3:]]
+    writer.close()
+
+
+def test_a_rotated_file_counts_as_it_grows_and_a_live_one_beyond_its_limit_as_it_is(tmp_path: Path) -> None:
+    path, rotated = tmp_path / "a.log", tmp_path / f"a.{STAMP % 1}.log"
+    total = Total(100_000, {path: 10_000})
+    rotated.write_bytes(b"x" * 30_000)
+    assert total.rotated()[0] == 30_000 + 2 * 10_000 - 100_000
+    rotated.write_bytes(b"x" * 35_000)  # a writer that still has it open goes on
+    assert total.rotated()[0] == 35_000 + 2 * 10_000 - 100_000
+    path.write_bytes(b"x" * 50_000)
+    assert total.rotated()[0] == 35_000 + 50_000 + 10_000 - 100_000
+
+
 @pytest.mark.parametrize("compression", [None, "gz"])
 def test_the_bound_holds_after_each_line_whatever_the_rotation_says(
     tmp_path: Path, opened: Callable[..., RotatingFile], compression: str | None
