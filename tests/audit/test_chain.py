@@ -607,6 +607,21 @@ def test_a_line_of_another_chain_at_the_end_isnt_taken_over(trail: Trail, tmp_pa
     assert trail.findings() == ["live:3: inserted: event 9 of another chain"]
 
 
+def test_a_writer_goes_on_with_a_shorter_chain_that_was_put_in_the_place_of_its_own(
+    trail: Trail, tmp_path: Path
+) -> None:
+    chain = begin(trail)
+    extend(chain, 1, 2, 3)
+    other = Trail(tmp_path / "other" / "app_json.log", trail.key)
+    other.log([1])
+    trail.path.write_bytes(other.path.read_bytes())
+    trail.head_path.write_bytes(other.head_path.read_bytes())
+    extend(chain, 2)
+    chain.close()
+    assert trail.findings() == []
+    assert len(trail.all_lines()) == 2
+
+
 def test_an_older_head_is_caught_up_with(trail: Trail) -> None:
     trail.log([1, 2])
     old = trail.head_path.read_bytes()

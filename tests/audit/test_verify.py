@@ -236,6 +236,10 @@ ATTACKS: dict[str, tuple[Attack, list[str]]] = {
         change(2, lambda lines: [lines[0].replace(b"INFO |", b"INFO !"), *lines[1:2], *lines[1:]]),
         ["file2:1: edited: event 6", "file2:3: inserted: event 7 again"],
     ),
+    "edit a line and duplicate it": (
+        change(2, lambda lines: [lines[0], *[lines[1].replace(b"INFO |", b"INFO !")] * 2, *lines[2:]]),
+        ["file2:2: edited: event 7", "file2:3: edited: event 7"],
+    ),
     "delete lines and duplicate an earlier one behind": (
         change(2, lambda lines: [lines[0], lines[3], lines[0], lines[4]]),
         ["file2:2: missing: events 7 to 8", "file2:3: inserted: event 6 again"],

@@ -163,3 +163,17 @@ def test_the_frames_are_walked_once_for_all_files(monkeypatch: pytest.MonkeyPatc
         REDACTOR.contents_of(record)
         assert REDACTOR.traceback("ValueError: Zebra77kite", record) == "ValueError: [redacted]"
     assert len(walks) == 1
+
+
+def test_what_is_bound_after_a_traceback_was_written_is_hidden_in_the_next() -> None:
+    try:
+        raise ValueError("x")
+    except ValueError as error:
+        record = {
+            "message": "",
+            "extra": {"password": "Zebra77kite"},
+            "exception": (ValueError, error, error.__traceback__),
+        }
+    assert REDACTOR.traceback("ValueError: Zebra77kite", record) == "ValueError: [redacted]"
+    record["extra"] = {"password": "Zebra88kite"}
+    assert REDACTOR.traceback("ValueError: Zebra88kite", record) == "ValueError: [redacted]"
