@@ -67,6 +67,13 @@ def test_any_record_is_dumped_as_loguru_does(changed: dict[str, Any], text: str)
     assert SERIALIZER(text, record) == serialized(text, record)  # from memory
 
 
+def test_times_of_one_second_keep_their_own_zones() -> None:
+    serializer = Serializer()
+    for zone in (UTC, timezone(timedelta(hours=5, minutes=30)), timezone(timedelta(hours=-3)), UTC):
+        record = RECORD | {"time": SECOND.replace(microsecond=7).astimezone(zone)}
+        assert serializer("text", record) == serialized("text", record)
+
+
 def test_a_usual_record_is_left_to_loguru_once_a_site(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     monkeypatch.setattr(module, "serialized", counting(asked))

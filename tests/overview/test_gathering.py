@@ -1,5 +1,6 @@
 """One pass over events: what it finds is compared whole, or with what another way of counting says."""
 
+import gc
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from sevenfold.overview.figures import (
 )
 from sevenfold.overview.gathering import Gathering, gather
 from sevenfold.overview.panels import PANELS, Panel
+from sevenfold.reading.portions import Portion
 from tests.support.days import line, write_day
 
 AT = datetime(2026, 11, 25, 0, 0, 1, tzinfo=UTC)
@@ -129,6 +131,36 @@ def test_many_lines_are_shown_as_means() -> None:
     assert isinstance(figure, Figure)
     assert (len(figure.places), figure.note) == (125, "each point the mean of 8")
     assert figure.series[0].values[:2] == (3.5, 11.5)
+
+
+def test_a_combination_that_a_full_table_knows_is_still_counted() -> None:
+    gathering = Gathering([Panel("Ids", "api", fields=("id",), kind="table")])
+    for start in range(0, 6000, 1000):
+        gathering.add([_event("api", "request", id=f"id-{n}") for n in [*range(start, start + 1000), 7]])
+    (table,) = gathering.overview().charts
+    assert isinstance(table, Table)
+    assert table.rows[:2] == ((("(others)",), 5500), (("id-7",), 7))
+
+
+@pytest.mark.parametrize(("young", "meanwhile"), [(700, 50_000), (90_000, 90_000), (0, 0)])
+def test_garbage_is_looked_for_seldom_and_never_where_that_is_switched_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, young: int, meanwhile: int
+) -> None:
+    seen: list[int] = []
+
+    def no_portions(*_: object) -> list[Portion]:
+        seen.append(gc.get_threshold()[0])
+        return []
+
+    before = gc.get_threshold()
+    monkeypatch.setattr("sevenfold.overview.gathering.portions", no_portions)
+    gc.set_threshold(young, *before[1:])
+    try:
+        gather(tmp_path)
+        after = gc.get_threshold()
+    finally:
+        gc.set_threshold(*before)
+    assert (seen, after) == ([meanwhile], (young, *before[1:]))
 
 
 def test_what_differs_in_each_line_is_bounded() -> None:

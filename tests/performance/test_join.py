@@ -49,6 +49,17 @@ def test_a_label_is_a_class_or_the_decision_that_would_have_been_right(yes: obje
     assert found.decisions == ("approve", "deny")
 
 
+def test_labels_find_the_predictions_behind_one_that_comes_twice() -> None:
+    join = OutcomeJoin()
+    scores = [("a", 0.9), ("a", 0.9), ("b", 0.2), ("c", 0.9)]
+    join.add_predictions([{"prediction_id": name, "probability": score} for name, score in scores])
+    join.add_outcomes([{"prediction_id": "c", "actual": 1}, {"prediction_id": "b", "actual": 1}])
+    joined = join.joined()
+    assert joined.labelled.tolist() == [False, True, True]
+    assert joined.right.tolist() == [False, False, True]
+    assert joined.n_repeated == 1
+
+
 def test_a_prediction_has_its_own_threshold_or_a_decision_alone() -> None:
     found = joined([predicted("a", 0.6, threshold=0.7), predicted("b", 0.6)], [came("a", 0), came("b", 0)])
     assert found.right.tolist() == [True, False]

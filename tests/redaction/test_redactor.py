@@ -348,6 +348,11 @@ def test_redaction_raises_for_nothing_and_is_done_once(value: Any) -> None:
     assert REDACTOR.value(once) == once
 
 
+def test_a_list_in_a_list_of_random_secrets_is_judged_by_its_own_name() -> None:
+    text = 'token={"user": ["Zebra-77-kite"], "password": ["Zebra-77-kite"]}'
+    assert Redactor().text(text) == 'token={"user": ["Zebra-77-kite"], "password": ["[redacted]"]}'
+
+
 def test_a_redactor_pickles() -> None:
     again = pickle.loads(pickle.dumps(Redactor((*SECRETS, "iban"))))  # noqa: S301
     assert again.value({"iban": "x"}) == {"iban": REDACTED}

@@ -17,7 +17,7 @@ import sinks
 from sevenfold.audit.verify import verify
 from sevenfold.files.names import Names
 from sevenfold.files.shipped.notes import STATE_FILE, Shipping, read_shipping
-from sevenfold.shipping.messages import Piece, Sender, pack
+from sevenfold.shipping.messages import Piece, Report, Sender, pack
 from sevenfold.shipping.receiving import collector as collectors
 from sevenfold.shipping.receiving.collector import Collector
 from sevenfold.shipping.receiving.copies import Outcome
@@ -345,3 +345,15 @@ def test_compressed_files_of_the_host_are_plain_in_the_mirror(house: House, log:
     house.collect()
     house.assert_equal()
     assert not list((house.mirror / "web-1").glob("*.gz"))
+
+
+def test_a_shipper_goes_back_only_for_a_mirror_that_has_nothing_on_its_way(
+    house: House, log: Callable[..., None]
+) -> None:
+    log(range(3))
+    shipper = house.ship()
+    source = shipper._sources["predictions.log"]
+    for idle, n_rewinds in ((False, 0), (True, 1)):
+        shipper._reports.append(Report("predictions.log", idle=idle))
+        shipper._listen()
+        assert source.n_rewinds == n_rewinds

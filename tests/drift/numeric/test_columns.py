@@ -5,6 +5,7 @@ from sevenfold.drift.cells import CellCounts
 from sevenfold.drift.numeric.columns import PART, Compared, NumberColumns
 from sevenfold.drift.numeric.profile import Numbers
 from sevenfold.drift.reading import read_column
+from sevenfold.drift.statistics import Findings
 
 
 def columns_of(*references: np.ndarray) -> NumberColumns:
@@ -117,3 +118,11 @@ def test_a_batch_is_looked_up_in_parts_as_in_one(monkeypatch: pytest.MonkeyPatch
     np.testing.assert_array_equal(ranks, ranks_of_parts)
     for name in ("cells", "special", "n_off_grid"):
         np.testing.assert_array_equal(getattr(whole, name), getattr(part, name))
+
+
+def test_a_p_value_that_its_factor_lifts_above_one_is_one() -> None:
+    findings = [Findings("outside_share", np.array([0.1, 0.2]), np.array([0.5, np.inf]))]
+    methods, statistics, p_values = Compared(findings, np.zeros(2), ["ok", "ok"]).first()
+    assert methods == ["outside_share", "outside_share"]
+    assert statistics.tolist() == [0.1, 0.2]
+    assert p_values.tolist() == [1.0, np.inf]

@@ -56,6 +56,17 @@ def test_a_torn_write_is_gone_on_with(mirror: Mirror, path: Path) -> None:
     assert path.read_bytes() == DATA
 
 
+def test_what_came_late_to_a_rotated_file_is_there_once_however_often_it_comes(mirror: Mirror, path: Path) -> None:
+    def late(content: bytes, offset: int) -> Piece:
+        return Piece("late", "api.log", Position("", offset), content, stamp=FIRST)
+
+    apply(mirror, data(DATA), end(FIRST, len(DATA)))
+    new = b"late line\nlater line\n"
+    apply(mirror, late(new[:10], len(DATA)), late(new[:10], len(DATA)), late(new, len(DATA)))
+    assert apply(mirror, late(b"x\n", 99)) == [AHEAD]
+    assert Names(path).at(FIRST).read_bytes() == DATA + new
+
+
 def renamed(mirror: Mirror, path: Path) -> Mirror:
     """Rename a second file, and note it not; return the mirror as the next collector finds it."""
     apply(mirror, data(b"x\n"), end(FIRST, 2), data(DATA, after=FIRST))
