@@ -102,3 +102,12 @@ def test_a_field_is_found_before_one_inside_of_another() -> None:
 
 def test_a_channel_is_read_off_a_line() -> None:
     assert [channel_of(one) for one in (HEAD, HEAD.replace("api", "-"), "odd")] == ["api", None, None]
+
+
+def test_a_key_with_a_dot_is_no_way_into_an_object() -> None:
+    line = '2026-11-25T08:36:11.096123Z | INFO     | api | request | f={"a.b":7,"c":8}'
+    shape = shape_of(line, ["f.a.b", "f.c"])
+    assert shape is not None
+    match = shape.match(line)
+    assert match is not None
+    assert shape.texts(match)[1:] == ("", "8")

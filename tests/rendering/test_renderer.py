@@ -231,3 +231,9 @@ def test_long_messages_are_remembered_within_bounds() -> None:
 def test_a_renderer_pickles() -> None:
     again = pickle.loads(pickle.dumps(RENDERER))  # noqa: S301
     assert again(with_(n=1)) == exact(with_(n=1))
+
+
+@pytest.mark.parametrize("number", [-123456789012, 123456789012, -99, 99])
+def test_a_number_under_a_secrets_name_is_written_alike_whatever_its_sign(number: int) -> None:
+    record = with_(password=number)
+    assert RENDERER.quick_line(record) in (None, exact(record).encode())
