@@ -40,6 +40,7 @@ def log_secrets(half: list[str]) -> None:
     for _ in range(3):
         log.info("login with " + secret, password=secret)
         log.info("said", note=f"svc/{secret}/1", nested={"user": "bob", "password": secret}, api_key=secret)
+        log.info("tags", tags=[secret, "x"], nested={"password": secret})
         log.info(f"password={secret}")
         log.info("key", names={secret: 1}, token=secret)
         log.info("rows", batch={"api_key": [secret, "x"], "n": [1, 2]})
