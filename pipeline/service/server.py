@@ -67,7 +67,7 @@ def url(listening: socket.socket, scheme: str = "http") -> str:
 
 
 def tls_of(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those of a command's options that are uvicorn's for TLS, once they were tried: no worker starts in vain.
+    """Return the options of a command that are uvicorn's for TLS, once they were tried: no worker starts in vain.
 
     Raises
     ------

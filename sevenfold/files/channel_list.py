@@ -74,7 +74,7 @@ def listed_channels(folder: Path) -> tuple[Channel, ...]:
 
 
 def log_files(folder: Path) -> list[Path]:
-    """List the log files of a folder, also such as are there only rotated."""
+    """List the log files of a folder, also those of which only rotated ones are left."""
     found = set()
     with os.scandir(folder) as entries:
         for entry in entries:

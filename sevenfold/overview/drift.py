@@ -26,7 +26,7 @@ class _Batch:
 
 
 class Drift:
-    """Gathers what the checks of batches said; a batch is known by its id and that of its run."""
+    """Gathers what the checks of batches said; a batch is known by its id and its run's id."""
 
     def __init__(self) -> None:
         self._batches: dict[tuple[str, str], _Batch] = {}

@@ -259,12 +259,12 @@ class Feed:
         return bool(self._where)
 
     def add(self, batch: Batch) -> None:
-        """Take those of the events that it is about."""
+        """Take the events that it is about."""
         part = batch.saying(self._message)
         self._take(part.where(self._where) if part is not None and self._where else part)
 
     def add_block(self, block: Block) -> None:
-        """Take those of the lines that it is about."""
+        """Take the lines that it is about."""
         self._take(block.saying(self._message))
 
     def _take(self, part: Part | None) -> None:

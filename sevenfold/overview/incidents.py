@@ -35,7 +35,7 @@ class Errors:
         self.n_errors = 0
 
     def add(self, batch: Batch) -> None:
-        """Take those of the events that are errors."""
+        """Take the errors among the events."""
         if set(map(_LEVEL, batch.events)) <= _MILD and not any(map(contains, batch.fields, repeat(EXCEPTION))):
             return
         for event in batch.events:

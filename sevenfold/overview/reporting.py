@@ -85,7 +85,7 @@ def summarize(
 
 
 def _chains(folder: Path, key: bytes | None) -> Iterator[Chain]:
-    """Verify the sealed channels of a log folder; those of a mirror as the copies that they are."""
+    """Verify the sealed channels of a log folder; a mirror's channels as the copies that they are."""
     hosts = hosts_of(folder)
     for host in hosts or [""]:
         for channel in listed_channels(folder / host):

@@ -81,7 +81,7 @@ class BettingAlarm:
         return self.wealth >= self.threshold
 
     def update(self, n_wrong: int, n_rows: int) -> bool:
-        """Take in a batch's labelled rows, and those of them that were decided wrongly; tell whether it alarms."""
+        """Count a batch's labelled rows and the wrong decisions among them; return whether it alarms."""
         if not 0 <= n_wrong <= n_rows:
             raise ValueError(f"expected 0 to {n_rows} wrong decisions, got {n_wrong}")
         won, lost = np.log1p(STAKES * (1.0 - self.bound)), np.log1p(-STAKES * self.bound)

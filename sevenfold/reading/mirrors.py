@@ -37,7 +37,7 @@ def hosts_of(folder: Path) -> list[str]:
 
 
 def chosen_hosts(folder: Path, wanted: Collection[str] | None) -> list[str]:
-    """Return those of a mirror's hosts that are wanted; all without a wish.
+    """Return the hosts of a mirror that are asked for; all of them if none is named.
 
     Raises
     ------

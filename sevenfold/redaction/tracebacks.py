@@ -60,7 +60,7 @@ class Exposed:
         self._seen: dict[tuple[int, Kind], Any] = {}
         self.found: dict[str, str] = {}
         level = [(name, NONE, value) for name, value in _variables(exception)]
-        for _ in range(MAX_NESTING):  # those of the first level all, before any that is below one of them
+        for _ in range(MAX_NESTING):  # all of the first level, before any below them
             level = [inner for name, above, value in level for inner in self._look_at(name, above, value)]
 
     def _look_at(self, name: Any, above: Kind, value: Any) -> list[tuple[Any, Kind, Any]]:

@@ -30,7 +30,7 @@ class Broker(Protocol):
         """Give a message to be kept; raise BrokerError if it may not be."""
 
     async def say(self, topic: Topic, host: str, data: bytes) -> None:
-        """Tell whoever listens, if anybody does."""
+        """Tell all who listen, if anybody does."""
 
     async def listen(self, topic: Topic, host: str | None, heard: Heard) -> None:
         """Be told what is said of a host, or of all."""

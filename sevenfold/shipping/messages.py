@@ -100,7 +100,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who sends pieces: the name of a host, the id of its folder, and that of the process."""
+    """Who sends pieces: the name of a host, the id of its folder, and the id of the process."""
 
     host: str
     id: str

@@ -158,7 +158,7 @@ class NatsBroker:
             raise BrokerError(_said(error)) from None
 
     async def say(self, topic: Topic, host: str, data: bytes) -> None:
-        """Tell whoever listens."""
+        """Tell all who listen."""
         with contextlib.suppress(Error, OSError, TimeoutError):
             await self._client.publish(f"{self._server.stream}-{topic}.{_token(host)}", data)
 

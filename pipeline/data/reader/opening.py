@@ -59,7 +59,7 @@ def told(path: Path) -> Iterator[None]:
 
 
 def require_text(path: Path, head: bytes) -> None:
-    """Raise DataError that says what a file is, if its first bytes aren't those of a text."""
+    """Raise DataError that says what a file is, if it doesn't begin as a text does."""
     for start, what in _OTHERS.items():
         if head.startswith(start):
             raise DataError(f"{path}: expected a CSV file, got {what}")

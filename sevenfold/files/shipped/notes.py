@@ -39,7 +39,7 @@ class Shipping:
     files: dict[str, Progress] = field(default_factory=dict)
 
     def save(self, folder: Path) -> None:
-        """Note it in the folder, for all writers to read: whoever ships may be another user than they are."""
+        """Note it in the folder, for all writers to read: the shipper may be another user than they are."""
         write_whole(folder / STATE_FILE, json.dumps(asdict(self), indent=1).encode() + b"\n", _MODE)
 
 

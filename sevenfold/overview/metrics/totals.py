@@ -38,7 +38,7 @@ DURATION, SCORE = "http_server_request_duration_seconds", "sevenfold_prediction_
 PREDICTIONS, BATCHES, ERRORS = "sevenfold_predictions", "sevenfold_drift_batches", "sevenfold_errors"
 PSI, ALARM, LAST = "sevenfold_feature_psi", "sevenfold_drift_alarm", "sevenfold_last_event_timestamp_seconds"
 UNREADABLE = "sevenfold_lines_unreadable"
-# After OpenTelemetry's names, where it has them: those of a counter get _total behind.
+# After OpenTelemetry's names, where it has them: a counter's name gets _total behind.
 METRICS: Final = {
     DURATION: Metric(
         "histogram",

@@ -99,7 +99,7 @@ def _short_name(figure: Figure, i: int) -> str:
 
 
 def colour(i: int, name: str) -> str:
-    """Return which colour a series has: that of its status, where it is one, or else of its number."""
+    """Return which colour a series has: its status's colour, where it is a status, else the colour of its number."""
     if len(name) == 3 and name.isdigit() and name[0] in "2345":  # noqa: PLR2004
         return f"h{name[0]}"
     return "o" if name == "(others)" else str(i % N_COLOURS)
