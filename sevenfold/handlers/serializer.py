@@ -1,10 +1,7 @@
 """Loguru's ``serialize=True``, byte for byte, at half its cost: what a call site says each time is dumped once."""
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
-from functools import lru_cache
-from math import isfinite
 from typing import Any, Final
 
 from sevenfold.lines.record import Record
@@ -15,7 +12,6 @@ _EXTRA: Final = '"exception": null, "extra": {}, '
 _MESSAGE: Final = '"message": ""'
 _TIME: Final = '"time": {"repr": "'
 _MOST_SITES = 4096
-_MOST_NAMES = 512
 _NEVER: Final = datetime(1, 1, 1, tzinfo=UTC)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _US: Final = timedelta(microseconds=1)
@@ -49,7 +45,7 @@ class Serializer:
         before, behind = self._site(record)
         return (
             f'{{"text": {_dump(text)}, "record": {{"elapsed": {{"repr": "{elapsed!s}",'
-            f' "seconds": {elapsed.total_seconds()!r}}}, "exception": null, "extra": {_object(record["extra"])}, '
+            f' "seconds": {elapsed.total_seconds()!r}}}, "exception": null, "extra": {_dump(record["extra"])}, '
             f"{before}{_dump(record['message'])}{behind}{self._moment(time)}}}}}}}\n"
         )
 
@@ -92,33 +88,3 @@ class Serializer:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__()  # type: ignore[misc]
-
-
-def _object(extra: dict[Any, Any]) -> str:
-    """Dump an object; one of plain numbers and texts in a third of the time, since json makes an encoder a call."""
-    try:
-        return "{" + ", ".join([_name(key) + _WRITE[type(value)](value) for key, value in extra.items()]) + "}"
-    except LookupError:
-        return _dump(extra)
-
-
-@lru_cache(_MOST_NAMES)
-def _name(key: Any) -> str:
-    if type(key) is not str:
-        raise LookupError
-    return f"{_dump(key)}: "
-
-
-def _float(value: float) -> str:
-    if not isfinite(value):
-        raise LookupError
-    return repr(value)
-
-
-_WRITE: Final[dict[type, Callable[[Any], str]]] = {
-    str: _dump,
-    int: repr,
-    float: _float,
-    bool: lambda value: "true" if value else "false",
-    type(None): lambda _: "null",
-}

@@ -62,7 +62,7 @@ def simple(column: Any) -> Any:
     if kinds <= _SCALARS or kinds == {list} or dict in kinds:
         return column
     if kinds == {UUID} or (kinds == {datetime} and _ZONES.issuperset(item.tzinfo for item in column)):
-        return orjson.dumps(column).decode()[2:-2].split('","')  # in a tenth of the time of str and isoformat
+        return orjson.dumps(column).decode()[2:-2].split('","')  # in a fifth of the time of str and isoformat
     as_text = _TEXTS.get(next(iter(kinds - {type(None)}))) if len(kinds - {type(None)}) == 1 else None
     if as_text is None:
         return [plain(item) for item in column]
