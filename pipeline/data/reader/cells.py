@@ -1,7 +1,7 @@
 """The cells of a column, packed as they stand in the file; by their distinct texts; or, if they are that, as numbers.
 
-Plain numbers are read ten times as quickly as cell by cell: a block of them is a list in JSON. `arrow` has blocks that
-are quicker still.
+Plain numbers are read ten times as quickly as cell by cell: a block of them is a list in JSON. `plain` and `arrow` have
+blocks that are quicker still.
 """
 
 from __future__ import annotations
@@ -152,26 +152,36 @@ def _numbers(block: Block, decimal: str) -> tuple[NDArray[np.float64], Counter[s
     packed = block.packed()
     if packed is None or (decimal == "," and "." in packed):
         return None
-    if any(mark in packed for mark in '"[{rf'):  # text, lists, true and false are JSON, too
+    if not may_be_numbers(packed):
         return None
     text, words = f"{_START}{packed}{_END}".replace(decimal, "."), Counter[str]()
-    values = None if "null" in text else _loaded(text)
+    values = None if "null" in text else _unpacked(text)
     if values is None:
         for word in GAPS:
             cell = f"{_START}{word}{_END}"
             if count := text.count(cell):
                 words[word] += count
                 text = text.replace(cell, f"{_START}null{_END}")
-        values = _loaded(text)
+        values = _unpacked(text)
     if values is None or len(values) != len(block):  # a cell with a comma would count as two
         return None
     del words[""]
     return np.array(values, dtype=np.float64), words
 
 
-def _loaded(block: str) -> list[Any] | None:
+def _unpacked(text: str) -> list[Any] | None:
+    return json_list(text[1:-1].replace(_END + _START, ","))
+
+
+def may_be_numbers(text: str) -> bool:
+    """Whether what JSON finds in a text is numbers and null: text, lists, objects, true and false can't be there."""
+    return not any(mark in text for mark in '"[{rf')
+
+
+def json_list(items: str) -> list[Any] | None:
+    """Return what stands between commas as JSON has it; None if that is no JSON."""
     try:
-        values: list[Any] = orjson.loads(f"[{block[1:-1].replace(_END + _START, ',')}]")
+        values: list[Any] = orjson.loads(f"[{items}]")
     except orjson.JSONDecodeError:
         return None
     return values

@@ -20,6 +20,7 @@ import numpy as np
 from tqdm import tqdm
 
 from pipeline.data.messages import DataError, hint, listed
+from pipeline.data.reader import plain
 from pipeline.data.reader.cells import Cells, PackedBlock
 from pipeline.data.reader.opening import (
     SEPARATORS,
@@ -228,18 +229,7 @@ def _cutter(raw: BinaryIO, width: int, separator: str) -> tuple[Callable[[str, i
         from pipeline.data.reader import arrow  # noqa: PLC0415 - if it is there
 
         return arrow.cut, arrow.BLOCK
-    return _cut, BLOCK
-
-
-def _cut(text: str, width: int, separator: str) -> list[PackedBlock] | None:
-    """Return the columns of lines without quotes; None unless each line has `width` cells."""
-    # Each line's end becomes a cell, which then has to come at equal distances.
-    cells = text.replace("\n", f"{separator}\n{separator}").split(separator)
-    ends = cells[width :: width + 1]
-    n_rows = text.count("\n") + 1
-    if len(cells) != n_rows * (width + 1) - 1 or ends.count("\n") != n_rows - 1:
-        return None
-    return [PackedBlock(cells[j :: width + 1]) for j in range(width)]
+    return plain.cut, BLOCK
 
 
 def _bar(raw: BinaryIO) -> tqdm[NoReturn]:
