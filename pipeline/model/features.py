@@ -203,8 +203,7 @@ class FeatureEncoder:
         return Inputs(np.hstack(self._standardised(numbers)), tuple(codes), widths)
 
     def _standardised(self, numbers: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        if np.isinf(numbers).any():
-            _require_finite(self.numeric, numbers)
+        _require_finite(self.numeric, numbers)
         gaps = np.isnan(numbers)
         with np.errstate(over="raise", invalid="raise"):
             z = (numbers - self.mean) / self.std
@@ -236,7 +235,9 @@ def require_finite(table: Table) -> None:
 
 
 def _require_finite(names: tuple[str, ...], numbers: NDArray[np.float64]) -> None:
-    for i, j in np.argwhere(np.isinf(numbers))[:1]:
+    infinite = np.isinf(numbers)
+    if infinite.any():
+        i, j = np.argwhere(infinite)[0]
         raise ValueError(f"row {i}, column {names[j]!r}: expected a finite number, got {numbers[i, j]}")
 
 

@@ -138,8 +138,10 @@ def _moments(values: Floats, z2: Floats) -> Floats:
     return moments
 
 
-def chi2_sf(statistic: float, df: int) -> float:
-    """Return P(X >= statistic) of the chi-squared distribution with a whole number of degrees of freedom, at least 1.
+def chi2_sf(statistics: Floats, dfs: Ints) -> Floats:
+    """Return P(X >= statistic) of chi-squared distributions with whole numbers of degrees of freedom, at least 1.
+
+    All have the shape (k,).
 
     Notes
     -----
@@ -147,13 +149,14 @@ def chi2_sf(statistic: float, df: int) -> float:
     erfc(sqrt h), Q(1, h) = exp(-h), and Q(a + 1, h) = Q(a, h) + h^a exp(-h) / Gamma(a + 1). Its terms are positive and
     come from logs: nothing cancels or overflows.
     """
-    half = statistic / 2.0
-    if half <= 0.0:
-        return 1.0
-    log_half, odd = math.log(half), df % 2
-    powers = (odd / 2 + j for j in range(df // 2))
-    tail = sum(math.exp(a * log_half - half - math.lgamma(a + 1.0)) for a in powers)
-    return min(1.0, tail + odd * math.erfc(math.sqrt(half)))
+    half, odd, n_terms = np.maximum(statistics / 2.0, LEAST_P), dfs % 2, dfs // 2  # of which the logs are finite
+    steps = np.arange(n_terms.max(initial=0))
+    gammas = np.array([math.lgamma(1.0 + twice / 2.0) for twice in range(2 * steps.size)])
+    twice = odd[:, None] + 2 * steps
+    terms = np.exp(twice / 2.0 * np.log(half)[:, None] - half[:, None] - gammas[twice])
+    tails = np.where(steps < n_terms[:, None], terms, 0.0).sum(axis=1)
+    found: Floats = tails + odd * np.array([math.erfc(root) for root in np.sqrt(half).tolist()])
+    return np.minimum(1.0, found)
 
 
 def hypergeometric_sf(found: int, total: int, marked: int, drawn: int) -> float:

@@ -256,8 +256,8 @@ def log_report(report: DriftReport, verdict: MonitorVerdict | None = None) -> No
     >>> logger.remove(shown)
     """
     batch = {"batch_id": report.batch_id, "batch_size": report.batch_size, "reference_size": report.reference_size}
-    rows = [_fields(feature) for feature in report.features]
-    log.info("feature", **batch, batch={name: [row[name] for row in rows] for name in rows[0]})
+    names = [one.name for one in fields(FeatureDrift)]
+    log.info("feature", **batch, batch={name: [getattr(row, name) for row in report.features] for name in names})
     if report.joint is not None:
         log.info("joint", **batch, **_fields(report.joint))
     level = "WARNING" if report.drift_detected and verdict is None else "INFO"

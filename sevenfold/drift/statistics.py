@@ -109,9 +109,10 @@ def chi_squared(tables: Counted, df_scale: Sequence[int | None] | None = None) -
     dfs = (tables.sum(axis=1) > 0).sum(axis=1) - 1
     tested = np.flatnonzero((dfs > 0) & (tables.sum(axis=2) > 0).all(axis=1))
     statistic[tested] = homogeneity(tables[tested])
-    for i in tested.tolist():
-        df, found, below = int(dfs[i]), float(statistic[i]), df_scale[i] if df_scale else None
-        p_value[i] = chi2_sf(found, df) if below is None else f_sf(found / df, df, below)
+    p_value[tested] = chi2_sf(statistic[tested], dfs[tested])
+    for i, below in enumerate(df_scale or ()):
+        if below is not None and p_value[i] <= 1.0:  # of what was compared
+            p_value[i] = f_sf(float(statistic[i] / dfs[i]), int(dfs[i]), below)
     return Findings("chi_squared", statistic, p_value)
 
 
