@@ -1,4 +1,4 @@
-"""What a line is, both ways: a record becomes a line of text, and a line becomes an event again."""
+"""The format of a line, both ways: from a record to a line of text, and from a line to an event."""
 
 from sevenfold.lines.grammar import LineError
 from sevenfold.lines.parsing import Event, parse

@@ -1,9 +1,9 @@
 """The fields of many lines at once: their text is made JSON in a few sweeps, and handed to orjson.
 
 ``a=1 b=word c="x"`` becomes ``{"a":1,"b":"word","c":"x"}``: quotation marks around words and keys, a colon for each
-``=``, a comma for each space. That is right only where strings hold neither, so these are masked if need be, and only
-for text of the grammar, so what comes out is counted and checked. What this refuses, `sevenfold.lines.parse` reads
-character by character, and it knows what is wrong.
+``=``, a comma for each space. That is right only if strings hold neither, so these are masked if need be, and only for
+text of the grammar, so the result is counted and checked. Texts that are refused here are read by
+`sevenfold.lines.parse`, character by character, which reports errors.
 """
 
 import contextlib
@@ -30,18 +30,17 @@ def decode(texts: list[str]) -> list[dict[str, Any]]:
     Parameters
     ----------
     texts : list of str
-        What stands behind the message of each line, ``""`` for nothing; no text has a line break.
+        The text behind the message of each line, ``""`` if there is none; no text has a line break.
 
     Returns
     -------
     list of dict
-        Values by key, of each line.
+        The values of each line by key.
 
     Raises
     ------
     ValueError
-        If a text isn't of the grammar, or is one of the rare ones that this doesn't read: with a quoted key, with one
-        twice, or with an integer of 19 digits or more.
+        If a text isn't of the grammar, or has a quoted key, a key twice, or an integer of 19 digits or more.
     """
     if not texts:
         return []

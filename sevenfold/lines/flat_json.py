@@ -19,8 +19,8 @@ def flat_json(event: Event) -> str:
     Parameters
     ----------
     event : Event
-        A field called as one of ``time``, ``level``, ``channel`` and ``message``, or as the traceback's
-        ``exception_stacktrace``, is written with ``extra_`` before its name.
+        A field with the name ``time``, ``level``, ``channel``, ``message`` or ``exception_stacktrace`` is written with
+        ``extra_`` before its name.
 
     Returns
     -------
@@ -45,22 +45,22 @@ def is_flat_json(line: str) -> bool:
 
 
 def parse_flat_json(line: str) -> Event:
-    """Read what `flat_json` wrote; fields that it renamed keep their new names.
+    """Read a line of flat JSON; renamed fields keep their new names.
 
-    What ``logs --json`` printed is read, too: it has the fields in an object, and the traceback as ``exception``.
+    The output of ``logs --json`` is read, too: it has the fields in an object, and the traceback as ``exception``.
 
     Raises
     ------
     LineError
-        If the line is no such JSON.
+        If the line is neither.
     """
     try:
-        said = STRICT_JSON.decode(line)
-        own = {key: said.pop(key) for key in ("time", "level", "channel", "message")}
+        fields = STRICT_JSON.decode(line)
+        own = {key: fields.pop(key) for key in ("time", "level", "channel", "message")}
         moment = datetime.fromisoformat(own["time"]).astimezone(UTC)
-        if said.keys() == _SHOWN and isinstance(said["fields"], dict):
-            return Event(moment, own["level"], own["channel"], own["message"], said["fields"], said["exception"])
-        return Event(moment, own["level"], own["channel"], own["message"], said, said.pop(STACKTRACE, None))
+        if fields.keys() == _SHOWN and isinstance(fields["fields"], dict):
+            return Event(moment, own["level"], own["channel"], own["message"], fields["fields"], fields["exception"])
+        return Event(moment, own["level"], own["channel"], own["message"], fields, fields.pop(STACKTRACE, None))
     except LineError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -68,12 +68,12 @@ def parse_flat_json(line: str) -> Event:
 
 
 def to_flat_json(text: str) -> str:
-    """Return a line of text, with a traceback below it or none, as flat JSON with a line's end."""
+    """Return a line of text, with the traceback below it if there is one, as flat JSON with a line's end."""
     return flat_json(parse(text)) + "\n"
 
 
 def _free(key: str, taken: frozenset[str], fields: Mapping[str, Any]) -> str:
-    """Return a name that neither the event's own parts nor other fields have."""
+    """Return a name that is neither one of the event's own parts nor another field's."""
     if key not in taken:
         return key
     key = f"extra_{key}"

@@ -1,7 +1,7 @@
-"""Frames, series, Arrow arrays and tensors, told by what they can do: nobody's library is imported.
+"""Frames, series, Arrow arrays and tensors, recognised by their attributes: none of their libraries is imported.
 
-pandas, polars and pyarrow have names for the same things that differ: what a class has tells whose it is. A class is
-asked, not the object, since a mock has every attribute.
+pandas, polars and pyarrow have different names for the same things, so the attributes of a class tell its library. The
+class is inspected, not the object, since a mock has every attribute.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Items:
     Parameters
     ----------
     length : int
-        How many there are.
+        The number of items.
     take : callable
         Makes a list of the items from a first one up to a last one, which is excluded.
     """
@@ -55,9 +55,9 @@ class Items:
 
 
 def columns_of(value: Any) -> list[tuple[Any, Any]] | None:
-    """Return the names and the columns of a frame, as they are there; None for what is no frame.
+    """Return the names and the columns of a frame, unconverted; None if the value is no frame.
 
-    A frame is a pandas or polars DataFrame, a pyarrow Table or RecordBatch, what is made like one of these, or a
+    A frame is a pandas or polars DataFrame, a pyarrow Table or RecordBatch, an object with the same attributes, or a
     structured array of NumPy with one row or more dimensions.
     """
     kind = type(value)
@@ -74,16 +74,16 @@ def columns_of(value: Any) -> list[tuple[Any, Any]] | None:
 
 
 def looks_like_a_frame(value: Any) -> bool:
-    """Return whether a value seems to be somebody's table, whether it can be read or not."""
+    """Return whether a value looks like a table, whether it can be read or not."""
     signs = ("columns", "column_names", "collect_schema", "__dataframe__", "__arrow_c_stream__")
     return any(hasattr(type(value), sign) for sign in signs)
 
 
 def series_of(value: Any) -> np.ndarray[Any, Any] | Items | list[Any] | None:
-    """Return a series, an Arrow array or a tensor as an array of numbers or as items; None for what is none of these.
+    """Return a series, an Arrow array or a tensor as an array of numbers or as items; None for other values.
 
-    What is missing is None, but for NaN in a column of floats, which is a number there. Labels stand for categories,
-    and the times of pandas are ISO 8601, as its own Timestamps are written.
+    Missing items are None, except NaN in a column of floats, where it is a number. Categories become their labels, and
+    the times of pandas ISO 8601, as its Timestamps are written.
     """
     kind = type(value)
     if hasattr(kind, "to_pylist"):
@@ -97,9 +97,9 @@ def series_of(value: Any) -> np.ndarray[Any, Any] | Items | list[Any] | None:
 
 
 def tensor_of(value: Any) -> Any:
-    """Return what has `__array__` (a tensor, say) as an array, or as a list where it refuses; None for all else.
+    """Return an object with `__array__`, such as a tensor, as an array, or else as a list; None for other values.
 
-    A tensor may have to leave its gradient and its device behind first, and NumPy has no type for bfloat16.
+    A tensor may have to be detached from its gradient and its device first, and NumPy has no type for bfloat16.
     """
     if hasattr(type(value), "__array__"):
         for read in (np.asarray, lambda tensor: np.asarray(tensor.detach().cpu().numpy()), methodcaller("tolist")):

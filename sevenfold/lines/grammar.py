@@ -1,4 +1,4 @@
-r"""The grammar of a line: what writing (`record`) and reading (`parsing`) have in common.
+r"""The grammar of a line, shared by writing (`record`) and reading (`parsing`).
 
 ::
 
@@ -10,8 +10,8 @@ r"""The grammar of a line: what writing (`record`) and reading (`parsing`) have 
     value  = WORD, but not true, false, null, NaN or Infinity; or JSON
     WORD   = [A-Za-z_][A-Za-z0-9_./:@+-]*, or that with a digit first and a letter other than e and E in it
 
-So what might be a number (``5e10``, ``007``) or isn't quite one (``10.66.0.77``) is quoted, and ids (``5a4b41eb``) are
-found by grep as they are.
+So a text that looks like a number (``5e10``, ``007``) or almost like one (``10.66.0.77``) is quoted, and ids
+(``5a4b41eb``) are bare, so that grep finds them.
 
 Message, level and channel are JSON string bodies, in which a quotation mark stands for itself and ``|`` is written
 ``\u007c``; so no text can end its part early, start a line, or move a terminal's cursor. No channel is ``-``. Lines
@@ -89,7 +89,7 @@ def _escape_one(found: re.Match[str]) -> str:
 
 
 def unescape(text: str) -> str:
-    """Return what `escape` was given."""
+    """Return the text that `escape` has escaped."""
     if "\\" not in text:
         return text
     try:
@@ -101,7 +101,7 @@ def unescape(text: str) -> str:
 def indent(text: str) -> str:
     """Indent each line of a traceback and neutralise its controls, so that no line of it looks like an event.
 
-    Unlike a message it isn't given back exactly: backslashes stay single, for the paths and the source that it shows.
+    Unlike a message, it can't be restored exactly: backslashes stay single, to keep paths and source code readable.
     """
     lines = clean(text).rstrip("\n").split("\n")
     return "".join(f"{INDENT}{_CONTROLS.sub(_escape_one, line)}\n" for line in lines)

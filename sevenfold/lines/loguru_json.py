@@ -10,18 +10,18 @@ from sevenfold.lines.values import to_json
 def parse_json(line: str) -> Event:
     """Read a line that loguru's ``serialize=True`` wrote, from its "record"; its "text" is for people.
 
-    Of the text only what follows its first line is taken, where an exception was logged: the traceback.
+    If an exception was logged, the text behind its first line is the traceback.
     """
     try:
-        said = STRICT_JSON.decode(line)
-        record = said["record"]
+        data = STRICT_JSON.decode(line)
+        record = data["record"]
         fields = dict(record["extra"])
         channel = fields.pop("channel", None)
         exception, traceback = record.get("exception") or {}, None
         if exception.get("type") is not None:
             value = exception.get("value")
             fields |= {"exception_type": exception["type"], "exception_message": "" if value is None else value}
-            traceback = said["text"].partition("\n")[2].rstrip("\n") or None
+            traceback = data["text"].partition("\n")[2].rstrip("\n") or None
         moment = datetime.fromisoformat(record["time"]["repr"]).astimezone(UTC)
         name = channel if channel is None or isinstance(channel, str) else to_json(channel)
         return Event(moment, record["level"]["name"], name, record["message"], fields, traceback)

@@ -14,7 +14,7 @@ _LITERALS: Final = {"true": True, "false": False, "null": None}
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What one line says.
+    """The event of one line.
 
     Attributes
     ----------
@@ -23,14 +23,14 @@ class Event:
     level : str
         Name of the level, such as ``"INFO"``.
     channel : str or None
-        The channel it was bound to, None without one.
+        The channel that it was bound to, or None.
     message : str
-        The message, as `values.plain` has it.
+        The message, as `values.plain` returns it.
     fields : dict
         Plain values by key, in the order of the line; ``exception_type`` and ``exception_message`` among them when
         an exception was logged.
     exception : str or None
-        The text of the traceback below the line, None where there is none.
+        The text of the traceback below the line, or None.
 
     Examples
     --------
@@ -53,7 +53,7 @@ def parse(text: str) -> Event:
     Parameters
     ----------
     text : str
-        What `render` wrote, with or without its line's end, and any indented lines behind it.
+        A line of `render`, with or without its end, and any indented lines behind it.
 
     Returns
     -------
@@ -83,17 +83,17 @@ def parse_all(lines: list[str]) -> list[Event]:
     Parameters
     ----------
     lines : list of str
-        What `render` wrote, without the lines' ends. A few dozen are best.
+        Lines of `render`, without their ends. A few dozen are best.
 
     Returns
     -------
     list of Event
-        What `parse` gives for each.
+        The event of each line, as `parse` returns it.
 
     Raises
     ------
     ValueError
-        If a line isn't of the grammar, or is one that only `parse` reads; which one isn't said.
+        If one of the lines isn't of the grammar, or can only be read by `parse`; the error doesn't name the line.
     """
     events, texts = _parse_heads(lines)
     for event, fields in zip(events, decode(texts), strict=True):
@@ -116,7 +116,7 @@ class _Draft:
 
 
 def _parse_heads(lines: list[str]) -> tuple[list[_Draft], list[str]]:
-    """Read lines up to their messages; what stands behind the message is the second result."""
+    """Read lines up to their messages; the second result is the texts behind the messages."""
     events, texts = [], []
     for line in lines:  # all in one function: calls would take half as long again
         parts = line.split(" | ", 4)

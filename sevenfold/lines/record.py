@@ -1,4 +1,4 @@
-"""What a loguru record says, as plain values, and the line that says it."""
+"""The contents of a loguru record as plain values, and its line."""
 
 from typing import Any, NamedTuple, TypeAlias
 
@@ -10,10 +10,10 @@ Record: TypeAlias = Any
 
 
 class Contents(NamedTuple):
-    """What a record says, as plain values: its channel, its message, and by key its other extras.
+    """The contents of a record as plain values: its channel, its message, and its other extras by key.
 
-    A channel that isn't a string is its JSON text. A logged exception is among the fields as ``exception_type`` and
-    ``exception_message``.
+    A channel that isn't a string becomes its JSON text. A logged exception is among the fields, as ``exception_type``
+    and ``exception_message``.
     """
 
     channel: str | None
@@ -22,7 +22,7 @@ class Contents(NamedTuple):
 
 
 def contents_of(record: Record) -> Contents:
-    """Turn what a loguru record says into plain values."""
+    """Return the contents of a loguru record as plain values."""
     fields = {key: value for key, value in record["extra"].items() if key != "channel"}
     if has_exception(record):
         fields |= exception_fields(record["exception"])
@@ -59,7 +59,7 @@ def render(record: Record, contents: Contents | None = None) -> str:
     record : dict
         A loguru record.
     contents : Contents, optional
-        What the line says besides time and level, if not what the record does.
+        The contents of the line besides time and level; by default those of the record.
 
     Returns
     -------

@@ -1,8 +1,8 @@
 """Read many similar lines at once: make a regular expression of one line, and take the fields' texts from its matches.
 
-This takes a quarter of the time of parsing, since fields that nobody asks for are passed over. The expression matches
-only lines without escapes that `sevenfold.lines.parse` accepts, but for their times, which the caller parses. A line
-that it doesn't match may still be a good one.
+This takes a quarter of the time of parsing, since fields that aren't needed are skipped. The expression matches only
+lines without escapes that `sevenfold.lines.parse` accepts, except for their times, which the caller parses. A line that
+it doesn't match may still be a good one.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class _UnlikeError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What similar lines have in common.
+    """The expression of similar lines.
 
     Attributes
     ----------
@@ -66,12 +66,12 @@ def shape_of(line: str, names: Collection[str]) -> Shape | None:
     line : str
         A line without a traceback.
     names : collection of str
-        The fields whose texts are asked for, with dots for those inside of others.
+        The fields whose texts are needed, with dots for nested ones.
 
     Returns
     -------
     Shape or None
-        None where the line is an error's, is no line, or is too odd.
+        None if the line is an error's, isn't of the grammar, or is too unusual.
 
     Examples
     --------
@@ -124,7 +124,7 @@ def text_of_value(value: Any) -> str:
 
 
 def value_at(fields: dict[str, Any], name: str) -> Any:
-    """Return the value of a field; dots in the name lead into objects. None if there is no such field."""
+    """Return the value of a field; dots separate nested names. None if there is no such field."""
     if name in fields or "." not in name:
         return fields.get(name)
     value: Any = fields
@@ -154,14 +154,14 @@ class _Maker:
             key = _WORD.match(text, at)
             if key is None or key[0] in patterns or key[0] == EXCEPTION or text[key.end() : key.end() + 1] != "=":
                 raise _UnlikeError
-            patterns[key[0]], at = self._asked(key[0], text, key.end() + 1, bare=True)
+            patterns[key[0]], at = self._field(key[0], text, key.end() + 1, bare=True)
             if text[at : at + 1] not in ("", " "):
                 raise _UnlikeError
             at += 1
         return " ".join(f"{re.escape(key)}={value}" for key, value in patterns.items())
 
-    def _asked(self, path: str, text: str, at: int, *, bare: bool) -> tuple[str, int]:
-        """Return the expression of a value, as a group if its field is asked for, and where the value ends."""
+    def _field(self, path: str, text: str, at: int, *, bare: bool) -> tuple[str, int]:
+        """Return the expression of a field's value, as a group if the field is one of the names, and where it ends."""
         self._n_fields += 1
         if self._n_fields > _MOST_FIELDS:
             raise _UnlikeError
@@ -191,7 +191,7 @@ class _Maker:
             if key[1] in patterns:
                 raise _UnlikeError
             inner = "" if "." in key[1] else f"{path}.{key[1]}"
-            patterns[key[1]], at = self._asked(inner, text, key.end(), bare=False)
+            patterns[key[1]], at = self._field(inner, text, key.end(), bare=False)
             if text[at : at + 1] != ",":
                 break
             at += 1

@@ -1,4 +1,4 @@
-"""NumPy and other Python values as plain JSON values, exactly where JSON can say them, readably where it can't.
+"""NumPy and other Python values as plain JSON values: exact if JSON can represent them, else as readable text.
 
 Plain means None, bool, int, finite float, str without lone surrogates, list, and dict with str keys. orjson alone
 isn't enough: it writes NaN as null, and refuses surrogates, integers beyond 64 bits and arrays that aren't contiguous.
@@ -92,7 +92,7 @@ def escape_json(text: str) -> str:
 
 def _escape(found: re.Match[str]) -> str:
     code = ord(found[0])
-    # A lone surrogate can't be said in strict JSON: its escape is written as text, as `clean` has it.
+    # Strict JSON has no lone surrogates: its escape is written as text, as by `clean`.
     return f"\\\\u{code:04x}" if 0xD800 <= code <= 0xDFFF else f"\\u{code:04x}"  # noqa: PLR2004
 
 
@@ -180,11 +180,11 @@ def _dict(items: Iterable[tuple[Any, Any]], inside: _Parents) -> dict[str, Any]:
 
 def free_name(key: Any, taken: Container[str]) -> str:
     """Return the name of a plain key: a text, or its JSON; with ``#2`` behind it where that is taken."""
-    name = wanted = key if isinstance(key, str) else to_json(key)
+    name = base = key if isinstance(key, str) else to_json(key)
     count = 1
     while name in taken:
         count += 1
-        name = f"{wanted}#{count}"
+        name = f"{base}#{count}"
     return name
 
 
@@ -256,7 +256,7 @@ def _object(value: Any, inside: _Parents) -> Any:
 
 
 def _table(value: Any, inside: _Parents) -> Any:
-    """Convert somebody's frame, series or tensor; what refuses to be read is described."""
+    """Convert a frame, series or tensor; describe it if it can't be read."""
     with contextlib.suppress(Exception):
         columns = columns_of(value)
         if columns is not None:

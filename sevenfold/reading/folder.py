@@ -1,6 +1,6 @@
 """A log file with its rotated and compressed siblings, or a whole folder of them, as a stream of Events.
 
-What is read is what was there when the first event was asked for, however files are rotated, compressed and deleted
+The events are those that the files held when the first one was read, even if files are rotated, compressed and deleted
 meanwhile: live files are held open, and a rotated one is looked for anew when its turn comes. Memory stays small: a
 block of each file, and in a folder eight bytes for each error.
 """
@@ -25,7 +25,7 @@ from sevenfold.reading.duplicates import Index, Once
 from sevenfold.reading.mirrors import chosen_hosts, of_hosts
 from sevenfold.reading.portions import Portion, events_of, merged
 from sevenfold.reading.scanner import OnBad
-from sevenfold.reading.selection import Barred, Selection, selection
+from sevenfold.reading.selection import Barred, Selection, selection_of
 from sevenfold.reading.series import Family
 
 POLL_S = 0.2
@@ -48,26 +48,26 @@ def read(
     ----------
     path : str or Path
         A log file: its rotated siblings are read first, oldest to newest, then the file itself, each in its own order;
-        what a process wrote to a file that another had just rotated comes by its time among the lines of the next.
-        Or a folder: all its log files, merged by time. ``channels.json`` in it says which file is which channel's;
-        where it is missing, the files are called as those of `CHANNELS`. An error that stands in its channel's file
-        and in the one that collects errors comes once, with its traceback. What another file, such as
-        ``app_json.old.log``, says in the name of a sealed channel is passed over, and told on stderr.
+        lines that a process wrote to a file after another process had rotated it are sorted into the next file by time.
+        Or a folder: all its log files, merged by time. ``channels.json`` in it says which file belongs to which
+        channel; without it, the files have the names of `CHANNELS`. An error that stands in its channel's file
+        and in the one that collects errors comes once, with its traceback. Events of a sealed channel in another file,
+        such as ``app_json.old.log``, are skipped, with a notice on stderr.
         Or a mirror, a folder of such folders: all hosts, merged by time, with the name of the folder as the field
-        ``host``; an event's own field of that name is ``event.host`` there.
+        ``host``; an event's own field ``host`` becomes ``event.host``.
     channel : str or collection of str, optional
-        Only the events of this channel, or of these; of the one that collects errors, in a folder, all that its file
-        holds.
+        Only the events of this channel, or of these. For the channel that collects errors, in a folder, all events of
+        its file.
     host : str or collection of str, optional
-        Of a mirror, only the events of this host, or of these.
+        In a mirror, only the events of this host, or of these.
     since, until : datetime, optional
-        Only the events from this time on, and only those before that one; both must have a time zone. Files that were
-        rotated before, or begun after, aren't opened.
+        Only the events from `since` on and before `until`; both must have a time zone. Files that hold only other times
+        aren't opened.
     follow : bool
         Never end, but wait for more, across rotations.
     on_bad : callable, optional
-        Is called with the file, the number of the line and the reason, for each line that is no event: one that was
-        torn, edited or isn't UTF-8. By default a notice on stderr tells of the first in a file, and how many there are.
+        Called with the file, the line number and the reason for each line that is no event: torn, edited or not UTF-8.
+        By default a notice on stderr names the first such line of a file, and their number.
 
     Returns
     -------
@@ -90,57 +90,63 @@ def read(
     ...     [event.fields for event in read(folder, channel="predictions")]
     [{'score': 0.9}, {'score': 0.2}]
     """
-    return select(path, selection(channel, host, since=since, until=until), follow=follow, on_bad=on_bad)
+    return select(path, selection_of(channel, host, since=since, until=until), follow=follow, on_bad=on_bad)
 
 
 def select(
     path: str | Path,
-    wanted: Selection,
+    selection: Selection,
     *,
     follow: bool = False,
     last: int | None = None,
     on_bad: OnBad | None = None,
 ) -> Iterator[Event]:
-    """Read the wanted events, as `read` does; of those that are there already, the last so many."""
+    """Read the selected events, as `read` does; `last` limits the events that are there already to the last so many."""
     path = Path(path)
     if path.is_dir():
-        hosts = chosen_hosts(path, wanted.hosts)
-        looks = partial(_watched if follow else _there, on_bad=on_bad, last=last)
+        hosts = chosen_hosts(path, selection.hosts)
+        read_folder = partial(_follow_folder if follow else _read_folder, on_bad=on_bad, last=last)
         if hosts:
-            return _awaited(of_hosts(path, hosts, wanted, looks, last=last))
-        return _awaited(looks(path, wanted)) if follow else _there(path, wanted, on_bad=on_bad, last=last)
+            return _waiting(of_hosts(path, hosts, selection, read_folder, last=last))
+        return (
+            _waiting(read_folder(path, selection))
+            if follow
+            else _read_folder(path, selection, on_bad=on_bad, last=last)
+        )
     if not path.exists() and not Names(path).rotated():
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
-    family = Family(path, wanted, on_bad)
+    family = Family(path, selection, on_bad)
     if follow:
-        return _awaited(_looks([family], events_of(family.history(follow=True)), last))
+        return _waiting(_follow([family], events_of(family.history(follow=True)), last))
     return _last(events_of(family.history()), last)
 
 
-def portions(path: Path, wanted: Selection, on_bad: OnBad | None = None) -> Iterator[Portion]:
-    """Read the wanted events of a log folder, or of a mirror, by the dozen, in less time than one by one.
+def portions(path: Path, selection: Selection, on_bad: OnBad | None = None) -> Iterator[Portion]:
+    """Read the selected events of a log folder, or of a mirror, in portions, which takes less time than one by one.
 
-    Those of a channel come by their time as `read` gives them, beside errors that its file doesn't hold; what different
-    channels say comes in any order.
+    The events of a channel come in the order of `read`, except errors that its file doesn't hold; events of different
+    channels come in any order.
     """
-    if not path.is_dir() or chosen_hosts(path, wanted.hosts):
-        events = select(path, wanted, on_bad=on_bad)
+    if not path.is_dir() or chosen_hosts(path, selection.hosts):
+        events = select(path, selection, on_bad=on_bad)
         return iter(lambda: list(islice(events, _PORTION_EVENTS)), [])
-    folder = _Folder(path, wanted, on_bad, listed_channels(path))
+    folder = _Folder(path, selection, on_bad, listed_channels(path))
     families = folder.families()
     return folder.merged(families, apart={family.path for family in families} <= folder.own_paths)
 
 
-def _there(path: Path, wanted: Selection, *, on_bad: OnBad | None, last: int | None) -> Iterator[Event]:
-    folder = _Folder(path, wanted, on_bad, listed_channels(path))
+def _read_folder(path: Path, selection: Selection, *, on_bad: OnBad | None, last: int | None) -> Iterator[Event]:
+    folder = _Folder(path, selection, on_bad, listed_channels(path))
     return _last(events_of(folder.merged(folder.families())), last)
 
 
-def _watched(path: Path, wanted: Selection, *, on_bad: OnBad | None, last: int | None) -> Iterator[Event | None]:
-    folder = _Folder(path, wanted, on_bad, listed_channels(path))
+def _follow_folder(
+    path: Path, selection: Selection, *, on_bad: OnBad | None, last: int | None
+) -> Iterator[Event | None]:
+    folder = _Folder(path, selection, on_bad, listed_channels(path))
     families = folder.families()
     history = events_of(folder.merged(families, follow=True))
-    return _looks(families, history, last, folder.is_errors, folder.families)
+    return _follow(families, history, last, folder.is_errors, folder.families)
 
 
 def _last(events: Iterator[Event], n: int | None) -> Iterator[Event]:
@@ -150,7 +156,7 @@ def _last(events: Iterator[Event], n: int | None) -> Iterator[Event]:
 @dataclass(slots=True)
 class _Folder:
     path: Path
-    wanted: Selection
+    selection: Selection
     on_bad: OnBad | None
     channels: tuple[Channel, ...]
 
@@ -161,54 +167,54 @@ class _Folder:
         return family.path in self._error_paths
 
     def merged(self, families: list[Family], *, follow: bool = False, apart: bool = False) -> Iterator[Portion]:
-        """Merge the files by time, with each error once; if apart, only the errors with each of the others."""
-        # More than one where a later table collects errors in another file.
+        """Merge the files by time, with each error once; if `apart`, merge each with the error files alone."""
+        # There are several where a later table collects errors in another file.
         collecting = [family for family in families if self.is_errors(family) and len(families) > 1]
-        indexes = [Index(family, self.wanted.needles) for family in collecting]
-        others = [family.history(follow=follow) for family in families if not (indexes and self.is_errors(family))]
+        indexes = [Index(family, self.selection.needles) for family in collecting]
+        histories = [family.history(follow=follow) for family in families if not (indexes and self.is_errors(family))]
         try:
             for index in indexes:
                 index.take_note()
             errors = [index.errors(follow=follow) for index in indexes]
-            for order, portion in merged([*others, *errors], n_apart=len(others) if apart else 0):
-                # Not before its turn: of errors whose file was deleted meanwhile, the channel's file speaks.
-                yield _without_twins(portion, indexes) if order < len(others) else portion
+            for order, portion in merged([*histories, *errors], n_apart=len(histories) if apart else 0):
+                # Not before its turn: if the errors' file was deleted meanwhile, the channel's file keeps the error.
+                yield _without_twins(portion, indexes) if order < len(histories) else portion
         finally:
             for index in indexes:
                 index.close()
 
     def _family(self, path: Path) -> Family:
-        names = self.wanted.channels or frozenset()
-        collects = any(one.collects_errors and one.name in names for one in self.channels)
-        wanted = self.wanted.of_all_channels() if collects and path in self._error_paths else self.wanted
-        return Family(path, self._but_sealed(path, wanted), self.on_bad)
+        names = self.selection.channels or frozenset()
+        collects = any(channel.collects_errors and channel.name in names for channel in self.channels)
+        selection = self.selection.of_all_channels() if collects and path in self._error_paths else self.selection
+        return Family(path, self._without_sealed(path, selection), self.on_bad)
 
-    def _but_sealed(self, path: Path, wanted: Selection) -> Selection:
-        """Pass over what a file says in the name of a sealed channel, unless it is that's own or collects errors."""
-        listed = (self.path / LIST_FILE).exists()  # else what the files are called is a guess
+    def _without_sealed(self, path: Path, selection: Selection) -> Selection:
+        """Bar events of sealed channels from a file that is neither the channel's own nor collects errors."""
+        listed = (self.path / LIST_FILE).exists()  # without a list, the names of the files are a guess
         sealed = [one for one in self.channels if one.sealed and (listed or (self.path / one.file).exists())]
-        taken = {one.name for one in sealed} - {one.name for one in sealed if self.path / one.file == path}
-        if not taken or path in self._error_paths:
-            return wanted
-        return replace(wanted, barred=Barred(path, frozenset(taken)))
+        foreign = {one.name for one in sealed} - {one.name for one in sealed if self.path / one.file == path}
+        if not foreign or path in self._error_paths:
+            return selection
+        return replace(selection, barred=Barred(path, frozenset(foreign)))
 
     def _paths(self) -> list[Path]:
-        names = self.wanted.channels
-        wanted = [one for one in self.channels if names is None or one.name in names]
-        paths = {self.path / one.file for one in wanted}
-        if names is None or not names <= {one.name for one in wanted}:
+        names = self.selection.channels
+        channels = [channel for channel in self.channels if names is None or channel.name in names]
+        paths = {self.path / channel.file for channel in channels}
+        if names is None or not names <= {channel.name for channel in channels}:
             return sorted(paths.union(log_files(self.path)))
-        collects = all(one.collects_errors for one in wanted)
+        collects = all(channel.collects_errors for channel in channels)
         return sorted(paths if collects else paths | self._error_paths)
 
     @property
     def own_paths(self) -> set[Path]:
-        """The files of the channels, each of which says what no other does, errors apart."""
-        return {self.path / one.file for one in self.channels}
+        """The files of the channels: no two of them hold the same event, errors apart."""
+        return {self.path / channel.file for channel in self.channels}
 
     @property
     def _error_paths(self) -> set[Path]:
-        return {self.path / one.file for one in self.channels if one.collects_errors}
+        return {self.path / channel.file for channel in self.channels if channel.collects_errors}
 
 
 def _without_twins(portion: Portion, indexes: list[Index]) -> Portion:
@@ -217,10 +223,10 @@ def _without_twins(portion: Portion, indexes: list[Index]) -> Portion:
     return portion
 
 
-def _with_what_is_pending(
+def _last_with_pending(
     history: Iterator[Event], families: list[Family], is_errors: Callable[[Family], bool], once: Once, n: int
 ) -> Iterator[Event]:
-    """Yield the last n events, with those at the ends of the files, which `history` leaves to the first look."""
+    """Yield the last n events, including those at the ends of the files, which `history` leaves to the first poll."""
     kept: deque[Event] = deque(maxlen=n)
     for event in history:
         once.remember(event)
@@ -230,35 +236,37 @@ def _with_what_is_pending(
     return iter(events[-n:] if n else ())
 
 
-def _looks(
+def _follow(
     families: list[Family],
     history: Iterator[Event],
     last: int | None = None,
     is_errors: Callable[[Family], bool] = lambda _: False,
     newcomers: Callable[[set[Path]], list[Family]] = lambda _: [],
 ) -> Iterator[Event | None]:
-    """Give what is there, and then look again and again for what has come; None between two looks."""
+    """Yield the events that are there, then poll the files for new ones; yield None after each poll."""
     once = Once()
     try:
         if last is not None:
-            history = _with_what_is_pending(history, families, is_errors, once, last)
+            history = _last_with_pending(history, families, is_errors, once, last)
         for event in history:
             once.remember(event)
             yield event
         while True:
             families += newcomers({family.path for family in families})
-            wait = any(map(is_errors, families))
-            found = [(event, is_errors(family)) for family in families for event in family.poll()]
-            yield from sorted(once.sift(found) if wait else (event for event, _ in found), key=attrgetter("time"))
+            has_twins = any(map(is_errors, families))
+            polled = [(event, is_errors(family)) for family in families for event in family.poll()]
+            yield from sorted(
+                once.sift(polled) if has_twins else (event for event, _ in polled), key=attrgetter("time")
+            )
             yield None
     finally:
         for family in families:
             family.close()
 
 
-def _awaited(looks: Iterator[Event | None]) -> Iterator[Event]:
-    """Give what comes, and wait where nothing does."""
-    for event in looks:
+def _waiting(events: Iterator[Event | None]) -> Iterator[Event]:
+    """Yield the events, and sleep where there is None."""
+    for event in events:
         if event is None:
             time.sleep(POLL_S)
         else:

@@ -16,82 +16,82 @@ from sevenfold.lines.parsing import Event
 from sevenfold.reading.conditions import HOST
 from sevenfold.reading.selection import LinedEvent, Selection
 
-OWN_HOST: Final = "event.host"  # where an event's own field of that name is
+OWN_HOST: Final = "event.host"  # the name that an event's own field `host` gets
 
-Looks: TypeAlias = Callable[[Path, Selection], Iterator[Event | None]]
+ReadEvents: TypeAlias = Callable[[Path, Selection], Iterator[Event | None]]
 
 
 def hosts_of(folder: Path) -> list[str]:
-    """Return the names of the hosts whose log folders are in a folder that is none itself.
+    """Return the names of the hosts of a mirror; none for a folder that is a log folder itself.
 
     Parameters
     ----------
     folder : Path
-        A log folder, which has none, or a mirror.
+        A log folder, or a mirror.
     """
     if not folder.is_dir() or (folder / LIST_FILE).exists() or log_files(folder):
         return []
     with os.scandir(folder) as entries:
-        names = sorted(one.name for one in entries if one.is_dir() and not one.name.startswith("."))
+        names = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
     return [name for name in names if (folder / name / LIST_FILE).exists() or log_files(folder / name)]
 
 
-def chosen_hosts(folder: Path, wanted: Collection[str] | None) -> list[str]:
-    """Return the hosts of a mirror that are asked for; all of them if none is named.
+def chosen_hosts(folder: Path, names: Collection[str] | None) -> list[str]:
+    """Return the named hosts of a mirror; all hosts if `names` is None.
 
     Raises
     ------
     ValueError
-        If one isn't there.
+        If the mirror lacks one of them.
     """
-    there = hosts_of(folder)
-    odd = next((name for name in wanted or () if name not in there), None)
-    if odd is not None:
-        known = ", ".join(there) or f"{folder} is no mirror"
-        raise ValueError(f"unknown host {odd!r}; known: {known}")
-    return [name for name in there if wanted is None or name in wanted]
+    hosts = hosts_of(folder)
+    unknown = next((name for name in names or () if name not in hosts), None)
+    if unknown is not None:
+        known = ", ".join(hosts) or f"{folder} is no mirror"
+        raise ValueError(f"unknown host {unknown!r}; known: {known}")
+    return [name for name in hosts if names is None or name in names]
 
 
 def known_channels(folder: Path) -> tuple[Channel, ...]:
-    """Return the channels that a log folder, or any of a mirror's hosts, has files of."""
+    """Return the channels of a log folder, or of all hosts of a mirror."""
     folders = [folder / name for name in hosts_of(folder)] or [folder]
-    return tuple({one.name: one for found in map(listed_channels, folders) for one in found}.values())
+    return tuple({channel.name: channel for channels in map(listed_channels, folders) for channel in channels}.values())
 
 
 def of_hosts(
-    mirror: Path, hosts: list[str], wanted: Selection, read: Looks, *, last: int | None = None
+    mirror: Path, hosts: list[str], selection: Selection, read: ReadEvents, *, last: int | None = None
 ) -> Iterator[Event | None]:
-    """Merge the events of hosts by time, each with a field that says whose it is.
+    """Merge the events of hosts by time, each with its host in the field ``host``.
 
     Parameters
     ----------
     mirror : Path
-        The folder of their folders.
+        The mirror's folder.
     hosts : list of str
-        Their names.
-    wanted : Selection
-        Which events are.
+        The names of the hosts.
+    selection : Selection
+        Which events are selected.
     read : callable
-        Gives the events of a folder, and None where there are no more for the moment.
+        Yields the events of a folder, and None where there are no more for the moment.
     last : int, optional
-        Of those that are there already, only so many.
+        How many of the events that are there already, at most.
 
     Yields
     ------
     Event or None
         None where there are no more for the moment.
     """
-    keep = wanted.keep
-    alike = replace(wanted, tests=())  # what is asked of an event may be asked of its host
-    streams = [_named(read(mirror / host, alike), host) for host in hosts]
-    open_, looks = list(streams), 0
+    keep = selection.keep
+    selection_of_hosts = replace(selection, tests=())  # a test may ask for the host, which is added below
+    streams = [_named(read(mirror / host, selection_of_hosts), host) for host in hosts]
+    open_, n_rounds = list(streams), 0
     while open_:
         ended: list[Iterator[Event | None]] = []
-        found = merge(*(_until_none(stream, ended) for stream in open_), key=attrgetter("time"))
-        kept = found if keep is None else filter(keep, found)
-        yield from kept if last is None or looks else iter(deque(kept, last))
-        open_ = [stream for stream in open_ if all(stream is not one for one in ended)]
-        looks += 1
+        events = merge(*(_until_none(stream, ended) for stream in open_), key=attrgetter("time"))
+        selected = events if keep is None else filter(keep, events)
+        yield from selected if last is None or n_rounds else iter(deque(selected, last))
+        open_ = [stream for stream in open_ if all(stream is not finished for finished in ended)]
+        n_rounds += 1
         if open_:
             yield None
 
@@ -105,7 +105,7 @@ def _until_none(stream: Iterator[Event | None], ended: list[Iterator[Event | Non
 
 
 def _named(events: Iterator[Event | None], host: str) -> Iterator[Event | None]:
-    said = f" {HOST}={value_text(host)}"
+    host_field = f" {HOST}={value_text(host)}"
     for event in events:
         if event is None:
             yield None
@@ -116,5 +116,5 @@ def _named(events: Iterator[Event | None], host: str) -> Iterator[Event | None]:
         event = replace(event, fields=fields | {HOST: host})  # noqa: PLW2901
         if isinstance(event, LinedEvent) and event.text and not event.text.startswith("{"):
             line, end, below = event.text.partition("\n")
-            event = replace(event, text=f"{line}{said}{end}{below}")  # noqa: PLW2901
+            event = replace(event, text=f"{line}{host_field}{end}{below}")  # noqa: PLW2901
         yield event

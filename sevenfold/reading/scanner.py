@@ -1,4 +1,4 @@
-"""One open log file, block by block, as Events; what is no event is reported and passed over."""
+"""One open log file, block by block, as Events; lines that are no events are reported and skipped."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,7 +18,7 @@ from sevenfold.reading.blocks import BlockReader
 from sevenfold.reading.portions import Portion
 from sevenfold.reading.selection import Selection
 
-# Is told of a line that is no event: the file, the line's number from 1, and what is wrong with it.
+# Called for a line that is no event: the file, the line's number from 1, and what is wrong with it.
 OnBad: TypeAlias = Callable[[Path, int, str], object]
 
 BLOCK_BYTES = 1 << 17
@@ -38,26 +38,26 @@ class Scanner:
     Parameters
     ----------
     path : Path
-        Its name, for reports.
+        The name of the file, for reports.
     file : binary file
-        At its start; this closes it.
+        The file at its start; the scanner closes it.
     on_bad : callable, optional
-        Is told of each line that is no event; by default a notice on stderr tells the first of a file and how many.
-    wanted : Selection
-        Parts of the file that it leaves out aren't parsed, so their lines aren't checked either; with the texts of
-        events, only those that it keeps are given.
+        Called for each line that is no event; by default a notice on stderr names the first of a file and their number.
+    selection : Selection
+        Parts of the file that it leaves out are neither parsed nor checked. With `lined`, only selected events are
+        yielded.
 
     Attributes
     ----------
     offset : int
-        Bytes read so far; of what is in a compressed file.
+        Bytes read so far; of a compressed file, uncompressed bytes.
     """
 
     def __init__(
-        self, path: Path, file: IO[bytes], on_bad: OnBad | None = None, wanted: Selection = _EVERYTHING
+        self, path: Path, file: IO[bytes], on_bad: OnBad | None = None, selection: Selection = _EVERYTHING
     ) -> None:
         self.path = path
-        self._wanted = wanted
+        self._selection = selection
         self.file = file
         self.offset = 0
         self._on_bad = on_bad
@@ -65,12 +65,12 @@ class Scanner:
         self._broken = False
         self._n_pending = 0  # bytes
         self._pending: list[bytes] = []  # the beginning of an event
-        self._too_long = False  # whether that event is, and only the last block of it is kept
+        self._too_long = False  # whether that event is too long: then only its last block is kept
 
     def read(self, end: int = NEVER) -> Iterator[Portion]:
         """Read the events that begin before an offset, and close the file.
 
-        The last may still be in the writing: it is waited for, for a moment.
+        If the last one is still being written, wait a moment for its end.
         """
         try:
             yield from self.until(end)
@@ -84,19 +84,19 @@ class Scanner:
             self.close()
 
     def until(self, end: int) -> Iterator[Portion]:
-        """Read up to an offset, but for the last event, which may go on behind it."""
+        """Read up to an offset, without the last event, which may go on behind it."""
         while self.offset < end and (block := self._block(min(BLOCK_BYTES, end - self.offset))):
             yield from self._feed(block)
 
     def more(self, *, rotated: bool = False) -> Iterator[Portion]:
-        """Read what has come since; of a file that isn't rotated, the last event only once it grows no more."""
+        """Read what was appended since; the last event of an unrotated file only once the file stops growing."""
         before = self.offset
         yield from self.until(NEVER)
         if (rotated or self.offset == before) and self._ends_line():
             yield from self._flush()
 
     def close(self) -> None:
-        """Close the file, and tell how many lines were bad, unless each was told."""
+        """Close the file, and report the number of bad lines, unless each was reported."""
         if not self.file.closed:
             self.file.close()
             if self._on_bad is None and self._n_bad > 1:
@@ -115,7 +115,7 @@ class Scanner:
         return block
 
     def _block_of_last(self) -> bytes:
-        """Read on behind the last event that is asked for, which may be in the writing."""
+        """Read on behind the offset, where the last event may still be being written."""
         for _ in range(PATIENCE):
             block = self._block(BLOCK_BYTES)
             if block or self._ends_line() or self._broken:
@@ -135,12 +135,12 @@ class Scanner:
             first = _boundary(block, first=True, after=self._pending)
             self._keep(block[:first])
             block, at = block[first:], at - first
-        data = b"".join([*self._taken(), block[:at]])
+        data = b"".join([*self._take_pending(), block[:at]])
         self._keep(block[at:])
         yield from self._events(data)
 
     def _keep(self, block: bytes) -> None:
-        """Keep more of the event that is being read; of one that is too long only where it ends."""
+        """Keep more of the event that is being read; only the last block of an event that is too long."""
         self._pending.append(block)
         self._n_pending += len(block)
         if self._n_pending > LONGEST_LINE and not self._too_long:
@@ -150,8 +150,8 @@ class Scanner:
             self._n_lines += sum(one.count(b"\n") for one in self._pending[:-1])
             self._pending = self._pending[-1:]
 
-    def _taken(self) -> list[bytes]:
-        """Return what is kept of an event and forget it; nothing of one that is too long."""
+    def _take_pending(self) -> list[bytes]:
+        """Return the pending blocks and forget them; nothing if the event is too long."""
         pending, too_long = self._pending, self._too_long
         self._pending, self._n_pending, self._too_long = [], 0, False
         if not too_long:
@@ -160,7 +160,7 @@ class Scanner:
         return []
 
     def _flush(self) -> Iterator[Portion]:
-        data = b"".join(self._taken())
+        data = b"".join(self._take_pending())
         whole = data.rfind(b"\n") + 1
         yield from self._events(data[:whole])
         if data[whole:]:
@@ -171,30 +171,30 @@ class Scanner:
         if not self._n_lines:
             data = data.removeprefix(_BOM)
         first = self._n_lines + 1
-        if self._wanted.needles and self._wanted.leaves_out(data):
+        if self._selection.needles and self._selection.leaves_out(data):
             self._n_lines += int(np.count_nonzero(np.frombuffer(data, np.uint8) == _NEWLINE))  # count() takes longer
             return
         lines, bad = self._decode(data.replace(b"\r\n", b"\n") if b"\r" in data else data, first)
         self._n_lines += len(lines)
         if bad or data.startswith(_INDENT) or b"\n" + _INDENT in data:
-            yield self._one_by_one([one for one in _grouped(lines, first) if one[0] not in bad])
+            yield self._one_by_one([numbered for numbered in _grouped(lines, first) if numbered[0] not in bad])
             return
-        if self._wanted.needles:
-            numbers = [number for number, line in enumerate(lines, first) if self._wanted.may_hold(line)]
+        if self._selection.needles:
+            numbers = [number for number, line in enumerate(lines, first) if self._selection.may_hold(line)]
             yield from self._parsed([lines[number - first] for number in numbers], numbers)
-        elif self._wanted.blocks is None or not lines:
+        elif self._selection.blocks is None or not lines:
             yield from self._parsed(lines, range(first, first + len(lines)))
         else:
-            yield from self._blocks(self._wanted.blocks, lines, first)
+            yield from self._blocks(self._selection.blocks, lines, first)
 
     def _blocks(self, reader: BlockReader, lines: list[str], first: int) -> Iterator[Portion]:
         """Read lines as blocks where they are alike, and as events elsewhere."""
         for start, end, block in reader.parts(lines):
-            wanted = block and self._wanted.of_block(block)
-            if wanted is None:
+            selected = block and self._selection.of_block(block)
+            if selected is None:
                 yield from self._parsed(lines[start:end], range(first + start, first + end))
-            elif wanted:
-                yield wanted
+            elif selected:
+                yield selected
 
     def _parsed(self, lines: list[str], numbers: Sequence[int]) -> Iterator[list[Event]]:
         """Read lines without tracebacks as events, many at once if they are good."""
@@ -205,16 +205,16 @@ class Scanner:
             except ValueError:
                 yield self._one_by_one(zip(numbers[i:], batch, strict=False))
             else:
-                yield self._wanted.with_texts(events, batch) if self._wanted.lined else events
+                yield self._selection.with_texts(events, batch) if self._selection.lined else events
 
     def _one_by_one(self, texts: Iterable[tuple[int, str]]) -> list[Event]:
-        """Read events by the numbers of their first lines, and their texts."""
-        found = [(event, text) for number, text in texts for event in self._event(number, text)]
-        events = [event for event, _ in found]
-        return self._wanted.with_texts(events, [text for _, text in found]) if self._wanted.lined else events
+        """Read events from texts, each with the number of its first line."""
+        pairs = [(event, text) for number, text in texts for event in self._event(number, text)]
+        events = [event for event, _ in pairs]
+        return self._selection.with_texts(events, [text for _, text in pairs]) if self._selection.lined else events
 
     def _decode(self, data: bytes, first: int) -> tuple[list[str], set[int]]:
-        """Split into lines; those that aren't UTF-8 are told, and their numbers given."""
+        """Split into lines; report those that aren't UTF-8, and return their numbers."""
         try:
             return data.decode().split("\n")[:-1], set()
         except UnicodeDecodeError:
@@ -230,7 +230,7 @@ class Scanner:
 
     def _event(self, number: int, text: str) -> tuple[Event, ...]:
         if not text:
-            return ()  # what RotatingFile leaves of a write that failed
+            return ()  # RotatingFile leaves an empty line where a write failed
         try:
             if is_flat_json(text):
                 return (parse_flat_json(text),)

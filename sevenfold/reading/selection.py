@@ -1,4 +1,4 @@
-"""Which events are wanted: what a reader of files is told."""
+"""Which events a reader of files selects."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Keep: TypeAlias = Callable[[Event], bool]
 
-# An escape of a character that no writer of ours escapes: what is looked for may hide behind one.
+# An escape of a character that our writers never escape: a needle may be hidden behind it.
 _ESCAPED: Final = re.compile(rb"\\u00(?:[36]|2[^27]|[45][^cC]|5[^cC]|7[^cCfF])")
 
 
@@ -31,7 +31,7 @@ class LinedEvent(Event):
 
 @dataclass(frozen=True, slots=True)
 class Barred:
-    """Channels whose events a file may not speak of: they are passed over, and each channel is told once.
+    """Channels whose events are skipped in a file that isn't theirs, with one notice for each channel.
 
     Attributes
     ----------
@@ -43,19 +43,19 @@ class Barred:
 
     path: Path
     channels: frozenset[str | None]
-    _told: set[str | None] = field(default_factory=set)
+    _reported: set[str | None] = field(default_factory=set)
 
     def __call__(self, event: Event) -> bool:
-        """Return whether an event is none of theirs."""
-        if event.channel in self.channels and event.channel not in self._told:
-            self._told.add(event.channel)
+        """Return whether an event belongs to none of these channels."""
+        if event.channel in self.channels and event.channel not in self._reported:
+            self._reported.add(event.channel)
             notice(f"{self.path}: isn't the file of channel {event.channel!r}, whose events are passed over there")
         return event.channel not in self.channels
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which events are wanted.
+    """Which events are selected.
 
     Attributes
     ----------
@@ -64,17 +64,17 @@ class Selection:
     hosts : frozenset of str or None
         Only of these hosts of a mirror.
     since, until : datetime or None
-        Only from this time on, and only before that one.
+        Only from `since` on, and only before `until`.
     tests : tuple of callable
-        Only what meets all of them.
+        Only events for which all of them return True.
     needles : tuple of str
-        What the text of a wanted event holds, so that blocks of a file without it need not be parsed.
+        Texts that the line of each selected event contains, so that blocks of a file without them need no parsing.
     lined : bool
         Whether events come as `LinedEvent`.
     barred : Barred or None
-        Channels of which nothing is wanted.
+        Channels that are skipped.
     blocks : BlockReader or None
-        What reads lines that are alike as blocks; nothing does where texts are looked for.
+        Reads lines that are alike as blocks; not used together with needles.
     """
 
     channels: frozenset[str] | None = None
@@ -89,7 +89,7 @@ class Selection:
 
     @property
     def keep(self) -> Keep | None:
-        """What says whether an event is wanted; None if all are."""
+        """A test whether an event is selected; None if all events are."""
         channels, since, until = self.channels, self.since, self.until
         tests: list[Keep] = []
         if channels is not None:
@@ -110,7 +110,7 @@ class Selection:
         return replace(self, channels=None)
 
     def of_block(self, block: Block) -> Block | None:
-        """Return the lines of a block that are wanted; None where that can't be told without their events."""
+        """Return the selected lines of a block; None if only their events can tell."""
         if self.tests or (self.barred is not None and block.channel in self.barred.channels):
             return None
         if self.channels is not None and block.channel not in self.channels:
@@ -121,17 +121,17 @@ class Selection:
         return block.chosen([time >= since and (until is None or time < until) for time in block.times])
 
     def leaves_out(self, data: bytes) -> bool:
-        """Return whether no event in a part of a file can be wanted."""
+        """Return whether no event in a part of a file can be selected."""
         if all(needle.encode() in data for needle in self.needles):
             return False
         return b"\\u00" not in data or _ESCAPED.search(data) is None  # a literal is found several times as quickly
 
     def may_hold(self, line: str) -> bool:
-        """Return whether a line may hold a wanted event."""
+        """Return whether a line may hold a selected event."""
         return all(needle in line for needle in self.needles) or _ESCAPED.search(line.encode()) is not None
 
     def with_texts(self, events: list[Event], texts: list[str]) -> list[Event]:
-        """Put the texts of events on those that are wanted."""
+        """Return the selected events with their texts."""
         keep = self.keep
         return [
             LinedEvent(event.time, event.level, event.channel, event.message, event.fields, event.exception, text)
@@ -140,12 +140,12 @@ class Selection:
         ]
 
 
-def selection(
-    channel: str | Collection[str] | None, host: str | Collection[str] | None = None, **others: Any
+def selection_of(
+    channel: str | Collection[str] | None, host: str | Collection[str] | None = None, **conditions: Any
 ) -> Selection:
-    """Return the selection of one channel, several or all, and of hosts likewise."""
-    return Selection(_names(channel), _names(host), **others)
+    """Return the selection of one, several or all channels and hosts; `conditions` are fields of `Selection`."""
+    return Selection(_names(channel), _names(host), **conditions)
 
 
-def _names(said: str | Collection[str] | None) -> frozenset[str] | None:
-    return None if said is None else frozenset((said,) if isinstance(said, str) else said)
+def _names(names: str | Collection[str] | None) -> frozenset[str] | None:
+    return None if names is None else frozenset((names,) if isinstance(names, str) else names)

@@ -1,4 +1,4 @@
-"""A log file with its rotated and compressed siblings: what is there at one moment, and what comes after."""
+"""A log file with its rotated and compressed siblings: its events at one moment, and those that come after."""
 
 import contextlib
 import os
@@ -22,9 +22,9 @@ from sevenfold.reading.selection import Selection
 
 _TRIES = 100
 _LATE_S = 2 * LOOK_S  # for how long after a rotation a writer may still write to the old file
-_MAX_LATE = 8  # files that are looked at for so long
+_MAX_LATE = 8  # rotated files that are polled for so long
 _MOST_LATE = 10_000  # events
-_TELLING_BYTES = 256  # of a file's first line, whose time no other has
+_TELLING_BYTES = 256  # of a file's first line, whose time is unique
 _SINCE_MARGIN = timedelta(minutes=1)
 
 
@@ -39,9 +39,9 @@ class Files:
     live : binary file or None
         The log file itself, open.
     end : int
-        Its size then.
+        The size of the live file at that moment.
     ends : dict
-        Of the rotated files, by stamp, where they are known.
+        The sizes of rotated files, by stamp, where they are known.
     """
 
     rotated: list[Rotated]
@@ -57,8 +57,8 @@ class Family:
     ----------
     path : Path
         The log file.
-    wanted : Selection
-        Which events are. Files that were rotated before its time aren't opened, nor those that were begun behind it.
+    selection : Selection
+        Which events are selected. Files that lie outside of its times aren't opened.
     on_bad : callable, optional
         As `Scanner` takes it.
     """
@@ -66,13 +66,13 @@ class Family:
     def __init__(
         self,
         path: Path,
-        wanted: Selection,
+        selection: Selection,
         on_bad: OnBad | None = None,
     ) -> None:
         self.path = path
         self._names = Names(path)
-        self._selection = wanted
-        self._keep = None if wanted.lined else wanted.keep  # events with their texts come chosen
+        self._selection = selection
+        self._keep = None if selection.lined else selection.keep  # events with their texts come chosen
         self._on_bad = on_bad
         self._known: set[str] = set()  # stamps of the rotated files that were listed
         self._live: Scanner | None = None
@@ -80,30 +80,34 @@ class Family:
 
     def files(self) -> Files:
         """Open the live file, and list the rotated ones as they were at that moment."""
-        for left in range(_TRIES, -1, -1):
+        for n_tries in range(_TRIES, -1, -1):
             live = _opened(self.path)
             listed = self._names.snapshot()
-            if not left or (not self.path.exists() if live is None else _is_at(live, self.path)):
+            if not n_tries or (not self.path.exists() if live is None else _is_at(live, self.path)):
                 break
             if live is not None:
                 live.close()
         since, until = self._selection.since, self._selection.until
-        rotated = [one for one in listed if since is None or one.time + _SINCE_MARGIN >= since]
-        if until is not None:  # what follows a file that was rotated behind that time began behind it
-            n_before = sum(one.time - _SINCE_MARGIN <= until for one in rotated)
+        rotated = [file for file in listed if since is None or file.time + _SINCE_MARGIN >= since]
+        if until is not None:  # the file after one that was rotated later than that began later, too
+            n_before = sum(file.time - _SINCE_MARGIN <= until for file in rotated)
             rotated = rotated[: n_before + 1]
         end = NEVER if live is None or self.path.suffix == ".gz" else os.fstat(live.fileno()).st_size
         return Files(rotated, live, end)
 
-    def scanner(self, rotated: Rotated, on_bad: OnBad | None = None, wanted: Selection | None = None) -> Scanner | None:
-        """Open a rotated file, compressed by now or not; None if it was deleted."""
+    def scanner(
+        self, rotated: Rotated, on_bad: OnBad | None = None, selection: Selection | None = None
+    ) -> Scanner | None:
+        """Open a rotated file, which may be compressed by now; return None if it was deleted."""
         paths = [rotated.path]
         for _ in range(_TRIES):
             for path in paths:
                 file = _opened(path)
                 if file is not None:
-                    return Scanner(path, file, on_bad or self._on_bad, self._selection if wanted is None else wanted)
-            paths = [one.path for one in self._names.rotated() if one.stamp == rotated.stamp]
+                    return Scanner(
+                        path, file, on_bad or self._on_bad, self._selection if selection is None else selection
+                    )
+            paths = [sibling.path for sibling in self._names.rotated() if sibling.stamp == rotated.stamp]
             if not paths:
                 break
         return None
@@ -111,41 +115,41 @@ class Family:
     def history(
         self, files: Files | None = None, *, follow: bool = False, on_missing: Callable[[str], object] = lambda _: None
     ) -> Iterator[Portion]:
-        """Read what is there.
+        """Read the events that are there.
 
         Parameters
         ----------
         files : Files, optional
-            What is to be read; by default what is there when the first event is asked for.
+            The files to read; by default those that are there when the first event is read.
         follow : bool
-            Leave off so that `poll` can go on.
+            Stop so that `poll` can go on.
         on_missing : callable
-            Is told the stamps of rotated files that were deleted meanwhile.
+            Called with the stamp of each rotated file that was deleted meanwhile.
         """
         files = files or self.files()
-        self._known |= {one.stamp for one in files.rotated}
+        self._known |= {rotated.stamp for rotated in files.rotated}
         live = None if files.live is None else Scanner(self.path, files.live, self._on_bad, self._selection)
         try:
             late: list[Event] = []
-            for one in files.rotated:
-                scanner = self.scanner(one)
+            for rotated in files.rotated:
+                scanner = self.scanner(rotated)
                 if scanner is None:
-                    on_missing(one.stamp)
+                    on_missing(rotated.stamp)
                 else:
-                    portions = _merged(late, self._wanted(scanner.read(files.ends.get(one.stamp, NEVER))))
+                    portions = _merged(late, self._selected(scanner.read(files.ends.get(rotated.stamp, NEVER))))
                     late = []
-                    yield from _before(one.time, portions, late)
+                    yield from _before(rotated.time, portions, late)
             if live is None:
                 yield late
             else:
                 self._live = live if follow else None
-                yield from _merged(late, self._wanted(live.until(files.end) if follow else live.read(files.end)))
+                yield from _merged(late, self._selected(live.until(files.end) if follow else live.read(files.end)))
         finally:
             if live is not None and self._live is None:
                 live.close()
 
     def poll(self) -> Iterator[Event]:
-        """Read what was written since, also to files that were rotated since."""
+        """Read the events that were written since the last call, also to files that were rotated since."""
         if self._live is None or not _is_at(self._live.file, self.path):
             yield from self._move_on()
         elif os.fstat(self._live.file.fileno()).st_size < self._live.offset:  # somebody truncated it
@@ -154,14 +158,14 @@ class Family:
         for late in list(self._late):
             until, scanner = late
             over = time.monotonic() > until
-            yield from events_of(self._wanted(scanner.read() if over else scanner.more(rotated=True)))
+            yield from events_of(self._selected(scanner.read() if over else scanner.more(rotated=True)))
             if over:
                 self._late.remove(late)
         if self._live is not None:
-            yield from events_of(self._wanted(self._live.more()))
+            yield from events_of(self._selected(self._live.more()))
 
     def close(self) -> None:
-        """Close what is open."""
+        """Close the open files."""
         for scanner in (*(scanner for _, scanner in self._late), *filter(None, (self._live,))):
             scanner.close()
 
@@ -169,27 +173,27 @@ class Family:
         """Go on with the file that is at the path now, after those that were rotated in between."""
         files = self.files()
         until = time.monotonic() + _LATE_S
-        new = [one for one in files.rotated if one.stamp not in self._known]
-        self._known |= {one.stamp for one in new}
+        new = [rotated for rotated in files.rotated if rotated.stamp not in self._known]
+        self._known |= {rotated.stamp for rotated in new}
         if self._live is not None:
             self._late.append((until, self._live))
             old = _rotated_from(self._live.file, new)
-            new = [one for one in new if one is not old]
+            new = [rotated for rotated in new if rotated is not old]
         self._live = self._scan(files.live)
-        for one in new[:-_MAX_LATE]:
-            scanner = self.scanner(one)
+        for rotated in new[:-_MAX_LATE]:
+            scanner = self.scanner(rotated)
             if scanner is not None:
-                yield from events_of(self._wanted(scanner.read()))
+                yield from events_of(self._selected(scanner.read()))
         self._late += [(until, scanner) for scanner in map(self.scanner, new[-_MAX_LATE:]) if scanner is not None]
 
     def _scan(self, file: IO[bytes] | None) -> Scanner | None:
         return None if file is None else Scanner(self.path, file, self._on_bad, self._selection)
 
-    def _wanted(self, portions: Iterator[Portion]) -> Iterator[Portion]:
+    def _selected(self, portions: Iterator[Portion]) -> Iterator[Portion]:
         keep = self._keep
         if keep is None:
             return portions
-        return (one if isinstance(one, Block) else list(filter(keep, one)) for one in portions)
+        return (portion if isinstance(portion, Block) else list(filter(keep, portion)) for portion in portions)
 
 
 def _merged(late: list[Event], portions: Iterator[Portion]) -> Iterator[Portion]:
@@ -197,10 +201,10 @@ def _merged(late: list[Event], portions: Iterator[Portion]) -> Iterator[Portion]
 
 
 def _before(moment: datetime, portions: Iterable[Portion], late: list[Event]) -> Iterator[Portion]:
-    """Pass the events from before a rotation, and put the others to those that are late.
+    """Yield the events from before a rotation, and append the others to `late`.
 
-    A writer that hasn't seen the rotation yet writes on to the old file while another begins the new one. Merged into
-    that, what each of them wrote stays in its order, also beside what it wrote to other files.
+    A writer that hasn't seen the rotation yet writes on to the old file while another begins the new one. Merged by
+    time into the new one, the late events keep the order of each writer, also beside what it wrote to other files.
     """
     for portion in portions:
         if portion and max(times_of(portion)) < moment:
@@ -216,7 +220,7 @@ def _parted(moment: datetime, events: Iterable[Event], late: list[Event]) -> Ite
             yield event
         elif event.time < until and len(late) < _MOST_LATE:
             late.append(event)
-        else:  # later than anybody writes on: its time doesn't tell when it was written, so the file's order stands
+        else:  # too late for a writer: its time isn't when it was written, so the order of the file holds
             yield from late
             late.clear()
             yield event
@@ -233,10 +237,10 @@ def _is_at(file: IO[bytes], path: Path) -> bool:
 
 
 def _rotated_from(file: IO[bytes], new: list[Rotated]) -> Rotated | None:
-    """Return which of the files that were rotated since is the open one, which may be compressed by now."""
-    for one in new:
-        if _is_at(file, one.path):
-            return one
+    """Return the open file among those that were rotated since; it may be compressed by now."""
+    for rotated in new:
+        if _is_at(file, rotated.path):
+            return rotated
     place = file.tell()
     file.seek(0)
     start = file.read(_TELLING_BYTES)

@@ -12,7 +12,7 @@ import numpy as np
 
 from sevenfold.reading.conditions import LINE, PARTS, conditions_of
 from sevenfold.reading.folder import select
-from sevenfold.reading.selection import selection
+from sevenfold.reading.selection import selection_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -51,33 +51,33 @@ def read_table(
     channel : str or collection of str, optional
         Only the events of this channel, or of these.
     host : str or collection of str, optional
-        Of a mirror, only the events of this host, or of these; the column ``host`` says whose each is.
+        In a mirror, only the events of this host, or of these; the column ``host`` names the host of each event.
     message : str, optional
         Only the events with exactly this message, such as ``"prediction"``.
     fields : collection of str, optional
-        The columns that are wanted, in this order; by default the line's own four, and all fields.
+        The columns to return, in this order; by default the line's own four, and all fields.
     where : str or collection of str, optional
         Conditions that all must hold, as ``sevenfold logs --where`` takes them: ``"features.income>0.5"``.
     since, until : datetime, optional
-        Only the events from this time on, and only those before that one; both must have a time zone.
+        Only the events from `since` on and before `until`; both must have a time zone.
 
     Returns
     -------
     dict of str to ndarray
-        A column a field, all of one length, in the order of the events: ``time`` (UTC), ``level``, ``channel``,
-        ``message``, and the fields; those of an object one by one, such as ``features.income``. A field with the name
-        of one of the four takes it, and the line's own then is ``line.time``.
-        Whole numbers are int64; other numbers, and whole ones of which some are missing, float64 with NaN; truth values
-        bool; times with a date datetime64[us] in UTC with NaT; lists of numbers of one length a row of a 2-D array.
-        Everything else (texts, mixtures, whole numbers beyond 64 bits, times with nanoseconds, truth values of which
-        some are missing) is object, with None for what is missing.
+        A column for each field, all of one length, in the order of the events: ``time`` (UTC), ``level``, ``channel``,
+        ``message``, and the fields; the fields of an object one by one, such as ``features.income``. If a field is
+        called ``time``, it takes that name, and the line's own time is ``line.time``; so for the other three.
+        Whole numbers are int64; other numbers, and whole ones with gaps, float64 with NaN; truth values bool; times
+        with a date datetime64[us] in UTC with NaT; lists of numbers of one length the rows of a 2-D array. Everything
+        else (texts, mixtures, whole numbers beyond 64 bits, times with nanoseconds, truth values with gaps) is object,
+        with None for a missing value.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file or folder, nor a rotated sibling.
     ValueError
-        If a condition can't be read, a mirror has no such host, or a column is wanted that no event has.
+        If a condition can't be read, a mirror has no such host, or no event has one of the `fields`.
 
     Examples
     --------
@@ -92,8 +92,8 @@ def read_table(
     conditions = conditions_of(where)
     tests = (*(() if message is None else (lambda event: event.message == message,)), *conditions)
     needles = tuple(dict.fromkeys(needle for condition in conditions for needle in condition.needles))
-    wanted = selection(channel, host, since=since, until=until, tests=tests, needles=needles)
-    columns = _columns(select(path, wanted))
+    selection = selection_of(channel, host, since=since, until=until, tests=tests, needles=needles)
+    columns = _columns(select(path, selection))
     if fields is None:
         return {name: _array(items) for name, items in columns.items()}
     n_rows = len(columns["time"])
@@ -104,7 +104,7 @@ def read_table(
 
 
 def _columns(events: Iterator[Event]) -> _Columns:
-    """Put the fields of events together by their names, with None where an event has none."""
+    """Collect the fields of events by name, with None where an event lacks one."""
     own: list[list[Any]] = [[] for _ in PARTS]
     columns: _Columns = {}
     while chunk := list(islice(events, _CHUNK_EVENTS)):
@@ -118,13 +118,13 @@ def _columns(events: Iterator[Event]) -> _Columns:
 
 
 def _put(path: str, items: Sequence[Any], columns: _Columns, at: int) -> None:
-    """Put items under a path from a row on, those of objects under the paths of their keys."""
+    """Put items under a path from row `at` on; the items of objects under the paths of their keys."""
     if dict not in set(map(type, items)):
         _extend(path, items, columns, at)
         return
     for start, run in _runs(items):
         if not isinstance(run[0], dict):
-            if set(run) != {None}:  # or else nothing but that an object is missing
+            if set(run) != {None}:  # None alone is a missing object
                 _extend(path, run, columns, at + start)
         elif run[0]:
             for key, inner in zip(run[0], zip(*map(dict.values, run), strict=True), strict=True):
@@ -133,13 +133,13 @@ def _put(path: str, items: Sequence[Any], columns: _Columns, at: int) -> None:
 
 def _extend(path: str, items: Sequence[Any], columns: _Columns, at: int) -> None:
     column = columns.setdefault(path, [])
-    del column[at:]  # a field "a.b" beside one b in a: the later one holds
+    del column[at:]  # where a field "a.b" stands beside a field b of a, the later one counts
     column.extend([None] * (at - len(column)))
     column.extend(items)
 
 
 def _runs(items: Sequence[Any]) -> Iterator[tuple[int, Sequence[Any]]]:
-    """Yield objects that follow each other with the same keys together, and so what is none, and where it begins."""
+    """Yield runs of neighbours that are objects with the same keys, or no objects, each with its first row."""
     keys = [tuple(item) if isinstance(item, dict) else None for item in items]
     if keys.count(keys[0]) == len(keys):
         yield 0, items
@@ -154,18 +154,18 @@ def _runs(items: Sequence[Any]) -> Iterator[tuple[int, Sequence[Any]]]:
 def _array(items: list[Any]) -> np.ndarray[Any, Any]:
     kinds = set(map(type, items))
     known = kinds - {type(None)}
-    found: np.ndarray[Any, Any] | None = None
+    array: np.ndarray[Any, Any] | None = None
     if kinds == {bool}:
-        found = np.array(items, bool)
+        array = np.array(items, bool)
     elif kinds == {datetime}:
-        found = _of_moments(items)
+        array = _of_moments(items)
     elif kinds == {list}:
-        found = _of_lists(items)
+        array = _of_lists(items)
     elif known == {str}:
-        found = _of_times(items)
-    if found is None and known and known <= {int, float, str}:
-        found = _of_numbers(items, kinds)
-    return _of_objects(items) if found is None else found
+        array = _of_times(items)
+    if array is None and known and known <= {int, float, str}:
+        array = _of_numbers(items, kinds)
+    return _of_objects(items) if array is None else array
 
 
 def _of_numbers(items: list[Any], kinds: set[type]) -> np.ndarray[Any, Any] | None:
@@ -187,20 +187,20 @@ def _of_moments(moments: list[Any]) -> np.ndarray[Any, Any]:
     seconds = np.fromiter(map(datetime.timestamp, moments), np.float64, len(moments))
     if np.abs(seconds).max() * 1e6 < _EXACT:
         return np.rint(seconds * 1e6).astype(np.int64).view("M8[us]")
-    return np.array([one.replace(tzinfo=None) for one in moments], "M8[us]")
+    return np.array([moment.replace(tzinfo=None) for moment in moments], "M8[us]")
 
 
 def _of_times(texts: list[Any]) -> np.ndarray[Any, Any] | None:
-    """Return texts as times in UTC, if all are such to the microsecond."""
+    """Return texts as times in UTC; None unless all are times to the microsecond."""
     times = []
     for text in texts:
-        found = None if text is None else _TIME.fullmatch(text)
-        if found is None and text is not None:
+        match = None if text is None else _TIME.fullmatch(text)
+        if match is None and text is not None:
             return None
-        if found is not None and found[2] not in _UTC:
-            times.append(datetime.fromisoformat(found[0]).astimezone(UTC).replace(tzinfo=None).isoformat())
+        if match is not None and match[2] not in _UTC:
+            times.append(datetime.fromisoformat(match[0]).astimezone(UTC).replace(tzinfo=None).isoformat())
         else:
-            times.append("NaT" if found is None else found[1])
+            times.append("NaT" if match is None else match[1])
     return np.array(times, "M8[us]")
 
 

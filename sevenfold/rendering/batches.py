@@ -1,13 +1,13 @@
-"""Bulk records: one call with columns, one line a row, byte for byte what a call for each row would write.
+"""Bulk records: one call with columns writes a line per row, the same bytes as a call for each row.
 
 ``info("prediction", batch={"features": X, "decision": decisions})`` is a batch if `tables.table_of` can read it: a
 frame, records, or columns of one length. A row's fields stand where ``batch`` does: an item of a 1-D column, a list
 from a 2-D one, an object from a dict of columns.
 
-A line is written by the renderer once, with a mark in place of each column. What stands between the marks is the same
-for all rows; between it go the texts of the columns, each dumped by orjson in one piece. Where a column holds what
-can't be written so (objects, a secret's name, integers beyond 64 bits), its rows go through the renderer one by one,
-which takes some forty times as long.
+The renderer writes one line, with a mark in place of each column. The text between the marks is the same for all rows;
+in place of the marks come the texts of the columns, each dumped by orjson in one piece. If a column can't be written in
+this way (objects, a secret's name, integers beyond 64 bits), its rows go through the renderer one by one, which takes
+some forty times as long.
 """
 
 import os
@@ -28,9 +28,9 @@ from sevenfold.rendering.tables import Column, Table, table_of
 BATCH: Final = "batch"
 CHUNK_ROWS = 1024  # rendered at a time: what is in memory, and in one write
 _MARK = f"{PLACEHOLDER}{os.urandom(8).hex()}_"  # that no record holds by chance, and no name takes for a secret
-_MAX_TOLD = 50  # call sites
+_MAX_REPORTED = 50  # call sites
 
-_told: set[tuple[str, int]] = set()  # files and lines of calls whose batch= was none
+_reported: set[tuple[str, int]] = set()  # files and lines of calls whose batch= was none
 
 
 class Rows:
@@ -43,7 +43,7 @@ class Rows:
     record : dict
         The record of the call.
     table : Table
-        What its ``batch`` says.
+        The table under its key ``batch``.
     """
 
     def __init__(self, render: Renderer, record: Record, table: Table) -> None:
@@ -58,7 +58,7 @@ class Rows:
 
     @property
     def summary(self) -> Record:
-        """The record that stands for all rows where lines would be too many: how many, and of which columns."""
+        """The record that stands for all rows where they would be too many: their number and the columns."""
         return self._with({BATCH: {"n_rows": self._n_rows, "columns": self._table.names}})
 
     def records(self) -> Iterator[Record]:
@@ -66,7 +66,7 @@ class Rows:
         return (self._with(self._table.row(i)) for i in range(self._n_rows))
 
     def texts(self) -> Iterator[tuple[str, int]]:
-        """Write the lines, with their ends, some at a time: a text, and how many lines it has."""
+        """Yield the lines, with their ends, some at a time: a text, and its number of lines."""
         between = self._between()
         for start in range(0, self._n_rows, CHUNK_ROWS):
             chunk = slice(start, min(start + CHUNK_ROWS, self._n_rows))
@@ -86,7 +86,7 @@ class Rows:
         return "".join(f"{self._render(row)}\n" for row in rows)
 
     def _quick_text(self, chunk: slice, between: list[str] | None) -> str | None:
-        """Write lines column by column; None if they can't be."""
+        """Write lines column by column; None if that isn't possible."""
         if between is None or (self._has_telling_names and self._repeats_secrets(chunk, between)):
             return None
         texts = []
@@ -98,7 +98,7 @@ class Rows:
         return _interleaved(between, texts)
 
     def _repeats_secrets(self, chunk: slice, between: list[str]) -> bool:
-        """Return whether what one column holds as a secret stands elsewhere in its row."""
+        """Return whether a secret of one column stands elsewhere in its row."""
         columns = [(name, texts_of(simple(column[chunk]))) for name, column, *_ in self._leaves]
         same = "".join(between)
         for i, (name, items) in enumerate(columns):
@@ -109,14 +109,14 @@ class Rows:
         return False
 
     def _has_telling_objects(self, columns: dict[str, Column]) -> bool:
-        """Return whether an object stands under a telling name, which has a say in its columns."""
+        """Return whether an object stands under a secret's name, which affects its columns."""
         return any(
             isinstance(column, dict) and (self._render.redactor.is_secret(name) or self._has_telling_objects(column))
             for name, column in columns.items()
         )
 
     def _between(self) -> list[str] | None:
-        """Return what stands around the columns in each line; None if that differs from row to row."""
+        """Return the text around the columns in each line; None if it differs from row to row."""
         if self._table.records or self._record["exception"] is not None or self._has_telling_objects(self._columns):
             return None
         marks = count()
@@ -126,9 +126,9 @@ class Rows:
 
 
 def rows_of(render: Renderer, record: Record) -> Rows | None:
-    """Return the rows of a record whose ``batch`` is a table; None where it is a field as any other.
+    """Return the rows of a record whose ``batch`` is a table; None if it is an ordinary field.
 
-    Where it seems to be one and can't be read, a notice says so once a call site.
+    If it looks like a table but can't be read, a notice says so once per call site.
     """
     table = table_of(record["extra"][BATCH])
     if isinstance(table, Table):
@@ -140,13 +140,13 @@ def rows_of(render: Renderer, record: Record) -> Rows | None:
 
 def _tell(record: Record, why: str) -> None:
     place = record["file"].path, record["line"]
-    if place not in _told and len(_told) < _MAX_TOLD:
-        _told.add(place)
+    if place not in _reported and len(_reported) < _MAX_REPORTED:
+        _reported.add(place)
         notice(f"{place[0]}:{place[1]}: batch= is written as one field, not as rows: {why}")
 
 
 def _leaves(columns: dict[str, Column], write: Callable[[Any], str] = value_text) -> Iterator[tuple[str, Any, Any]]:
-    """Yield the columns of values with their names, and what writes a value of each: within an object that is JSON."""
+    """Yield the columns of values with their names, and the function that writes a value: JSON within an object."""
     for name, column in columns.items():
         if isinstance(column, dict):
             yield from _leaves(column, to_json)
@@ -174,7 +174,7 @@ def _split(line: str, n_marks: int) -> list[str] | None:
 
 
 def _interleaved(between: list[str], columns: list[list[str]]) -> str:
-    """Join what is the same in all rows with the items of the columns."""
+    """Join the texts that are the same in all rows with the items of the columns."""
     parts: list[Iterable[str]] = [repeat(between[0])]
     for same, items in zip(between[1:], columns, strict=True):
         parts += [items, repeat(same)]

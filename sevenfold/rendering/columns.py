@@ -1,4 +1,4 @@
-"""The items of a column as texts, dumped by orjson in one piece and cut apart: what a batch is made of."""
+"""The items of a batch's column as texts, dumped by orjson in one piece and cut apart."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -44,7 +44,7 @@ def is_nested(column: Any) -> bool:
 
 
 def simple(column: Any) -> Any:
-    """Return a part of a column as what its texts are made of: an array of numbers, or a list of plain values.
+    """Return a part of a column in the form for `texts_of`: an array of numbers, or a list of plain values.
 
     A list that holds an object, or a class that can't be hashed, stays as it is.
     """
@@ -77,20 +77,20 @@ def item_texts(name: str, column: Any, write: Write, redactor: Redactor, *, nest
     name : str
         The name of the column.
     column : ndarray or list
-        At least one item, as `simple` gives it.
+        At least one item, as `simple` returns it.
     write : callable
         Writes one plain value: `lines.value_text` or `values.to_json`.
     redactor : Redactor
-        Takes secrets out of texts.
+        Removes secrets from texts.
     nested : bool
         Whether the whole column, of which this may be a part, holds a list in each row; see `is_nested`.
 
     Returns
     -------
     list of str or None
-        For lists what is between their brackets. None if the column holds anything but numbers, texts, None, and
-        lists of numbers, or stands under a name that has a say in more than its texts; its items then are to be
-        rendered one by one.
+        The text of each item; of a list, the text between its brackets. None if the items have to be rendered one by
+        one: if the column holds anything but numbers, texts, None and lists of numbers, or its name affects more than
+        its texts.
     """
     if redactor.is_secret(name) and not (isinstance(column, np.ndarray) and not redactor.hides_numbers(name, column)):
         return None if nested else _judged_texts(name, column, write, redactor)
@@ -109,16 +109,16 @@ def item_texts(name: str, column: Any, write: Write, redactor: Redactor, *, nest
 
 
 def repeats_secrets(column: list[Any], others: Iterable[list[Any]], same: str) -> bool:
-    """Return whether a text under a telling name stands in its row's text of another column, or in all rows.
+    """Return whether a text under a secret's name also stands in another column of its row, or in all rows.
 
     Parameters
     ----------
     column : list
-        What stands under the name, as `texts_of` gives it.
+        The texts under the name, as `texts_of` returns them.
     others : iterable of list
         The other columns.
     same : str
-        What is the same in all rows, as the line has it.
+        The part of the line that is the same in all rows.
     """
     secrets = [_bare(text) if type(text) is str and len(text) >= _SHORTEST else "" for text in column]
     found = [secret for secret in set(secrets) if secret and _stands_in(same, secret)]

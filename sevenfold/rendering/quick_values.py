@@ -1,7 +1,7 @@
-"""The values of a record as text, the quick way: what orjson can write as it is, and texts that were found harmless.
+"""The values of a record as text, the quick way: values that orjson can write directly, and texts known as harmless.
 
-All else raises `UnusualError`, and the record goes the exact way. What is remembered, texts and sets of keys, was
-judged by the redactor once.
+All other values raise `UnusualError`, and the record goes the exact way. The redactor has judged each remembered text
+and set of keys once.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class QuickValues:
     Attributes
     ----------
     texts, lists, keys : Memory
-        What is written of each text and of each list of texts, and what the values of each set of keys must be asked.
+        The written form of each text and each list of texts, and the check of the values of each set of keys.
     write : dict of type to callable
         Writes a value of each type as a line has it, in UTF-8; of NaN and the infinities `NULL`.
     write_json : dict of type to callable
@@ -118,21 +118,21 @@ class QuickValues:
         return value_text(text).encode()
 
     def _learn_keys(self, keys: tuple[Any, ...]) -> Check | None:
-        """Return what the values of keys must be asked: None, if nothing."""
+        """Return the check of the values under these keys; None if they need none."""
         # The redactor remembers names: of some thousand at once, which are learned anew each time, most are known.
         if any(type(key) is not str or clean(key) != key or self.redactor.key(key) != key for key in keys):
             raise UnusualError
-        about = {key: self.redactor.about(key) for key in keys}
-        if any(said.kind is PERSONAL for said in about.values()):
+        verdicts = {key: self.redactor.about(key) for key in keys}
+        if any(verdict.kind is PERSONAL for verdict in verdicts.values()):
             raise UnusualError
-        telling = tuple((key, said.hides_numbers) for key, said in about.items() if said.kind is not NONE)
+        telling = tuple((key, verdict.hides_numbers) for key, verdict in verdicts.items() if verdict.kind is not NONE)
         may_name = not NAME_KEYS.isdisjoint(keys) and not VALUE_KEYS.isdisjoint(keys)
         return Check(self.redactor, telling, may_name) if telling or may_name else None
 
     def _object(self, allowed: frozenset[type], value: dict[Any, Any]) -> bytes:
         if not _FLAT.issuperset(map(type, value.values())):
             return self._nested(allowed, value)
-        self._require_usual_texts(self._asked(value))
+        self._require_usual_texts(self._checked_values(value))
         return _safe(_finite(dumps(value)))
 
     def _sequence(self, allowed: frozenset[type], value: Any) -> bytes:
@@ -166,7 +166,7 @@ class QuickValues:
             raise UnusualError
         if type(value) is np.ndarray:
             return _require_array(value, kinds)
-        items = self._asked(value) if type(value) is dict else value
+        items = self._checked_values(value) if type(value) is dict else value
         found = set(map(type, items))
         kinds |= found
         if found <= _SIMPLE_OR_NONE:
@@ -189,15 +189,15 @@ class QuickValues:
             if type(item) is str:
                 self.texts[item]
 
-    def _asked(self, value: dict[Any, Any]) -> Any:
-        """Return the values of an object whose names have no say in them."""
+    def _checked_values(self, value: dict[Any, Any]) -> Any:
+        """Return the values of an object, checked by their names."""
         check = self.keys[tuple(value)]
         if check is not None:
             check(value)
         return value.values()
 
     def _require_no_names(self, items: Any) -> None:
-        """Require that no text names the one behind it: an option of a command, or the first of two."""
+        """Require that no text is the name of the next one: an option of a command, or the first of two."""
         if any(type(item) is str and item[:1] == "-" for item in items):
             raise UnusualError
         if len(items) == 2 and str is type(items[0]) is type(items[1]) and self.redactor.is_secret(items[0]):  # noqa: PLR2004
@@ -225,14 +225,14 @@ class Check:
 
 
 class Memory(dict[Any, Any]):
-    """What `write` makes of keys: a key that is known costs a lookup and no call.
+    """Remembers the results of `write` by key: a known key costs a lookup and no call.
 
     Parameters
     ----------
     write : callable
-        Makes what is remembered.
+        Makes the result for a key.
     length : callable
-        Tells the characters of a key: of the memory's bound, and of what is too long for it.
+        Returns the number of characters of a key, for the bounds of the memory.
     """
 
     def __init__(self, write: Callable[[Any], Any], length: Callable[[Any], int]) -> None:

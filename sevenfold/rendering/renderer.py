@@ -1,9 +1,9 @@
 """From record to line: the quick way where a record holds nothing unusual, the exact way for all others.
 
-The quick way skips the plain values (`quick_values`): it writes what orjson can write as it is, and remembers which
-texts it has found harmless, and which keys must be asked about their values. As soon as anything else turns up (an
-exception, a secret's name, NaN, an object), the record goes to `Redactor.contents_of` and `lines.render`, which define
-what a line is; tests hold the two together. What such a record holds is forgotten: it may be a secret.
+The quick way skips the plain values (`quick_values`): it writes values that orjson can write directly, and remembers
+harmless texts, and the keys whose values need a check. A record with anything else (an exception, a secret's name, NaN,
+an object) goes to `Redactor.contents_of` and `lines.render`, which define a line; tests compare the two ways. The texts
+of such a record are forgotten, since they may be secrets.
 A record of six fields takes the quick way in a tenth of the time.
 """
 
@@ -24,7 +24,7 @@ class Renderer:
     Parameters
     ----------
     redactor : Redactor
-        Takes secrets out.
+        Removes secrets.
     """
 
     def __init__(self, redactor: Redactor) -> None:
@@ -47,10 +47,10 @@ class Renderer:
         return line
 
     def quick_line(self, record: Record, *, as_json: bool = False) -> bytes | None:
-        """Return the line of a record that holds nothing unusual, in UTF-8, else None.
+        """Return the line of a usual record, in UTF-8; None for an unusual one.
 
-        That is no exception, no secret, and nothing but plain values, arrays of numbers, NumPy's numbers, times and
-        UUIDs; with `as_json` nothing but what Python's json writes as the line does.
+        A usual record has no exception, no secret, and only plain values, arrays of numbers, NumPy's numbers, times and
+        UUIDs; with `as_json` only values that Python's json writes as the line does.
         """
         if record["exception"] is not None:
             return None

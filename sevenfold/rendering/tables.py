@@ -1,4 +1,4 @@
-"""What `batch=` takes as a table: columns by their names, of any library, or records."""
+"""The tables that `batch=` takes: columns by name, of any library, or records."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ class Table:
     Attributes
     ----------
     columns : dict
-        Arrays, lists or `Items`, or dicts of these, of one length; empty where the records differ in their keys.
+        Arrays, lists or `Items`, or dicts of these, of one length; empty if the records differ in their keys.
     n_rows : int
-        That length, at least 1.
+        The number of rows, at least 1.
     records : list of dict
-        The rows themselves where they differ in their keys, else empty.
+        The rows themselves if they differ in their keys, else empty.
     """
 
     columns: dict[str, Column]
@@ -48,12 +48,12 @@ def table_of(batch: Any) -> Table | str | None:
     Parameters
     ----------
     batch
-        What stands under ``batch=``.
+        The value of ``batch=``.
 
     Returns
     -------
     Table, str or None
-        None for what is no table. A text says of what seems to be one why it can't be read.
+        None if the value is no table; a text with the reason if it looks like one but can't be read.
     """
     try:
         columns = _columns(batch, _MAX_DEPTH)
@@ -130,7 +130,7 @@ def _records(rows: list[Any] | tuple[Any, ...]) -> Table | str | None:
 
 
 def _transposed(rows: list[Any] | tuple[Any, ...], depth: int) -> dict[str, Column] | None:
-    """Put dicts of the same keys together as columns, those within them, too; None where their keys differ."""
+    """Join dicts with the same keys to columns, including dicts within them; None if their keys differ."""
     keys = tuple(rows[0])
     if depth == 0 or any(tuple(row) != keys for row in rows):
         return None

@@ -218,9 +218,9 @@ def test_the_items_of_a_column_are_made_some_at_a_time() -> None:
 
 @pytest.fixture(autouse=True)
 def nothing_told() -> Iterator[None]:
-    batches._told.clear()
+    batches._reported.clear()
     yield
-    batches._told.clear()
+    batches._reported.clear()
 
 
 TOLD = {
