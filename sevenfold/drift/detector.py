@@ -1,4 +1,4 @@
-"""Does a batch come from the distribution of the reference? An entry a feature and output, one verdict a batch.
+"""Does a batch come from the distribution of the reference? One row per feature and output, one verdict per batch.
 
 A feature has drifted where it differs significantly and by enough to matter: its p-value, adjusted for the number of
 features (Benjamini and Hochberg), is at most `alpha`, and its population stability index at least `psi_floor`.
@@ -42,13 +42,13 @@ if TYPE_CHECKING:
     from sevenfold.drift.levels import Profile
     from sevenfold.drift.reading import Column
 
-WEIGHTS = {"feature": 0.6, "output": 0.2, "joint": 0.2}  # of alpha; what isn't tested leaves its part to the others
-JOINT_ROWS, JOINT_BATCH_ROWS = 10_000, 5_000  # at most so many, evenly spread: more wouldn't find more that matters
+WEIGHTS = {"feature": 0.6, "output": 0.2, "joint": 0.2}  # shares of alpha, divided among the roles that are tested
+JOINT_ROWS, JOINT_BATCH_ROWS = 10_000, 5_000  # evenly spread: with more rows, the joint test finds little more
 JOINT_PART = 100  # columns that are ranked at a time
 
 
 class DriftDetector:
-    """Compares batches with a reference, of which it keeps counts in cells, and no rows.
+    """Compares batches with a reference; keeps the reference as counts in cells, without its rows.
 
     Parameters
     ----------
@@ -56,29 +56,29 @@ class DriftDetector:
         Columns of equal length, by name: a mapping of arrays or lists, or a data frame of pandas, polars or Arrow.
         Numbers, times, durations or text; None, NaN, NaT, NA and masked values are missing.
     outputs
-        What the model says: names of columns of the reference, or columns of their own, of another length if need be,
-        such as its scores of the validation rows.
+        The model's outputs: names of columns of the reference, or columns of their own, of another length if need be,
+        such as the scores of the validation rows.
     ignore
         Columns that aren't compared: counters, identifiers and times always drift.
     groups
-        The group of each row of the reference, such as its day, where groups differ a little anyway: what is as large
-        as their own differences is no drift then.
+        The group of each row of the reference, such as its day, where groups differ a little anyway: then a difference
+        as large as those between the groups is no drift.
     alpha
-        The share of batches without drift that alarm, at most; in (0, 1).
+        The largest share of batches without drift that alarm; in (0, 1).
     psi_floor
         The least population stability index that counts as drift, so that a large batch doesn't alarm for nothing;
         at least 0. A normal feature that has moved by d standard deviations has about d squared.
     min_rows
         With fewer rows than this in the batch or the reference, nothing is tested.
     joint
-        Whether to compare what single columns don't show, too: many small shifts together, and correlations.
+        Whether to test all columns together, too: many small shifts at once, and correlations.
 
     Raises
     ------
     TypeError
         If the reference is neither a mapping nor a data frame.
     ValueError
-        If a parameter is out of its range, an output isn't there, or there is no column, or one that can't be compared.
+        If a parameter is out of its range, an output isn't there, there is no column, or a column can't be compared.
 
     Examples
     --------
@@ -106,19 +106,19 @@ class DriftDetector:
         features, scores = read_reference(reference, outputs, set(ignore))
         profiles: dict[str, Profile] = {}
         sampled: dict[str, Column] = {}
-        n_rows, numbered, step = 0, None, 1
+        n_rows, labels, step = 0, None, 1
         for name, column in features:
             if not profiles:
                 n_rows = column.n_rows
-                numbered = None if groups is None else number_groups(groups, n_rows)
+                labels = None if groups is None else number_groups(groups, n_rows)
                 step = max(1, -(-n_rows // JOINT_ROWS))
-            profiles[name], sampled[name] = profile_of(column, numbered), column.every(step)
+            profiles[name], sampled[name] = profile_of(column, labels), column.every(step)
         # Outputs of rows of their own have no groups.
-        known = {name: profile_of(column, numbered if column.n_rows == n_rows else None) for name, column in scores}
+        scored = {name: profile_of(column, labels if column.n_rows == n_rows else None) for name, column in scores}
         if not profiles:
-            n_rows = next(iter(known.values())).counts.n_rows
-        self._hold(profiles | known, tuple(known), n_rows)
-        self._joint = self._make_joint(sampled, None if numbered is None else numbered[::step]) if joint else None
+            n_rows = next(iter(scored.values())).counts.n_rows
+        self._hold(profiles | scored, tuple(scored), n_rows)
+        self._joint = self._make_joint(sampled, None if labels is None else labels[::step]) if joint else None
 
     def _hold(self, profiles: dict[str, Profile], outputs: tuple[str, ...], reference_size: int) -> None:
         self._profiles, self.outputs, self.reference_size = profiles, outputs, reference_size
@@ -159,24 +159,24 @@ class DriftDetector:
         n_rows = next(iter(columns.values())).n_rows
         step = max(1, -(-n_rows // JOINT_BATCH_ROWS)) if self._joint else None
         numbers, ranks = self._numbers.count([columns[name] for name in self._numbers.names], n_rows, step)
-        levels = {name: one.count(columns[name]) for name, one in self._levels.items()}
+        levels = {name: profile.count(columns[name]) for name, profile in self._levels.items()}
         sums = None
         if self._joint and step:
-            some = {name: columns[name].every(step) for name in self._levels}
-            known = dict(zip(self._numbers.names, ranks, strict=True))
-            sums = self._joint.sums(self._scores_of(self._scored, some, known))
+            sampled = {name: columns[name].every(step) for name in self._levels}
+            ranks_by_name = dict(zip(self._numbers.names, ranks, strict=True))
+            sums = self._joint.sums(self._scores_of(self._scored, sampled, ranks_by_name))
         return self.judge(Tally(numbers, levels, sums, n_rows, float(n_rows) ** 2), batch_id=batch_id)
 
     def judge(self, tally: Tally, *, batch_id: str, alpha: float | None = None) -> DriftReport:
-        """Compare what one batch left, or several together; at the detector's `alpha`, or another."""
-        found = compare_numbers(self._numbers, tally, self.min_rows)
-        found |= compare_levels(self._levels, tally, self.min_rows)
-        adjusted = self._adjusted({name: one.p_value for name, one in found.items() if one.p_value is not None})
-        rows = [self._row(name, found[name], adjusted.get(name)) for name in self._profiles]
+        """Compare the tally of one batch, or of several added up, at the detector's `alpha`, or another."""
+        findings = compare_numbers(self._numbers, tally, self.min_rows)
+        findings |= compare_levels(self._levels, tally, self.min_rows)
+        adjusted = self._adjusted({name: one.p_value for name, one in findings.items() if one.p_value is not None})
+        rows = [self._row(name, findings[name], adjusted.get(name)) for name in self._profiles]
         return self._decide(batch_id, tally, rows, self.alpha if alpha is None else alpha)
 
     def judge_again(self, report: DriftReport, *, alpha: float) -> DriftReport:
-        """Return what a report would be at another `alpha`; its p-values stay as they are."""
+        """Return the report with the verdicts of another `alpha`; its p-values stay as they are."""
         return self._decide(report.batch_id, report.tally, report.features, alpha)
 
     def level_counts(self) -> dict[str, int]:
@@ -184,7 +184,7 @@ class DriftDetector:
         return {name: len(one.names) for name, one in self._levels.items()}
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the detector to a file, an npz without pickle: cells and counts, and of text the levels; no rows."""
+        """Write the detector to an npz file without pickle: cells, counts and the levels of text; no rows."""
         write_arrays(path, self.to_arrays())
 
     @classmethod
@@ -196,7 +196,7 @@ class DriftDetector:
         FileNotFoundError
             If there is no such file.
         ValueError
-            If the file is damaged, or no detector.
+            If the file is damaged, or holds no detector.
         """
         try:
             return cls.from_arrays(read_arrays(path))
@@ -204,10 +204,10 @@ class DriftDetector:
             raise ValueError(f"{path}: {error}") from error
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the detector as arrays by name, none of them of objects, for a file that holds more."""
-        told: dict[str, Any] = {"alpha": self.alpha, "psi_floor": self.psi_floor, "min_rows": self.min_rows}
-        told |= {"outputs": self.outputs, "reference_size": self.reference_size}
-        return {"detector": pack_json(told), **pack_profiles(self._profiles), **pack_joint(self._joint)}
+        """Return the detector as arrays by name, none with dtype object, for a file that may hold other arrays, too."""
+        metadata: dict[str, Any] = {"alpha": self.alpha, "psi_floor": self.psi_floor, "min_rows": self.min_rows}
+        metadata |= {"outputs": self.outputs, "reference_size": self.reference_size}
+        return {"detector": pack_json(metadata), **pack_profiles(self._profiles), **pack_joint(self._joint)}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> DriftDetector:
@@ -216,27 +216,27 @@ class DriftDetector:
         Raises
         ------
         ValueError
-            If the arrays are damaged, or of no detector.
+            If the arrays are damaged, or hold no detector.
         """
-        found = cls.__new__(cls)
+        detector = cls.__new__(cls)
         try:
-            found._unpack(arrays)  # noqa: SLF001 - its own
+            detector._unpack(arrays)  # noqa: SLF001 - its own
         except Exception as error:
             raise ValueError("expected a saved drift detector, got a damaged one or something else") from error
-        return found
+        return detector
 
     def _unpack(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        told = unpack_json(arrays["detector"])
-        self.alpha, self.psi_floor, self.min_rows = told["alpha"], told["psi_floor"], told["min_rows"]
+        metadata = unpack_json(arrays["detector"])
+        self.alpha, self.psi_floor, self.min_rows = metadata["alpha"], metadata["psi_floor"], metadata["min_rows"]
         _require(self.alpha, self.psi_floor, self.min_rows)
-        self._hold(unpack_profiles(arrays), tuple(told["outputs"]), told["reference_size"])
+        self._hold(unpack_profiles(arrays), tuple(metadata["outputs"]), metadata["reference_size"])
         self._joint = unpack_joint(arrays)
 
     def _weight(self, role: str) -> float:
-        used = {"joint"} if self._joint is not None else set()
-        used |= {"output"} if self.outputs else set()
-        used |= {"feature"} if len(self._profiles) > len(self.outputs) else set()
-        return WEIGHTS[role] / sum(WEIGHTS[one] for one in used)
+        roles = {"joint"} if self._joint is not None else set()
+        roles |= {"output"} if self.outputs else set()
+        roles |= {"feature"} if len(self._profiles) > len(self.outputs) else set()
+        return WEIGHTS[role] / sum(WEIGHTS[tested] for tested in roles)
 
     def _decide(self, batch_id: str, tally: Tally, rows: Iterable[FeatureDrift], alpha: float) -> DriftReport:
         joint = None
@@ -247,9 +247,9 @@ class DriftDetector:
 
     def _judge_joint(self, joint: Joint, sums: Sums, batch_size: float, alpha: float) -> JointDrift:
         correction = N_TESTS / self._weight("joint")
-        found = sorted(joint.compare(sums, batch_size), key=lambda one: one.p_value)
-        large = [one for one in found if one.effect >= self.psi_floor and correction * one.p_value <= alpha]
-        first = (large or found)[0]
+        findings = sorted(joint.compare(sums, batch_size), key=lambda one: one.p_value)
+        large = [one for one in findings if one.effect >= self.psi_floor and correction * one.p_value <= alpha]
+        first = (large or findings)[0]
         pair = tuple(self._scored[at] for at in first.pair)
         return JointDrift(first.method, first.statistic, min(1.0, correction * first.p_value), bool(large), pair, "ok")
 
@@ -263,22 +263,22 @@ class DriftDetector:
                 adjusted |= zip(tested, np.minimum(1.0, of_role).tolist(), strict=True)
         return adjusted
 
-    def _row(self, name: str, found: Found, adjusted: float | None) -> FeatureDrift:
-        """Return what was found in one column, before the verdict."""
+    def _row(self, name: str, finding: Found, adjusted: float | None) -> FeatureDrift:
+        """Return the row of one column in the report, before the verdict."""
         return FeatureDrift(
             feature=name,
             role=self._roles[name],
-            method=found.method,
-            statistic=found.statistic,
-            p_value=found.p_value,
+            method=finding.method,
+            statistic=finding.statistic,
+            p_value=finding.p_value,
             p_value_adjusted=adjusted,
-            psi=found.psi,
-            missing_fraction=found.missing_fraction,
-            infinite_fraction=found.infinite_fraction,
+            psi=finding.psi,
+            missing_fraction=finding.missing_fraction,
+            infinite_fraction=finding.infinite_fraction,
             drift_detected=False,
             severity="none",
-            status=found.status,
-            unseen_levels=found.unseen_levels,
+            status=finding.status,
+            unseen_levels=finding.unseen_levels,
         )
 
     def _judged(self, row: FeatureDrift, alpha: float) -> FeatureDrift:

@@ -39,9 +39,9 @@ def kolmogorov_sf(distance: ArrayLike, n: ArrayLike) -> Floats:
     Three of the regimes of Simard and L'Ecuyer (2011): twice the one-sided tail, Durbin's matrix, and Pelz and Good's
     expansion.
     """
-    given = np.broadcast_arrays(np.asarray(distance, dtype=np.float64), np.asarray(n, dtype=np.intp))
-    x, rows = (np.ravel(one) for one in given)
-    found = (x <= 0.5 / rows).astype(np.float64)
+    arguments = np.broadcast_arrays(np.asarray(distance, dtype=np.float64), np.asarray(n, dtype=np.intp))
+    x, rows = (np.ravel(one) for one in arguments)
+    survival_values = (x <= 0.5 / rows).astype(np.float64)
     open_ = (x > 0.5 / rows) & (x < 1.0)
     tail = open_ & (rows * x**2 >= TAIL_FROM)
     for regime, survival in (
@@ -50,8 +50,8 @@ def kolmogorov_sf(distance: ArrayLike, n: ArrayLike) -> Floats:
         (open_ & ~tail & (rows > EXACT_UP_TO), _pelz_good_sf),
     ):
         if regime.any():
-            found[regime] = survival(x[regime], rows[regime])
-    return np.clip(found, 0.0, 1.0).reshape(given[0].shape)
+            survival_values[regime] = survival(x[regime], rows[regime])
+    return np.clip(survival_values, 0.0, 1.0).reshape(arguments[0].shape)
 
 
 def _tail_sf(x: Floats, n: Ints) -> Floats:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class DriftMonitor:
-    """Tests windows of 1, 2, 4 ... batches, each once and as one batch, against the detector's reference.
+    """Tests windows of 1, 2, 4 ... batches against the detector's reference, each window once, as if it were one batch.
 
     In any `horizon` batches in a row in which nothing drifts, the chance of an alarm is at most `alpha`: a window of
     2^l batches is tested at alpha 2^l / (levels horizon), which sums up to alpha over all windows (a union bound, since
@@ -36,14 +36,14 @@ class DriftMonitor:
     Parameters
     ----------
     detector
-        What compares a window with the reference; its joint test, too.
+        Compares a window with the reference, with its joint test, too.
     horizon
         Batches for which `alpha` holds, at least 1: 365 is a year of days.
     alpha
-        The chance of an alarm in so many batches without drift; in (0, 1). Several monitors of one stream, such as one
-        a worker, share it.
+        The chance of an alarm in `horizon` batches without drift; in (0, 1). Several monitors of one stream, such as
+        one per worker, share it.
     levels
-        How many lengths of windows, at least 1: 8 are windows of up to 128 batches.
+        How many lengths of windows, at least 1: with 8, windows have up to 128 batches.
 
     Raises
     ------
@@ -52,8 +52,8 @@ class DriftMonitor:
 
     Notes
     -----
-    What is kept is one sum of counts a level, and the ids of the last `horizon` batches. A batch whose id is among
-    them is passed over. One that comes late goes into the window of its arrival: windows are of batches as they come.
+    The monitor keeps one sum of counts per level, and the ids of the last `horizon` batches. A batch whose id is among
+    them is skipped. A batch that comes late counts in the window of its arrival.
 
     Examples
     --------
@@ -97,44 +97,44 @@ class DriftMonitor:
             if level == self.levels:
                 break
             tally, threshold = held + tally, self._threshold(level)
-            found = self._detector.judge(tally, batch_id=report.batch_id, alpha=threshold)
-            tested.append((2**level, threshold, found))
+            window_report = self._detector.judge(tally, batch_id=report.batch_id, alpha=threshold)
+            tested.append((2**level, threshold, window_report))
         return _verdict(report.batch_id, tested)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write what is kept of the batches to a file, an npz without pickle."""
+        """Write the monitor's state to an npz file without pickle."""
         held = {level: tally for level, tally in enumerate(self._held) if tally is not None}
-        told = {"horizon": self.horizon, "alpha": self.alpha, "levels": self.levels, "held": list(held)}
-        told |= {"seen": list(self._seen), "detector": _fingerprint(self._detector)}
-        write_arrays(path, {"monitor": pack_json(told), **pack_tallies(list(held.values()))})
+        metadata = {"horizon": self.horizon, "alpha": self.alpha, "levels": self.levels, "held": list(held)}
+        metadata |= {"seen": list(self._seen), "detector": _fingerprint(self._detector)}
+        write_arrays(path, {"monitor": pack_json(metadata), **pack_tallies(list(held.values()))})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], detector: DriftDetector) -> DriftMonitor:
-        """Read a monitor that `save` wrote, of the same detector.
+        """Read a monitor that `save` wrote, with the same detector.
 
         Raises
         ------
         FileNotFoundError
             If there is no such file.
         ValueError
-            If the file is damaged, no monitor, or the monitor of another detector: its cells are others.
+            If the file is damaged, holds no monitor, or belongs to another detector, which has other cells.
         """
         try:
             arrays = read_arrays(path)
-            told = unpack_json(arrays["monitor"])
-            _require_same(told["detector"], detector)
-            found = cls(detector, horizon=told["horizon"], alpha=told["alpha"], levels=told["levels"])
-            found._seen.extend(told["seen"])
-            found._hold(told, arrays)
+            metadata = unpack_json(arrays["monitor"])
+            _require_same(metadata["detector"], detector)
+            monitor = cls(detector, horizon=metadata["horizon"], alpha=metadata["alpha"], levels=metadata["levels"])
+            monitor._seen.extend(metadata["seen"])
+            monitor._restore(metadata, arrays)
         except (KeyError, TypeError, StopIteration, IndexError) as error:
             raise ValueError(f"{path}: expected a saved drift monitor, got something else") from error
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
-        return found
+        return monitor
 
-    def _hold(self, told: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
+    def _restore(self, metadata: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> None:
         tallies = unpack_tallies(arrays, self._detector.level_counts())
-        for level, tally in zip(told["held"], tallies, strict=True):
+        for level, tally in zip(metadata["held"], tallies, strict=True):
             self._held[level] = tally
 
     def _threshold(self, level: int) -> float:
@@ -142,7 +142,7 @@ class DriftMonitor:
 
 
 def _verdict(batch_id: str, tested: list[tuple[int, float, DriftReport]]) -> MonitorVerdict:
-    """Return the strongest finding, of the windows that alarm where any does."""
+    """Return the strongest finding, among the windows that alarm if there are any."""
     alarms = [one for one in tested if one[2].drift_detected]
     n_batches, threshold, report = min(alarms or tested, key=lambda one: _least_p(one[2]) / one[1])
     drifted = dict.fromkeys(name for _, _, one in alarms for name in (*one.drifted_features, *one.drifted_outputs))
@@ -162,9 +162,9 @@ def _verdict(batch_id: str, tested: list[tuple[int, float, DriftReport]]) -> Mon
 
 
 def _least_p(report: DriftReport) -> float:
-    """Return the least p-value of a report; above 1 where there is none, so that a tested window comes first."""
-    found = [row.p_value_adjusted for row in report.features if row.p_value_adjusted is not None]
-    return min([*found, *([report.joint.p_value_adjusted] if report.joint else [])], default=2.0)
+    """Return the least p-value of a report; 2 if it has none, so that a tested window comes first."""
+    p_values = [row.p_value_adjusted for row in report.features if row.p_value_adjusted is not None]
+    return min([*p_values, *([report.joint.p_value_adjusted] if report.joint else [])], default=2.0)
 
 
 def _fingerprint(detector: DriftDetector) -> str:

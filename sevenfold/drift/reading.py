@@ -173,8 +173,8 @@ def _array(name: str, column: Any) -> tuple[NDArray[Any], NDArray[np.bool_] | No
 
 def _is_garbled(column: Any, array: NDArray[Any]) -> bool:
     """Return whether a column lost something: integers with gaps are rounded, a gap in a dictionary is a word."""
-    told = str(getattr(column, "dtype", getattr(column, "type", ""))).lower()
-    return told.startswith("dictionary<") or ("int" in told and array.dtype.kind == "f")
+    dtype = str(getattr(column, "dtype", getattr(column, "type", ""))).lower()
+    return dtype.startswith("dictionary<") or ("int" in dtype and array.dtype.kind == "f")
 
 
 def _times(array: NDArray[Any], missing: NDArray[np.bool_] | None) -> Column:

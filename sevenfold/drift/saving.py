@@ -1,4 +1,4 @@
-"""A detector and a monitor as arrays in an npz file, without pickle: what a file holds is data, never a program."""
+"""A detector and a monitor as arrays in an npz file, without pickle: a file holds data, never a program."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def write_arrays(path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write arrays to a file in one step, so that a reader finds the old ones or the new, and never a part."""
+    """Write arrays to a file in one step, so that a reader finds either the old ones or the new ones, whole."""
     target, buffer = Path(path), io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -69,52 +69,52 @@ def pack_json(value: Any) -> NDArray[np.uint8]:
 
 
 def unpack_json(array: NDArray[Any]) -> Any:
-    """Return what `pack_json` was given; tuples are lists."""
+    """Return the values that `pack_json` packed; tuples become lists."""
     return json.loads(array.astype(np.uint8).tobytes())
 
 
 def pack_profiles(profiles: Mapping[str, Profile]) -> Arrays:
-    """Return the columns of a detector: one array of each sort for all columns, since each takes a while to open."""
-    numbers = [one for one in profiles.values() if isinstance(one, Numbers)]
-    grids = [one.cuts.grid for one in numbers if one.cuts.grid is not None]
+    """Return a detector's columns as arrays: one array of a kind for all columns, since opening an array takes time."""
+    numbers = [profile for profile in profiles.values() if isinstance(profile, Numbers)]
+    grids = [profile.cuts.grid for profile in numbers if profile.cuts.grid is not None]
     return {
-        "columns": pack_json([_described(name, one) for name, one in profiles.items()]),
-        "cells": _joined([one.counts.cells for one in profiles.values()], np.intp),
-        "special": np.array([one.counts.special for one in profiles.values()]),
-        "edges": _joined([one.cuts.edges for one in numbers], np.float64),
+        "columns": pack_json([_described(name, profile) for name, profile in profiles.items()]),
+        "cells": _concatenated([profile.counts.cells for profile in profiles.values()], np.intp),
+        "special": np.array([profile.counts.special for profile in profiles.values()]),
+        "edges": _concatenated([profile.cuts.edges for profile in numbers], np.float64),
         "grids": np.concatenate(grids, axis=1) if grids else np.empty((2, 0)),
     }
 
 
 def _described(name: str, profile: Profile) -> dict[str, Any]:
-    told = {"name": name, "kind": profile.kind, "n_cells": profile.counts.cells.size, "groups": profile.groups}
+    metadata = {"name": name, "kind": profile.kind, "n_cells": profile.counts.cells.size, "groups": profile.groups}
     if isinstance(profile, Levels):
-        return told | {"levels": profile.names}
+        return metadata | {"levels": profile.names}
     cuts = profile.cuts
     distinct = {"n_distinct": cuts.n_distinct, "n_single": cuts.n_single, "n_double": cuts.n_double}
     n_grid = None if cuts.grid is None else cuts.grid.shape[1]
-    return told | distinct | {"offset": profile.offset, "n_grid": n_grid}
+    return metadata | distinct | {"offset": profile.offset, "n_grid": n_grid}
 
 
 def unpack_profiles(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Profile]:
-    """Return the columns that `pack_profiles` was given."""
-    cells, edges, grids = _Taken(arrays["cells"]), _Taken(arrays["edges"]), _Taken(arrays["grids"])
+    """Return the columns that `pack_profiles` packed."""
+    cells, edges, grids = _Columns(arrays["cells"]), _Columns(arrays["edges"]), _Columns(arrays["grids"])
     profiles: dict[str, Profile] = {}
-    for told, special in zip(unpack_json(arrays["columns"]), arrays["special"], strict=True):
-        counts = Counts(cells.take(told["n_cells"]), special)
-        groups = None if told["groups"] is None else Clustering(*told["groups"])
-        if told["kind"] == "text":
-            profiles[told["name"]] = Levels(told["levels"], counts, groups)
+    for metadata, special in zip(unpack_json(arrays["columns"]), arrays["special"], strict=True):
+        counts = Counts(cells.take(metadata["n_cells"]), special)
+        groups = None if metadata["groups"] is None else Clustering(*metadata["groups"])
+        if metadata["kind"] == "text":
+            profiles[metadata["name"]] = Levels(metadata["levels"], counts, groups)
             continue
-        grid = None if told["n_grid"] is None else grids.take(told["n_grid"])
-        distinct = told["n_distinct"], told["n_single"], told["n_double"]
-        cuts = Cuts(edges.take(told["n_cells"] - 1), grid, *distinct)
-        profiles[told["name"]] = Numbers(told["kind"], told["offset"], cuts, counts, groups)
+        grid = None if metadata["n_grid"] is None else grids.take(metadata["n_grid"])
+        distinct = metadata["n_distinct"], metadata["n_single"], metadata["n_double"]
+        cuts = Cuts(edges.take(metadata["n_cells"] - 1), grid, *distinct)
+        profiles[metadata["name"]] = Numbers(metadata["kind"], metadata["offset"], cuts, counts, groups)
     return profiles
 
 
 def pack_joint(joint: Joint | None) -> Arrays:
-    """Return the joint test of a detector, if it has one."""
+    """Return a detector's joint test as arrays; no arrays if there is none."""
     if joint is None:
         return {}
     return {
@@ -127,23 +127,23 @@ def pack_joint(joint: Joint | None) -> Arrays:
 
 
 def unpack_joint(arrays: Mapping[str, NDArray[Any]]) -> Joint | None:
-    """Return the joint test that `pack_joint` was given."""
+    """Return the joint test that `pack_joint` packed."""
     if "joint" not in arrays:
         return None
-    told = unpack_json(arrays["joint"])
-    groups = [None if one is None else Clustering(*one) for one in (told["groups"], told["pair_groups"])]
+    metadata = unpack_json(arrays["joint"])
+    groups = [None if group is None else Clustering(*group) for group in (metadata["groups"], metadata["pair_groups"])]
     mean, covariance, variance = (arrays[f"joint_{name}"] for name in ("mean", "covariance", "variance"))
-    return Joint(arrays["joint_used"], told["m"], mean, covariance, variance, *groups)
+    return Joint(arrays["joint_used"], metadata["m"], mean, covariance, variance, *groups)
 
 
 def pack_tallies(tallies: Sequence[Tally]) -> Arrays:
-    """Return what several windows leave, each of the same columns."""
-    levels = [one for tally in tallies for one in tally.levels.values()]
+    """Return the tallies of several windows of the same columns as arrays."""
+    levels = [counts for tally in tallies for counts in tally.levels.values()]
     arrays = {
         "rows": np.array([[tally.n_rows, tally.n_squared] for tally in tallies]).reshape(-1, 2),
-        "unseen": pack_json([[one.unseen, one.n_unlisted] for one in levels]),
-        "level_cells": _joined([one.cells for one in levels], np.intp),
-        "level_special": np.array([one.special for one in levels]).reshape(-1, 3),
+        "unseen": pack_json([[counts.unseen, counts.n_unlisted] for counts in levels]),
+        "level_cells": _concatenated([counts.cells for counts in levels], np.intp),
+        "level_special": np.array([counts.special for counts in levels]).reshape(-1, 3),
     }
     if tallies:
         for name in ("cells", "special", "n_off_grid"):
@@ -151,23 +151,21 @@ def pack_tallies(tallies: Sequence[Tally]) -> Arrays:
             arrays[name] = counts.astype(np.min_scalar_type(counts.max(initial=0)))  # small ones take no time to pack
     sums = [tally.sums for tally in tallies if tally.sums is not None]
     for name in ("n", "first", "second") if sums else ():
-        arrays[f"sums_{name}"] = np.array([getattr(one, name) for one in sums])
+        arrays[f"sums_{name}"] = np.array([getattr(total, name) for total in sums])
     return arrays
 
 
 def unpack_tallies(arrays: Mapping[str, NDArray[Any]], sizes: Mapping[str, int]) -> list[Tally]:
-    """Return what `pack_tallies` was given; `sizes` says how many levels each column of text has."""
-    cells, rest = (
-        _Taken(arrays["level_cells"]),
-        iter(zip(unpack_json(arrays["unseen"]), arrays["level_special"], strict=True)),
-    )
+    """Return the tallies that `pack_tallies` packed; `sizes` is the number of levels of each text column."""
+    cells = _Columns(arrays["level_cells"])
+    levels_left = iter(zip(unpack_json(arrays["unseen"]), arrays["level_special"], strict=True))
     tallies = []
     for i, (n_rows, n_squared) in enumerate(arrays["rows"].tolist()):
         numbers = CellCounts(*[arrays[name][i].astype(np.intp) for name in ("cells", "special", "n_off_grid")])
         levels = {}
         for name, size in sizes.items():
-            told, special = next(rest)
-            levels[name] = Counts(cells.take(size), special, *told)
+            unseen, special = next(levels_left)
+            levels[name] = Counts(cells.take(size), special, *unseen)
         sums = (
             Sums(int(arrays["sums_n"][i]), arrays["sums_first"][i], arrays["sums_second"][i])
             if "sums_n" in arrays
@@ -177,12 +175,12 @@ def unpack_tallies(arrays: Mapping[str, NDArray[Any]], sizes: Mapping[str, int])
     return tallies
 
 
-def _joined(arrays: Sequence[NDArray[Any]], dtype: type) -> NDArray[Any]:
+def _concatenated(arrays: Sequence[NDArray[Any]], dtype: type) -> NDArray[Any]:
     return np.concatenate([np.empty(0, dtype=dtype), *arrays])
 
 
-class _Taken:
-    """Take an array's columns, so many at a time."""
+class _Columns:
+    """Hands out an array's columns in order, some at a time."""
 
     def __init__(self, array: NDArray[Any]) -> None:
         self._array, self._at = array, 0

@@ -126,5 +126,5 @@ def log_alarm(alarm: BettingAlarm, batch_id: str) -> None:
     >>> logger.remove(shown)
     """
     rings = alarm.rings
-    told = {"batch_id": batch_id, "bound": alarm.bound, "wealth": alarm.wealth, "threshold": alarm.threshold}
-    log.log("WARNING" if rings else "INFO", "performance_alarm", **told, alarm=rings)
+    fields = {"batch_id": batch_id, "bound": alarm.bound, "wealth": alarm.wealth, "threshold": alarm.threshold}
+    log.log("WARNING" if rings else "INFO", "performance_alarm", **fields, alarm=rings)

@@ -121,8 +121,8 @@ class Calibration:
             raise ValueError("labels: expected 0 and 1, both of them in the validation rows")
         (slope, intercept), covariance = _platt(_logits(p), y, n_positive)
         n_wrong = int(((p >= threshold) != (y == 1.0)).sum())
-        told = float(covariance[0, 0]), float(covariance[0, 1]), float(covariance[1, 1])
-        return cls(float(slope), float(intercept), told, p.size, n_wrong, threshold)
+        variances = float(covariance[0, 0]), float(covariance[0, 1]), float(covariance[1, 1])
+        return cls(float(slope), float(intercept), variances, p.size, n_wrong, threshold)
 
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> Calibration:

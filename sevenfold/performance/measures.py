@@ -93,22 +93,22 @@ def measure(joined: Joined, calibration: Calibration | None = None) -> list[Perf
     [('accuracy', 1.0), ('auc', 1.0), ('brier', 0.025)]
     """
     places, names = _largest(joined)
-    found = []
+    performances = []
     for place, name in enumerate(names):
         rows = places == place
         labelled, positive, right = joined.labelled[rows], joined.positive[rows], joined.right[rows]
         probability = joined.probability[rows]
-        told = ~np.isnan(probability)
-        both = labelled & told
-        everywhere = None if calibration is None or not told.any() else estimate(probability[told], calibration)
+        scored = ~np.isnan(probability)
+        both = labelled & scored
+        everywhere = None if calibration is None or not scored.any() else estimate(probability[scored], calibration)
         here = None if calibration is None or not both.any() else estimate(probability[both], calibration)
         counts = name, int(rows.sum()), int(labelled.sum())
-        found += [
+        performances += [
             _accuracy(counts, int(right.sum()), everywhere, here),
             _auc(counts, probability[both], positive[both], everywhere, here),
             _brier(counts, probability[both], positive[both]),
         ]
-    return found
+    return performances
 
 
 def _largest(joined: Joined) -> tuple[NDArray[np.intp], list[str]]:

@@ -1,1 +1,1 @@
-"""Columns of numbers, times and durations: their cells of the reference, and all of them compared with a batch."""
+"""Columns of numbers, times and durations: the reference's counts in cells, and their comparison with a batch."""

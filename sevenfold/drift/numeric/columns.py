@@ -1,9 +1,9 @@
-"""All columns of numbers of a reference, and what a batch leaves in their cells: counted and compared at once.
+"""All columns of numbers of a reference, and the counts of a batch in their cells: counted and compared at once.
 
-The columns lie side by side in arrays with a row a column: of a table of thousands of columns, to call NumPy for each
-would take longer than what it computes.
+The columns lie side by side in arrays with a row for each column: with thousands of columns, a call of NumPy for each
+would take longer than its computations.
 
-It has more than 300 lines since what is counted and what is compared lie in the same arrays.
+It has more than 300 lines since counting and comparing use the same arrays.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ PART = 1 << 20  # numbers that are looked up at a time
 MISSING, BELOW, BEYOND = range(3)  # the special cells, which stand behind the others
 
 # By how much a test's p-value is multiplied: the inverses add up to 1, so that all tests together keep the rate
-# (Bonferroni). The first three are told small differences by; the others have tiny p-values where they have any.
+# (Bonferroni). The first three find small differences; the others have tiny p-values if they find anything.
 FACTORS = {
     "kolmogorov_smirnov": 4.0,
     "rank_sum": 4.0,
@@ -55,16 +55,16 @@ FACTORS = {
 
 
 class Compared(NamedTuple):
-    """What the tests of k columns found.
+    """The results of the tests of k columns.
 
     Attributes
     ----------
     findings
-        One a test.
+        The findings of each test.
     psi
         Shape (k,).
     statuses
-        ok, constant or all_missing, one a column, as in a line.
+        ok, constant or all_missing for each column, as in a line.
     """
 
     findings: list[Findings]
@@ -72,9 +72,9 @@ class Compared(NamedTuple):
     statuses: list[str]
 
     def first(self) -> tuple[list[str], Floats, Floats]:
-        """Return of each column the test with the least p-value, each multiplied by its test's factor; 1 at most.
+        """Return the test with the least p-value of each column: its name, statistic and p-value.
 
-        Its name, statistic and p-value; infinite where there was nothing to test.
+        p-values are multiplied by the factor of their test, and at most 1; infinite if there was nothing to test.
         """
         p_values = np.array([one.p_value * FACTORS[one.method] for one in self.findings])
         at, columns = p_values.argmin(axis=0), np.arange(self.psi.size)
@@ -99,12 +99,12 @@ class NumberColumns:
 
     @cached_property
     def _edges(self) -> Floats:
-        """The edges of the cells, and infinity behind them up to a power of two, as `_search` asks for."""
+        """The edges of the cells, filled up with infinity to a power of two, as `_search` needs them."""
         return _beside([one.cuts.edges for one in self._columns], np.inf, 1 << self._width.bit_length())
 
     @cached_property
     def _ranks(self) -> Floats:
-        """The rank of each cell among the reference's numbers, in [-1, 1]; behind them those of the special cells."""
+        """The rank of each cell among the reference's numbers, in [-1, 1]; special cells come last."""
         cells, k = self.counts.cells, len(self.names)
         ranks = 2.0 * (cells.cumsum(axis=1) - 0.5 * cells) / np.maximum(1, cells.sum(axis=1))[:, None] - 1.0
         ranks[:, 0], ranks[np.arange(k), self._last] = -1.0, 1.0
@@ -112,29 +112,29 @@ class NumberColumns:
 
     @cached_property
     def _reach(self) -> Floats:
-        """From where to where the numbers of each cell of a grid reach, shape (2, grids, cells); elsewhere nowhere."""
-        found = np.full((2, self._grids.size, self._width + 3), np.inf)
+        """The least and the largest number of each cell of a grid, shape (2, grids, cells); else infinite."""
+        reach = np.full((2, self._grids.size, self._width + 3), np.inf)
         for row, i in enumerate(self._grids.tolist()):
             grid = self._columns[i].cuts.grid
             if grid is not None:
-                found[:, row, 1 : grid.shape[1] + 1] = grid
-        return found
+                reach[:, row, 1 : grid.shape[1] + 1] = grid
+        return reach
 
     @cached_property
     def _coarse(self) -> list[_Coarse]:
         return [_Coarse([one.coarse(ends=ends) for one in self._columns], self._width) for ends in (False, True)]
 
     def ranks(self, at: Sequence[int], columns: Sequence[Column]) -> Floats:
-        """Return the rank of each row among the reference's, shape (columns, n), in [-1, 1], 0 where one is missing."""
+        """Return the rank of each number in the reference, shape (columns, n), in [-1, 1]; 0 if it is missing."""
         if not columns:
             return np.empty((0, 0))
         rows = np.asarray(at, dtype=np.intp)
         _, cells = self._cells(rows, columns)
-        found: Floats = self._ranks[rows[:, None], cells]
-        return found
+        ranks: Floats = self._ranks[rows[:, None], cells]
+        return ranks
 
     def count(self, columns: Sequence[Column], n_rows: int, step: int | None = None) -> tuple[CellCounts, Floats]:
-        """Count a batch's columns, and return the ranks of every `step`-th row, as `ranks` does; of none without."""
+        """Count a batch's columns; return the counts, and the ranks of every `step`-th row, of none without a step."""
         k, width = len(columns), self._width + 3
         counted, n_off = np.empty((k, width), dtype=np.intp), np.zeros(k, dtype=np.intp)
         ranks = np.empty((k, len(range(0, n_rows, step)) if step else 0))
@@ -165,11 +165,11 @@ class NumberColumns:
         values, cells = values[rows], cells[rows]
         low, high = self._reach[:, grids[:, None], cells]
         is_off = np.isfinite(values) & ((values < low) | (values > high))
-        found: Ints = is_off.sum(axis=1)
-        return found
+        n_off: Ints = is_off.sum(axis=1)
+        return n_off
 
     def compare(self, batch: CellCounts, n_rows: int, batch_size: float) -> Compared:
-        """Compare a batch's counts with the reference's; where rows come in groups, each counts for less."""
+        """Compare a batch's counts with the reference's; rows in groups count for less than independent ones."""
         effects = [
             one.groups.design_effect(one.n_rows, n_rows, batch_size) if one.groups else 1.0 for one in self._columns
         ]
@@ -208,20 +208,20 @@ class NumberColumns:
         ]
 
     def _outside(self, table: Counted, sizes: Floats, filled: NDArray[np.bool_]) -> Findings:
-        found = _nothing("outside_share", len(self.names))
+        findings = _nothing("outside_share", len(self.names))
         below, above = table[:, 1, 0], table[np.arange(len(self.names)), 1, self._last]
         for i in np.flatnonzero(filled & ((below > 0) | (above > 0))).tolist():
-            one = outside_share(float(below[i]), float(above[i]), *sizes[i].tolist())
-            found.statistic[i], found.p_value[i] = one.statistic, one.p_value
-        return found
+            finding = outside_share(float(below[i]), float(above[i]), *sizes[i].tolist())
+            findings.statistic[i], findings.p_value[i] = finding.statistic, finding.p_value
+        return findings
 
     def _unseen(self, sizes: Floats, off: Floats, filled: NDArray[np.bool_], effect: Floats) -> Findings:
-        found = _nothing("unseen_share", len(self.names))
+        findings = _nothing("unseen_share", len(self.names))
         for i in self._grids[filled[self._grids]].tolist():
             cuts, (m, n), each = self._columns[i].cuts, sizes[i].tolist(), float(effect[i])
-            for one in unseen_share(cuts.n_single / each, cuts.n_double / each, m, float(off[i]), n):
-                found.statistic[i], found.p_value[i] = one.statistic, one.p_value
-        return found
+            for finding in unseen_share(cuts.n_single / each, cuts.n_double / each, m, float(off[i]), n):
+                findings.statistic[i], findings.p_value[i] = finding.statistic, finding.p_value
+        return findings
 
     def _psi(  # noqa: PLR0917
         self,
@@ -244,17 +244,17 @@ class NumberColumns:
             psi[at] = np.maximum(psi[at], population_stability_index(tables))
         return psi
 
-    def _grouped(self, found: Findings) -> Findings:
-        """Give the p-values longer tails where the reference's groups say how much rows are alike."""
-        if found.method == "chi_squared" or not any(one.groups for one in self._columns):
-            return found
-        pairs = zip(self._columns, found.p_value.tolist(), strict=True)
-        p_values = [student(p, one.groups.df) if one.groups and p <= 1.0 else p for one, p in pairs]
-        return found._replace(p_value=np.array(p_values))
+    def _grouped(self, findings: Findings) -> Findings:
+        """Give the p-values longer tails if they rest on the similarity of rows in the reference's groups."""
+        if findings.method == "chi_squared" or not any(column.groups for column in self._columns):
+            return findings
+        pairs = zip(self._columns, findings.p_value.tolist(), strict=True)
+        p_values = [student(p, column.groups.df) if column.groups and p <= 1.0 else p for column, p in pairs]
+        return findings._replace(p_value=np.array(p_values))
 
 
 class _Coarse:
-    """Joins cells to coarse ones, by the first cell of each."""
+    """Joins cells to coarse cells, by the first cell of each."""
 
     def __init__(self, starts: Sequence[Ints], width: int) -> None:
         sizes = np.array([one.size for one in starts for _ in range(2)], dtype=np.intp)
@@ -263,24 +263,24 @@ class _Coarse:
         self._used = (np.arange(sizes.max(initial=1)) < sizes[:, None]).reshape(len(starts), 2, -1)
 
     def of(self, table: Floats) -> Floats:
-        """Return the counts of two samples by coarse cell, from those by cell, shape (k, 2, c)."""
-        found = np.zeros(self._used.shape)
-        found[self._used] = np.add.reduceat(table.ravel(), self._starts)
-        return found
+        """Return the counts of two samples by coarse cell, from their counts by cell, shape (k, 2, c)."""
+        counts = np.zeros(self._used.shape)
+        counts[self._used] = np.add.reduceat(table.ravel(), self._starts)
+        return counts
 
 
 def _beside(rows: Sequence[NDArray[Any]], fill: float, width: int) -> NDArray[Any]:
     """Return arrays of different lengths as rows of one, filled up."""
-    found = np.full((len(rows), width), fill, dtype=rows[0].dtype if rows else np.intp)
-    for row, values in zip(found, rows, strict=True):
+    table = np.full((len(rows), width), fill, dtype=rows[0].dtype if rows else np.intp)
+    for row, values in zip(table, rows, strict=True):
         row[: values.size] = values
-    return found
+    return table
 
 
 def _search(edges: Floats, values: Floats) -> Ints:
     """Return how many edges of its row, shape (k, 2^b), are less than each value, shape (k, n).
 
-    As `np.searchsorted` has it, but all rows at once, and without a branch for the processor to guess wrong.
+    As with `np.searchsorted`, but for all rows at once, and without branches that the processor could mispredict.
     """
     width = edges.shape[1]
     flat, sought = edges.ravel(), values.ravel()
@@ -289,23 +289,23 @@ def _search(edges: Floats, values: Floats) -> Ints:
     while half:
         places += (flat[half - 1 :].take(places) < sought) * half
         half //= 2
-    found: Ints = places.reshape(values.shape) & (width - 1)
-    return found
+    positions: Ints = places.reshape(values.shape) & (width - 1)
+    return positions
 
 
 def _nothing(method: str, k: int) -> Findings:
     return Findings(method, np.zeros(k), np.full(k, np.inf))
 
 
-def _spread(found: Findings, at: Ints, k: int) -> Findings:
-    every = _nothing(found.method, k)
-    every.statistic[at], every.p_value[at] = found.statistic, found.p_value
+def _spread(findings: Findings, at: Ints, k: int) -> Findings:
+    every = _nothing(findings.method, k)
+    every.statistic[at], every.p_value[at] = findings.statistic, findings.p_value
     return every
 
 
 def _shares(method: str, hits: Floats, sizes: Floats) -> Findings:
-    found = _nothing(method, len(hits))
+    findings = _nothing(method, len(hits))
     for i in np.flatnonzero(hits.any(axis=1)).tolist():
-        for one in compare_shares(method, hits[i].tolist(), sizes[i].tolist()):
-            found.statistic[i], found.p_value[i] = one.statistic, one.p_value
-    return found
+        for finding in compare_shares(method, hits[i].tolist(), sizes[i].tolist()):
+            findings.statistic[i], findings.p_value[i] = finding.statistic, finding.p_value
+    return findings

@@ -1,4 +1,4 @@
-"""What drift detection keeps of a column of numbers or times of the reference: counts in cells."""
+"""A column of numbers or times of the reference, as drift detection keeps it: counts in cells."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sevenfold.drift.distributions import Floats, Ints
     from sevenfold.drift.reading import Column
 
-FEW = 24  # so few distinct numbers are a cell each in chi-squared and PSI
+FEW = 24  # up to so many distinct numbers are a cell each in chi-squared and PSI
 QUANTILES = np.array([0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95, 0.98])  # dense in the tails: a variance
 ATOM = 0.05  # a cell with at least this share of the reference is never joined with another
 FINITE_FROM_TO = np.array([np.finfo(np.float64).min, np.inf, np.nan])
@@ -31,15 +31,15 @@ class Numbers:
     Parameters
     ----------
     kind
-        The column's.
+        The kind of the column.
     offset
-        What is taken off integers before they become float64.
+        The number that is subtracted from integers before they become float64.
     cuts
         The cells.
     counts
-        The reference's, by cell.
+        The reference's counts, by cell.
     groups
-        How much alike the reference's groups are; None without groups.
+        How similar rows of a group are in the reference; None without groups.
     """
 
     def __init__(self, kind: str, offset: int, cuts: Cuts, counts: Counts, groups: Clustering | None = None) -> None:
@@ -47,7 +47,7 @@ class Numbers:
 
     @classmethod
     def of(cls, column: Column, groups: NDArray[Any] | None = None) -> Numbers:
-        """Count the reference's column; `groups` numbers the group of each row, shape (n,), from 0."""
+        """Count the reference's column; `groups` has the number of each row's group from 0, shape (n,)."""
         offset = centre_of(column)
         values = centred(column, offset)
         ordered = np.sort(values)  # minus infinity first, then infinity, then NaN
@@ -56,9 +56,9 @@ class Numbers:
         ordered = ordered[low:high]
         cuts = cut(ordered)
         upto = np.concatenate([[0], ordered.searchsorted(cuts.edges, "right"), [ordered.size]])
-        found = cls(column.kind, offset, cuts, Counts(upto[1:] - upto[:-1], special))
-        found.groups = None if groups is None else found._clustering(values, groups)
-        return found
+        numbers = cls(column.kind, offset, cuts, Counts(upto[1:] - upto[:-1], special))
+        numbers.groups = None if groups is None else numbers._clustering(values, groups)
+        return numbers
 
     @cached_property
     def n_rows(self) -> int:
@@ -67,13 +67,13 @@ class Numbers:
 
     @property
     def scored(self) -> bool:
-        """Whether a joint test may use it."""
+        """Whether the joint test may use the column."""
         return self.cuts.n_distinct > 1
 
     def coarse(self, *, ends: bool) -> Ints:
-        """Return the first cell of each coarse one, for chi-squared, or with the `ends` apart, for PSI.
+        """Return the first cell of each coarse cell, for chi-squared; if `ends`, with the outermost apart, for PSI.
 
-        The outermost cells, which the reference leaves empty, are cells of their own for PSI alone.
+        The outermost cells, which are empty in the reference, are cells of their own only for PSI.
         """
         cells = self.counts.cells
         if 0 < self.cuts.n_distinct <= FEW:
@@ -83,7 +83,7 @@ class Numbers:
     def _clustering(self, values: Floats, groups: NDArray[Any]) -> Clustering:
         starts = self.coarse(ends=False)
         cell = np.searchsorted(starts, np.searchsorted(self.cuts.edges, values), "right") - 1
-        cell[~np.isfinite(values)] = starts.size  # whatever keeps them from being numbers
+        cell[~np.isfinite(values)] = starts.size  # missing or infinite
         table = np.zeros((int(groups.max()) + 1, starts.size + 1), dtype=np.intp)
         np.add.at(table, (groups, cell), 1)
         sizes = table.sum(axis=0)
@@ -93,7 +93,7 @@ class Numbers:
 
 
 def _joined(cells: Ints, *, ends: bool) -> Ints:
-    """Return the first cell of each coarse one: between the reference's quantiles, with atoms for themselves."""
+    """Return the first cell of each coarse cell: between the reference's quantiles, with atoms apart."""
     upto = np.cumsum(cells)
     if not upto[-1]:
         return np.zeros(1, dtype=np.intp)
