@@ -1,4 +1,4 @@
-"""The log that a test looks at, and what puts it in the place of real files."""
+"""The log that a test looks at, and the handlers that fill it in place of real files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from loguru import logger
 
 from sevenfold import handle
 from sevenfold.channel_log.levels import AtLevel
-from sevenfold.channel_log.records import CapturedRecord, Told, unpacked
+from sevenfold.channel_log.records import CapturedCall, CapturedRecord, unpacked
 from sevenfold.channel_log.spool import Spool, spooling
 from sevenfold.channels import CHANNELS, INFO, WARNING, Channel, LevelArgument
 from sevenfold.handle import Sinks, Written
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
-_NOBODY = -1  # the id of no process
+_NO_PROCESS = -1  # the id of no process
 
 
 @dataclass(frozen=True, slots=True)
-class _Captured:
-    """What is known of a record once it is rendered: of a batch, contents and a line for each row."""
+class _Rendered:
+    """A record once it is rendered: its contents and its line; of a batch, those of each row."""
 
     contents: list[Contents]
     lines: list[str]
@@ -46,19 +46,19 @@ class ChannelLog:
     Attributes
     ----------
     records : list of CapturedRecord
-        Every call that a file or, without a channel, the console would get, in order; of a batch every row. Those of
-        child processes are among them, by their time.
+        Every record that a file or, without a channel, the console would get, in order; of a batch every row. Records
+        of child processes are sorted in by their time.
     batches : list of list of CapturedRecord
-        Of each call with ``batch=`` its rows.
+        The rows of each call with ``batch=``.
 
     Parameters
     ----------
     table : tuple of Channel
-        To route by.
+        The table of channels.
     spool : Spool, optional
-        Where the records of child processes are.
+        Where child processes leave their records.
     owner : int
-        The process that the test runs in; another one sends its records there.
+        The id of the process that the test runs in, this one if 0; any other process sends its records to the spool.
 
     Examples
     --------
@@ -75,12 +75,12 @@ class ChannelLog:
         self._batches: list[list[CapturedRecord]] = []
         self._lines: list[str] = []
         self._unknown: list[str] = []
-        self._least: int | None = None  # what `at_level` asks for, over all tables
+        self._least: int | None = None  # the level of `at_level`, which overrides all tables
         self._unbound: str | None = None
         self.use(table, None, LineFormat(Renderer(Redactor())))
 
     def use(self, table: tuple[Channel, ...], level: LevelArgument | None, line: LineFormat) -> None:
-        """Route from here on by this table; ``level`` overrides its channels', ``line`` renders."""
+        """Route by this table from now on; ``level`` overrides the levels of its channels, ``line`` renders."""
         self._routes = make_routes(table, level if self._least is None else self._least, INFO)
         self._table, self._level, self._line = table, level, line
 
@@ -96,7 +96,7 @@ class ChannelLog:
 
     @property
     def unknown(self) -> list[str]:
-        """The calls that named an unknown channel, a sentence each."""
+        """A sentence for each call that named an unknown channel."""
         self._take_from_children()
         return list(self._unknown)
 
@@ -112,7 +112,7 @@ class ChannelLog:
         return "".join(f"{line}\n" for line in self._lines)
 
     def channel(self, name: str) -> list[CapturedRecord]:
-        """Return the records that the file of a channel would hold, for ``errors`` the errors of all channels.
+        """Return the records that the file of a channel would hold; for ``errors``, the errors of all channels.
 
         Raises
         ------
@@ -138,10 +138,10 @@ class ChannelLog:
         self.use(self._table, self._level, self._line)
 
     def clear(self) -> None:
-        """Forget what was captured, and that a channel was unknown: for a test that expects just that."""
+        """Forget the captured records and unknown channels: for a test that expects an unknown channel."""
         self._take_from_children()
-        for captured in (self._records, self._batches, self._lines, self._unknown):
-            captured.clear()
+        for items in (self._records, self._batches, self._lines, self._unknown):
+            items.clear()
 
     def _gate(self, record: Mapping[str, Any]) -> bool:
         if self._unbound is not None:
@@ -150,7 +150,8 @@ class ChannelLog:
             return RaiseOnUnknown(tuple(row.name for row in self._table)).accepts(record)
         except ValueError as error:
             place = f"{record['file'].name}:{record['line']}"
-            self._add(Told(unknown=f"{error} (raised at {place} and swallowed; expected? call channel_log.clear())"))
+            message = f"{error} (raised at {place} and swallowed; expected? call channel_log.clear())"
+            self._add(CapturedCall(unknown=message))
             raise
 
     def _channels(self, record: Mapping[str, Any]) -> tuple[str, ...]:
@@ -164,12 +165,12 @@ class ChannelLog:
 
     def _format(self, record: Any) -> str:
         # Here, outside of the handler's lock: somebody's ``repr`` may log, too.
-        contents = [self._line.renderer.redactor.contents_of(one) for one in self._rows(record)]
-        record[RENDERED] = _Captured(contents, [render(record, one) for one in contents])
+        contents = [self._line.renderer.redactor.contents_of(row) for row in self._rows(record)]
+        record[RENDERED] = _Rendered(contents, [render(record, row) for row in contents])
         return ""
 
     def _rows(self, record: Record) -> Iterable[Record]:
-        """Return the records that the lines of a channel's file come from: more than one of a batch."""
+        """Return the records of a call, one for each line that a channel's file would get: of a batch its rows."""
         rows = rows_of(self._line.renderer, record) if BATCH in record["extra"] else None
         if rows is None:
             return [record]
@@ -180,8 +181,8 @@ class ChannelLog:
 
     def _write(self, message: Any) -> None:
         record = message.record
-        captured: _Captured = record[RENDERED]
-        told = ("exception_type", "exception_message") if has_exception(record) else ()
+        rendered: _Rendered = record[RENDERED]
+        exception_fields = ("exception_type", "exception_message") if has_exception(record) else ()
         records = [
             CapturedRecord(
                 time=record["time"],
@@ -189,33 +190,33 @@ class ChannelLog:
                 level_no=record["level"].no,
                 channel=record["extra"].get("channel"),
                 message=text,
-                fields={key: value for key, value in fields.items() if key not in told},
+                fields={key: value for key, value in fields.items() if key not in exception_fields},
                 exception=record["exception"].value if has_exception(record) else None,
                 channels=self._channels(record),
             )
-            for _, text, fields in captured.contents
+            for _, text, fields in rendered.contents
         ]
-        self._add(Told(records, captured.lines, is_batch=BATCH in record["extra"]))
+        self._add(CapturedCall(records, rendered.lines, is_batch=BATCH in record["extra"]))
 
-    def _add(self, told: Told) -> None:
+    def _add(self, call: CapturedCall) -> None:
         if self._spool is not None and os.getpid() != self._owner:
-            self._spool.send(told.packed())
+            self._spool.send(call.packed())
             return
-        self._records += told.records
-        self._lines += told.lines
-        if told.is_batch:
-            self._batches.append(told.records)
-        if told.unknown:
-            self._unknown.append(told.unknown)
+        self._records += call.records
+        self._lines += call.lines
+        if call.is_batch:
+            self._batches.append(call.records)
+        if call.unknown:
+            self._unknown.append(call.unknown)
 
     def _take_from_children(self) -> None:
-        """Add what children have sent, in the order of time."""
+        """Add the calls of child processes, in the order of time."""
         if self._spool is None or os.getpid() != self._owner:
             return
-        sent = [unpacked(one) for one in self._spool.take()]
-        for told in sent:
-            self._add(told)
-        if sent and len(self._lines) == len(self._records):  # or the test has taken some out
+        calls = [unpacked(packed) for packed in self._spool.take()]
+        for call in calls:
+            self._add(call)
+        if calls and len(self._lines) == len(self._records):  # unless the test has removed some
             pairs = sorted(zip(self._records, self._lines, strict=True), key=lambda pair: pair[0].time)
             self._records[:], self._lines[:] = [record for record, _ in pairs], [line for _, line in pairs]
 
@@ -233,7 +234,7 @@ class ChannelLog:
 
 
 class _CapturedSinks(Sinks):
-    """The handle that code under test gets."""
+    """The handle that `configure` returns to the code under test."""
 
     def __init__(self, log: ChannelLog, table: tuple[Channel, ...], log_dir: Path | None) -> None:
         super().__init__(log_dir, {}, {})
@@ -242,7 +243,7 @@ class _CapturedSinks(Sinks):
 
     @property
     def written(self) -> dict[str, Written]:
-        """Events and warnings that a file would have, by file name; no byte is written."""
+        """The number of events and warnings that each file would have, by file name, with 0 bytes."""
         return {channel.file: _written(self._log.records, channel.name) for channel in self._table}
 
 
@@ -252,7 +253,7 @@ def _written(records: Iterable[CapturedRecord], channel: str) -> Written:
 
 
 def capturing(table: tuple[Channel, ...]) -> AbstractContextManager[ChannelLog]:
-    """Capture what is logged, by the channels of a table; the logger is given back as it was found.
+    """Capture what is logged to the channels of a table, and restore the logger at the end.
 
     Examples
     --------
@@ -273,14 +274,14 @@ def _capturing(table: tuple[Channel, ...]) -> Iterator[ChannelLog]:
 @contextlib.contextmanager
 def _captured_by(log: ChannelLog) -> Iterator[ChannelLog]:
     options: Any = {"level": 0, "catch": False, "backtrace": False, "diagnose": False}
-    with handle.captured(by=log._configure) as real, borrowed_logger(set_aside=real) as keep:  # noqa: SLF001
+    with handle.captured(by=log._configure) as sinks, borrowed_logger(set_aside=sinks) as keep:  # noqa: SLF001
         keep(logger.add(discard, filter=log._gate, format="", **options))  # noqa: SLF001
         keep(logger.add(log._write, filter=log._keeps, format=log._format, **options))  # noqa: SLF001
         yield log
 
 
 def capture_worker(folder: str) -> None:
-    """Send what this process logs to the test that it was started by, until it ends.
+    """Send the records of this process, until it ends, to the test that started it.
 
     Examples
     --------
@@ -292,7 +293,7 @@ def capture_worker(folder: str) -> None:
     ['scored']
     """
     spool = Spool(Path(folder))
-    _of_this_process.enter_context(_captured_by(ChannelLog(spool.settings() or CHANNELS, spool, owner=_NOBODY)))
+    _of_this_process.enter_context(_captured_by(ChannelLog(spool.settings() or CHANNELS, spool, owner=_NO_PROCESS)))
 
 
 _of_this_process = contextlib.ExitStack()

@@ -58,19 +58,19 @@ class CapturedRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What one call leaves: its records with their lines, or what it did wrong.
+class CapturedCall:
+    """One logging call as captured: its records with their lines, or its unknown channel.
 
     Attributes
     ----------
     records : list of CapturedRecord
         One, or the rows of a batch.
     lines : list of str
-        Of each record its line.
+        The line of each record.
     is_batch : bool
         Whether the call was one with ``batch=``.
     unknown : str
-        What to say of the unknown channel that it named.
+        A sentence about the unknown channel that the call named; "" if the channel is known.
     """
 
     records: list[CapturedRecord] = field(default_factory=list)
@@ -78,19 +78,21 @@ class Told:
     is_batch: bool = False
     unknown: str = ""
 
-    def packed(self) -> tuple[Told, bytes, str]:
-        """Return this without its exception, that pickled if it can be, and what to say of it if not."""
+    def packed(self) -> tuple[CapturedCall, bytes, str]:
+        """Return the call without its exception, the pickled exception (b"" if it can't be), and its description."""
         error = next((record.exception for record in self.records), None)
-        pickled, said = b"", describe(error) if error is not None else ""
+        pickled, description = b"", describe(error) if error is not None else ""
         with contextlib.suppress(Exception):
             pickled = pickle.dumps(error)
-        return replace(self, records=[replace(record, exception=None) for record in self.records]), pickled, said
+        return replace(self, records=[replace(record, exception=None) for record in self.records]), pickled, description
 
 
-def unpacked(packed: tuple[Told, bytes, str]) -> Told:
-    """Return what a child has packed, with its exception or one that says what it was."""
-    told, pickled, said = packed
-    error: BaseException | None = RuntimeError(f"{said} (in a child process; it doesn't pickle)") if said else None
+def unpacked(packed: tuple[CapturedCall, bytes, str]) -> CapturedCall:
+    """Return the call that a child has packed, with its exception, or one that describes it."""
+    call, pickled, description = packed
+    error: BaseException | None = None
+    if description:
+        error = RuntimeError(f"{description} (in a child process; it doesn't pickle)")
     with contextlib.suppress(Exception):
         error = pickle.loads(pickled)  # noqa: S301 - of a child of this process
-    return replace(told, records=[replace(record, exception=error) for record in told.records])
+    return replace(call, records=[replace(record, exception=error) for record in call.records])
