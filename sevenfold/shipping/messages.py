@@ -1,10 +1,10 @@
-"""What travels between a shipper and a collector: pieces of files one way, what a mirror has of them the other way.
+"""The messages between a shipper and a collector: pieces of files one way, reports of a mirror the other way.
 
 A position is ``after`` and ``offset``: ``after`` is the stamp of the rotated file that was finished last, ``offset`` is
-bytes of the file that comes next. No renaming, compression or restart changes it. ``print`` tells that file from
-others: it is the hash of its first bytes, as far as the offset goes.
+bytes of the file that comes next. No renaming, compression or restart changes it. ``print`` identifies that file: it is
+the hash of its first bytes, as far as the offset goes.
 
-A message is a line of JSON and, behind it, the bytes of the piece, whatever carries it.
+A message is a line of JSON followed by the bytes of the piece, with any broker.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sevenfold.files.names import MOST_BYTES, parse_stamp
 Kind: TypeAlias = Literal["data", "end", "gap", "late", "list"]
 
 PRINT_BYTES: Final = 4096
-# A NATS server takes 1 MiB in one message, unless it is told otherwise: this, and a head of a few kB.
+# A NATS server takes 1 MiB in one message by default: room for this and a header of a few kB.
 CHUNK_BYTES: Final = 720 << 10
 LINE_BYTES: Final = 256 << 10  # of a line that is ended with a piece
 _VERSION: Final = 1
@@ -55,24 +55,24 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of a log file, or what has happened to it.
+    """A part of a log file, or an event in its history.
 
     Attributes
     ----------
     kind : str
-        ``data``: bytes at a position. ``end``: the file at the position is as long as that, and was rotated. ``gap``:
-        what should come next is gone. ``late``: bytes that were written to a rotated file when it had been finished.
-        ``list``: the folder's list of channels, whole.
+        ``data``: bytes at a position. ``end``: the file was rotated and ends at the position. ``gap``: the bytes at the
+        position are lost. ``late``: bytes that were written to a rotated file after it had been finished. ``list``: the
+        folder's list of channels, whole.
     file : str
         The name of the log file.
     position : Position
-        Where it begins; of what is late, its offset in the rotated file.
+        Where the piece begins; with ``late``, the offset in the rotated file.
     data : bytes or memoryview
-        The bytes; of a message that was read, a view of it, since each copy costs what writing them costs.
+        The bytes; in a message that was unpacked, a view of it, since a copy costs as much as writing them.
     stamp : str
-        When the file was rotated (``end``, ``late``), or as what its beginning is to be kept (``gap``).
+        When the file was rotated (``end``, ``late``), or the stamp under which its beginning is kept (``gap``).
     head : str
-        The head of a sealed file as it was when it ended where the piece ends; "" if it is not known.
+        The head of a sealed file from the moment when the file ended where the piece ends; "" if unknown.
     mode : int or None
         The permissions of the file.
     mtime : float
@@ -100,7 +100,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who sends pieces: the name of a host, the id of its folder, and the id of the process."""
+    """The sender of pieces: the name of a host, the id of its folder, and the id of the process."""
 
     host: str
     id: str
@@ -120,21 +120,21 @@ class Report:
     file : str
         The name of the log file.
     position : Position
-        How far it is there.
+        How far the mirror has it.
     head : str
         `print_of` its head, or of the list of channels; "" without one.
     there : bool
-        Whether the live file is there, if only empty.
+        Whether the mirror has the live file, even if empty.
     gap : bool
-        Whether something came that lies behind that: what is between has been lost on the way.
+        Whether a piece came that begins behind the position: the bytes between were lost on the way.
     idle : bool
-        Whether nothing was on its way any more when this was written.
+        Whether no piece was on its way when the report was written.
     refused : str
-        Why the mirror takes no more of this host; "" while it does.
+        Why the mirror takes no more pieces of this host; "" while it does.
     id : str
-        Of the folder that is refused.
+        The id of the refused folder.
     late : dict of str to int
-        How long the rotated files are that something came to when they had been finished, by stamp.
+        The sizes of the rotated files that got ``late`` pieces, by stamp.
     """
 
     file: str
@@ -148,19 +148,19 @@ class Report:
     late: dict[str, int] = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
-        """Write it as JSON."""
+        """Return the report as JSON."""
         return json.dumps(asdict(self)).encode()
 
     @classmethod
     def of(cls, data: bytes) -> Report:
-        """Read what `to_bytes` wrote; raise ValueError if it isn't that."""
-        found = _fields(data)
-        report: Report = _made(cls, {**found, "position": _made(Position, found.get("position", {}))})
+        """Read a report from JSON; raise ValueError if it is none."""
+        fields = _fields(data)
+        report: Report = _instance(cls, {**fields, "position": _instance(Position, fields.get("position", {}))})
         return report
 
 
 def pack(sender: Sender, piece: Piece) -> bytes:
-    r"""Write a message.
+    r"""Return a message.
 
     Examples
     --------
@@ -168,29 +168,29 @@ def pack(sender: Sender, piece: Piece) -> bytes:
     >>> bytes(unpack(data)[1].data)
     b'a line\n'
     """
-    said = asdict(sender) | asdict(piece)
-    del said["data"]
-    return json.dumps({"v": _VERSION, **said}, separators=(",", ":")).encode() + b"\n" + piece.data
+    header = asdict(sender) | asdict(piece)
+    del header["data"]
+    return json.dumps({"v": _VERSION, **header}, separators=(",", ":")).encode() + b"\n" + piece.data
 
 
 def unpack(message: bytes) -> tuple[Sender, Piece]:
-    """Read what `pack` wrote.
+    """Read a message of `pack`.
 
     Raises
     ------
     ValueError
-        If it isn't that, or a name in it would lead out of a folder.
+        If it is none, or a name in it would lead out of a folder.
     """
     first = message[: message.find(b"\n") + 1]
-    said = _fields(first)
-    _require(said.pop("v", None) == _VERSION, "version", said)
-    sender = _made(Sender, {name: said.pop(name, "") for name in ("host", "id", "session")})
-    position = _made(Position, said.pop("position", {}))
-    return sender, _made(Piece, {**said, "position": position, "data": memoryview(message)[len(first) :]})
+    header = _fields(first)
+    _require(header.pop("v", None) == _VERSION, "version", header)
+    sender = _instance(Sender, {name: header.pop(name, "") for name in ("host", "id", "session")})
+    position = _instance(Position, header.pop("position", {}))
+    return sender, _instance(Piece, {**header, "position": position, "data": memoryview(message)[len(first) :]})
 
 
 def print_of(begin: bytes) -> str:
-    """Return what tells a file that begins so from others; "" for nothing.
+    """Return the fingerprint of a file's first bytes; "" for no bytes.
 
     Examples
     --------
@@ -201,7 +201,7 @@ def print_of(begin: bytes) -> str:
 
 
 def check_name(what: str, name: Any) -> None:
-    """Raise ValueError unless a name is one of a visible file in a folder.
+    """Raise ValueError unless a name may be a visible file in a folder.
 
     Examples
     --------
@@ -224,13 +224,13 @@ def _require(holds: object, what: str, got: object) -> None:
 
 
 def _fields(data: bytes) -> dict[str, Any]:
-    found = json.loads(data)
-    _require(isinstance(found, dict), "an object", found)
-    return dict(found)
+    fields = json.loads(data)
+    _require(isinstance(fields, dict), "an object", fields)
+    return dict(fields)
 
 
-def _made(kind: Any, fields: dict[str, Any]) -> Any:
+def _instance(kind: Any, fields: dict[str, Any]) -> Any:
     try:
         return kind(**fields)
-    except TypeError:  # something is missing, or too much
+    except TypeError:  # a field is missing or unknown
         raise ValueError(f"{kind.__name__}: got {str(fields)[:80]!r}") from None

@@ -30,18 +30,18 @@ if TYPE_CHECKING:
 
 MAX_BYTES: Final = 10 * 10**9
 _KEEP_S: Final = 5.0
-_ACK_WAIT_S: Final = 60.0  # after which what was taken and isn't done comes again
+_ACK_WAIT_S: Final = 60.0  # after which a message that was taken and isn't done is delivered again
 _MOST_TAKEN: Final = 64
 _RECONNECT_S: Final = 0.5
 _READ_BYTES: Final = 256 << 10  # what asyncio receives at once
 _NO_ROOM: Final = 10047  # insufficient storage resources: the server has less than the stream may have
-_OTHER_CONSUMER: Final = {10099, 10100}  # of a work queue, which has but one
+_OTHER_CONSUMER: Final = {10099, 10100}  # a work queue has one consumer only
 _PLAIN: Final = re.compile(rb"[A-Za-z0-9_-]")
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where a server is, and how to be let in; all secrets are in files.
+    """A server's address and credentials; all secrets are in files.
 
     Attributes
     ----------
@@ -52,9 +52,9 @@ class Server:
     creds, nkey : Path or None
         A file of credentials, or one with the seed of an nkey.
     tls_ca, tls_cert, tls_key : Path or None
-        Whom to trust, and who we are.
+        The authority to trust, and the client's certificate and key.
     max_bytes, replicas : int
-        Of a stream that isn't there yet.
+        Settings of the stream, if it has to be made.
     """
 
     url: str
@@ -68,7 +68,7 @@ class Server:
     replicas: int = 1
 
     def options(self) -> dict[str, Any]:
-        """Return what nats-py takes.
+        """Return the options for nats-py.
 
         Raises
         ------
@@ -77,47 +77,47 @@ class Server:
         """
         for path in (self.creds, self.nkey, self.tls_ca, self.tls_cert, self.tls_key):
             if path is not None:
-                path.open("rb").close()  # else nats-py tries for ever
-        found: dict[str, Any] = {"servers": self.url.split(",")}
+                path.open("rb").close()  # nats-py would retry for ever
+        options: dict[str, Any] = {"servers": self.url.split(",")}
         if self.creds is not None:
-            found["user_credentials"] = str(self.creds)
+            options["user_credentials"] = str(self.creds)
         if self.nkey is not None:
-            found["nkeys_seed"] = str(self.nkey)
+            options["nkeys_seed"] = str(self.nkey)
         if self.tls_ca or self.tls_cert:
             context = ssl.create_default_context(cafile=self.tls_ca)
             if self.tls_cert is not None:
                 context.load_cert_chain(self.tls_cert, self.tls_key)
-            found["tls"] = context
-        return found
+            options["tls"] = context
+        return options
 
 
 @contextlib.asynccontextmanager
 async def connected(
     server: Server, name: str, tell: Callable[[str], object], collector: str = ""
 ) -> AsyncIterator[NatsBroker]:
-    """Be connected to a server, which may come and go.
+    """Connect to a server, and reconnect whenever it comes back.
 
     Parameters
     ----------
     server : Server
-        Where.
+        The server.
     name : str
-        What the server calls this client.
+        The client's name at the server.
     tell : callable
-        Is called with what a person should know.
+        Called with messages for people.
     collector : str
-        The id of the mirror that collects; "" for a shipper.
+        The id of the collector's mirror; "" for a shipper.
     """
-    told = set[str]()
-    nats.aio.client.DEFAULT_BUFFER_SIZE = _READ_BYTES  # 32 kB else: a piece would come in 23 turns of the loop, not 3
+    reported = set[str]()
+    nats.aio.client.DEFAULT_BUFFER_SIZE = _READ_BYTES  # with its 32 kB, a piece takes 23 turns of the loop, not 3
 
     async def on_error(error: Exception) -> None:
-        if str(error) not in told:
-            told.add(str(error))
+        if str(error) not in reported:
+            reported.add(str(error))
             tell(f"{server.url}: {error}")
 
     async def on_return() -> None:
-        told.clear()
+        reported.clear()
         tell(f"{server.url}: connected again")
 
     client = await nats.connect(
@@ -145,71 +145,71 @@ class NatsBroker:
         self._context: JetStreamContext = client.jetstream(timeout=_KEEP_S)
         self._server = server
         self._consumer = f"mirror-{collector}"
-        self._taken: JetStreamContext.PullSubscription | None = None
+        self._subscription: JetStreamContext.PullSubscription | None = None
 
     async def keep(self, host: str, file: str, data: bytes) -> None:
-        """Give a message to be kept."""
+        """Store a message."""
         try:
             await self._context.publish(f"{self._server.stream}.{_token(host)}.{_token(file)}", data, timeout=_KEEP_S)
         except NoStreamResponseError:
             await self._make_stream()
             raise BrokerError("there was no stream") from None
         except (Error, OSError, TimeoutError) as error:
-            raise BrokerError(_said(error)) from None
+            raise BrokerError(_reason(error)) from None
 
     async def say(self, topic: Topic, host: str, data: bytes) -> None:
-        """Tell all who listen."""
+        """Send a message to all listeners."""
         with contextlib.suppress(Error, OSError, TimeoutError):
             await self._client.publish(f"{self._server.stream}-{topic}.{_token(host)}", data)
 
     async def listen(self, topic: Topic, host: str | None, heard: Heard) -> None:
-        """Be told what is said of a host, or of all."""
+        """Subscribe to messages about a host, or about all."""
 
         async def on_message(message: Msg) -> None:
-            heard(_text(message.subject.rpartition(".")[2]), message.data)
+            heard(_name_of(message.subject.rpartition(".")[2]), message.data)
 
         subject = f"{self._server.stream}-{topic}.{'*' if host is None else _token(host)}"
         await self._client.subscribe(subject, cb=on_message)
 
     async def begin(self) -> None:
-        """Take all messages from the first on that isn't done, in their order."""
+        """Start delivery with the first message that isn't done, in order."""
         stream, name = self._server.stream, self._consumer
         try:
             await self._make_stream()
-            if self._taken is not None:
+            if self._subscription is not None:
                 with contextlib.suppress(Error):
-                    await self._taken.unsubscribe()
-            # Anew: else the server gives what was taken and isn't done only after a minute, behind all that came since.
+                    await self._subscription.unsubscribe()
+            # With the old consumer, messages that were taken and aren't done come a minute later, behind newer ones.
             start = await self._first_undone()
             with contextlib.suppress(NotFoundError):
                 await self._context.delete_consumer(stream, name)
             await self._context.add_consumer(stream, self._config(start))
-            self._taken = await self._context.pull_subscribe_bind(consumer=name, stream=stream)
+            self._subscription = await self._context.pull_subscribe_bind(consumer=name, stream=stream)
         except (Error, OSError, TimeoutError) as error:
-            raise BrokerError(_said(error)) from None
+            raise BrokerError(_reason(error)) from None
 
     async def take(self, n_most: int, wait_s: float) -> list[Delivery]:
         """Take the next messages."""
-        if self._taken is None or not self._client.is_connected:
+        if self._subscription is None or not self._client.is_connected:
             raise BrokerError("not connected")
         reconnects = self._client.stats["reconnects"]
         try:
-            messages = await self._taken.fetch(n_most, wait_s)
+            messages = await self._subscription.fetch(n_most, wait_s)
         except TimeoutError:
             messages = []
             await self._require_consumer()
         except (Error, OSError) as error:
-            raise BrokerError(_said(error)) from None
+            raise BrokerError(_reason(error)) from None
         if self._client.stats["reconnects"] != reconnects or any(one.metadata.num_delivered > 1 for one in messages):
             raise BrokerError("the connection was lost")
-        return [_Taken(message) for message in messages]
+        return [_Message(message) for message in messages]
 
     async def _require_consumer(self) -> None:
-        """Raise BrokerError if there is no consumer any more: a stream that was wiped is silent, not an error."""
+        """Raise BrokerError if the consumer is gone: a stream that was wiped delivers nothing, without an error."""
         try:
             await self._context.consumer_info(self._server.stream, self._consumer)
         except (Error, OSError, TimeoutError) as error:
-            raise BrokerError(_said(error)) from None
+            raise BrokerError(_reason(error)) from None
 
     async def _make_stream(self) -> None:
         server = self._server
@@ -229,22 +229,22 @@ class NatsBroker:
                 await self._context.add_stream(config)
         except APIError as error:
             if error.err_code != _NO_ROOM:
-                raise BrokerError(_said(error)) from None
+                raise BrokerError(_reason(error)) from None
             raise BrokerError(
                 f"no room for a stream of {server.max_bytes:,} bytes: give less with --max-bytes"
             ) from None
         except (Error, OSError, TimeoutError) as error:
-            raise BrokerError(_said(error)) from None
+            raise BrokerError(_reason(error)) from None
 
     async def _first_undone(self) -> int | None:
-        """Return the number of the first message that isn't done, of a stream that keeps them; None for the first."""
+        """Return the number of the first message that isn't done; None for the first one of the stream."""
         info = await self._context.stream_info(self._server.stream)
         if info.config.retention == api.RetentionPolicy.WORK_QUEUE:
-            return None  # has no others, and a consumer must begin with the first
+            return None  # holds only messages that aren't done, and a consumer must begin with the first
         with contextlib.suppress(NotFoundError):
-            known = await self._context.consumer_info(self._server.stream, self._consumer)
-            if known.ack_floor is not None:
-                return int(known.ack_floor.stream_seq) + 1
+            consumer = await self._context.consumer_info(self._server.stream, self._consumer)
+            if consumer.ack_floor is not None:
+                return int(consumer.ack_floor.stream_seq) + 1
         return None
 
     def _config(self, start: int | None) -> api.ConsumerConfig:
@@ -259,7 +259,7 @@ class NatsBroker:
 
 
 @dataclass(frozen=True, slots=True)
-class _Taken:
+class _Message:
     message: Msg
 
     @property
@@ -270,10 +270,10 @@ class _Taken:
         try:
             await self.message.ack()
         except (Error, OSError) as error:
-            raise BrokerError(_said(error)) from None
+            raise BrokerError(_reason(error)) from None
 
 
-def _said(error: BaseException) -> str:
+def _reason(error: BaseException) -> str:
     if isinstance(error, APIError):
         if error.err_code in _OTHER_CONSUMER:
             return (
@@ -289,5 +289,5 @@ def _token(name: str) -> str:
     return "".join(chr(byte) if _PLAIN.match(bytes([byte])) else f"%{byte:02X}" for byte in name.encode())
 
 
-def _text(token: str) -> str:
-    return re.sub(rb"%([0-9A-F]{2})", lambda found: bytes([int(found[1], 16)]), token.encode()).decode(errors="replace")
+def _name_of(token: str) -> str:
+    return re.sub(rb"%([0-9A-F]{2})", lambda match: bytes([int(match[1], 16)]), token.encode()).decode(errors="replace")

@@ -1,4 +1,4 @@
-"""What a person should know, and not again and again."""
+"""Messages for people, without repeating them all the time."""
 
 import time
 from collections.abc import Callable
@@ -9,21 +9,21 @@ _AGAIN_S: Final = 30.0
 
 
 class Seldom:
-    """Tells what lasts once, and twice a minute while it does.
+    """Passes a message on, and the same one again after half a minute at the earliest.
 
     Parameters
     ----------
     tell : callable
-        Is called with a line.
+        Called with a line.
     """
 
     def __init__(self, tell: Tell) -> None:
         self._tell = tell
-        self._told_at: dict[str, float] = {}
+        self._last_times: dict[str, float] = {}
 
-    def __call__(self, text: str, about: str = "") -> None:
-        """Tell something, unless the same, or something about the same, was told just now."""
-        now, about = time.monotonic(), about or text
-        if now - self._told_at.get(about, -_AGAIN_S) >= _AGAIN_S:
-            self._told_at[about] = now
+    def __call__(self, text: str, topic: str = "") -> None:
+        """Pass a message on, unless one with the same topic (by default, the same text) was passed on just now."""
+        now, topic = time.monotonic(), topic or text
+        if now - self._last_times.get(topic, -_AGAIN_S) >= _AGAIN_S:
+            self._last_times[topic] = now
             self._tell(text)

@@ -355,5 +355,5 @@ def test_a_shipper_goes_back_only_for_a_mirror_that_has_nothing_on_its_way(
     source = shipper._sources["predictions.log"]
     for idle, n_rewinds in ((False, 0), (True, 1)):
         shipper._reports.append(Report("predictions.log", idle=idle))
-        shipper._listen()
+        shipper._read_reports()
         assert source.n_rewinds == n_rewinds

@@ -1,1 +1,1 @@
-"""In the middle: from the broker into a mirror."""
+"""The collector: from the broker into a mirror."""

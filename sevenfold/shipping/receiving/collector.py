@@ -1,4 +1,4 @@
-"""Put what shippers send into a mirror, each byte once."""
+"""Put the pieces of shippers into a mirror, each byte once."""
 
 import asyncio
 import errno
@@ -16,27 +16,27 @@ from sevenfold.shipping.telling import Seldom, Tell
 BATCH: Final = 16
 WAIT_S: Final = 1.0
 _RETRY_S: Final = 1.0
-# What a disk or a system is short of, and a reader that verifies for long.
+# Errors that pass: a full disk, a busy system, and a reader that holds the lock for long.
 _PASSING: Final = {getattr(errno, name, 0) for name in ("ENOSPC", "EDQUOT", "EIO", "EMFILE", "ENFILE", "ETIMEDOUT")}
 _AHEAD_S: Final = 1.0  # between two reports of one gap: the shipper needs a moment to go back
 
 
 class Collector:
-    """Collects into a mirror, as long as `run` runs.
+    """Moves pieces from a broker into a mirror while `run` runs.
 
     Parameters
     ----------
     mirror : Mirror
-        Where pieces go.
+        The mirror.
     broker : Broker
-        Where they come from.
+        The broker.
     tell : callable
-        Is called with what a person should know, one line at a time.
+        Called with messages for people, one line at a time.
 
     Attributes
     ----------
     n_pieces : Counter of Outcome
-        What became of the pieces.
+        The number of pieces by outcome.
     """
 
     def __init__(self, mirror: Mirror, broker: Broker, tell: Tell) -> None:
@@ -44,20 +44,20 @@ class Collector:
         self._mirror = mirror
         self._broker = broker
         self._tell, self._tell_seldom = tell, Seldom(tell)
-        self._asked: set[str] = set()
+        self._asking_hosts: set[str] = set()
         self._is_idle = False
-        self._in_order = False  # whether what comes is all there is, from the first on
+        self._in_order = False  # whether all messages are delivered from the first on
         self._ahead_at: dict[tuple[str, str], float] = {}
 
     async def run(self, *, once: bool = False) -> None:
-        """Apply what there is, and what comes.
+        """Apply the pieces that the broker has, and those that come.
 
         Parameters
         ----------
         once : bool
-            End when nothing is there any more.
+            End when the broker has no more.
         """
-        await self._broker.listen("ask", None, lambda host, _: self._asked.add(host))
+        await self._broker.listen("ask", None, lambda host, _: self._asking_hosts.add(host))
         while True:
             try:
                 if not self._in_order:
@@ -86,7 +86,7 @@ class Collector:
                 continue
             outcome = await self._apply(sender, piece)
             if outcome is Outcome.AHEAD and not self._in_order:
-                return  # taken again, in order
+                return  # the piece is taken again, in order
             if outcome is not None:
                 self.n_pieces[outcome] += 1
                 touched[sender.host, piece.file] = None
@@ -99,10 +99,10 @@ class Collector:
         try:
             await delivery.done()
         except BrokerError:
-            self._in_order = False  # it comes once more, behind others
+            self._in_order = False  # the message comes once more, behind later ones
 
     async def _apply(self, sender: Sender, piece: Piece) -> Outcome | None:
-        """Apply a piece, and see to what follows of it; None if it is refused."""
+        """Apply a piece and report its outcome; return None if it is refused."""
         while True:
             try:
                 outcome = self._mirror.apply(sender, piece)
@@ -111,7 +111,7 @@ class Collector:
                 await self._refuse(sender, piece, error)
                 return None
             except OSError as error:
-                if error.errno not in _PASSING:  # it would keep all hosts waiting for ever
+                if error.errno not in _PASSING:  # waiting for it would block all hosts for ever
                     await self._refuse(sender, piece, error)
                     return None
                 self._tell_seldom(f"waiting: {error}")  # the broker keeps the rest, until it is full, too
@@ -132,21 +132,21 @@ class Collector:
         await self._report(sender.host, Report(piece.file, refused=str(error), id=sender.id))
 
     async def _report_gap(self, host: str, piece: Piece) -> None:
-        there = self._mirror.report(host, piece.file)
-        where = f"{there.position.after}:{there.position.offset}"
+        report = self._mirror.report(host, piece.file)
+        where = f"{report.position.after}:{report.position.offset}"
         self._tell(f"host {host!r}: {piece.file}: the broker has lost what follows {where}: asking for it")
-        await self._report(host, replace(there, gap=True))
+        await self._report(host, replace(report, gap=True))
 
     async def _answer(self) -> None:
-        while self._asked:
-            host = self._asked.pop()
+        while self._asking_hosts:
+            host = self._asking_hosts.pop()
             try:
                 check_name("host", host)
                 reports = self._mirror.report_all(host)
             except (ValueError, OSError):
                 continue
-            for one in reports:
-                await self._report(host, replace(one, idle=self._is_idle))
+            for report in reports:
+                await self._report(host, replace(report, idle=self._is_idle))
 
     async def _report(self, host: str, report: Report) -> None:
         try:

@@ -1,4 +1,4 @@
-"""What a mirror has of one log file, and how a piece of it is put there."""
+"""A mirror's copy of one log file, and how pieces are applied to it."""
 
 import contextlib
 import filecmp
@@ -19,29 +19,29 @@ _STAMP_BYTES: Final = 26
 
 
 class Refused(ValueError):  # noqa: N818 - an answer
-    """A piece that can't belong to what the mirror has of the host, and why."""
+    """A piece contradicts what the mirror has of the host, with the reason."""
 
 
 class Outcome(Enum):
-    """What became of a piece."""
+    """The outcome of applying a piece."""
 
     DONE = "done"
-    OLD = "old"  # the mirror had it
-    AHEAD = "ahead"  # what comes before it isn't there
+    OLD = "old"  # the mirror had it already
+    AHEAD = "ahead"  # the mirror lacks bytes before it
 
 
 class Copy:
-    """What a mirror has of a log file.
+    """A mirror's copy of a log file, with its rotated files.
 
     Parameters
     ----------
     path : Path
-        Where the live file is.
+        The live file.
 
     Attributes
     ----------
     late : dict of str to int
-        How long the rotated files are that something came to later, by stamp.
+        The sizes of the rotated files that got ``late`` pieces, by stamp.
     """
 
     def __init__(self, path: Path) -> None:
@@ -56,7 +56,7 @@ class Copy:
 
     @property
     def position(self) -> Position:
-        """How far the file is there."""
+        """How far the mirror has the file."""
         return Position(self._after, self._size, print_of(self._begin))
 
     @property
@@ -65,11 +65,11 @@ class Copy:
         return bool(self._size) or self._names.path.exists()
 
     def head(self) -> bytes:
-        """Return the head of a sealed file; nothing where there is none."""
+        """Return the head of a sealed file; b"" if there is none."""
         return content_of(self._names.head)
 
     def apply(self, piece: Piece) -> Outcome:
-        """Put a piece where it belongs; `Mirror.apply` says what comes and is raised."""
+        """Apply a piece; `Mirror.apply` documents the result and the errors."""
         if piece.kind == "late":
             return self._append_late(piece)
         if piece.position.after != self._after:
@@ -109,24 +109,24 @@ class Copy:
         return Outcome.DONE
 
     def _compare(self, offset: int, data: bytes | memoryview) -> None:
-        """Refuse what differs from what is there: two hosts had one name, or a folder was put back from a copy."""
+        """Refuse bytes that differ: two hosts have one name, or a folder was put back from a copy."""
         with open_log(self._names.path) as file:
             file.seek(offset)
-            there = file.read(len(data))
-        if there != data[: len(there)]:
+            mirrored = file.read(len(data))
+        if mirrored != data[: len(mirrored)]:
             raise Refused(f"{self._names.path} isn't what the host has from byte {offset} on")
 
     def _write(self, data: bytes | memoryview, mode: int | None) -> None:
         with contextlib.closing(open_to_append(self._names.path, mode)) as fd:
             rest = data
-            while rest:  # a disk may take a part; what is there then is where the next try begins
+            while rest:  # a disk may take only a part; the next try goes on behind it
                 rest = rest[os.write(fd, rest) :]
         self._begin = (self._begin + data[:PRINT_BYTES])[:PRINT_BYTES]
         self._size += len(data)
 
     @contextlib.contextmanager
     def _sealing(self, mode: int | None = None) -> Iterator[Descriptor]:
-        """Be alone with a sealed file, as its writer is, so that `verify` finds both lines and head, or neither."""
+        """Lock a sealed file, as its writer does, so that `verify` finds both the lines and the head, or neither."""
         with contextlib.closing(open_beside(self._names.head, mode)) as fd:
             acquire(fd, _WAIT_S, self._names.head)
             try:
@@ -145,22 +145,22 @@ class Copy:
         return Outcome.DONE
 
     def _finish_again(self, piece: Piece) -> Outcome:
-        """Go on where a collector was killed when it had renamed the file."""
-        there = self._names.at(piece.stamp)
-        if self._size or not there.exists() or there.stat().st_size != piece.position.offset:
+        """Go on after a collector that was killed just after it had renamed the file."""
+        target = self._names.at(piece.stamp)
+        if self._size or not target.exists() or target.stat().st_size != piece.position.offset:
             return Outcome.AHEAD
         self._note(piece.stamp)
         return Outcome.DONE
 
     def _close_gap(self, piece: Piece) -> Outcome:
-        """Keep the beginning of a file whose rest is gone."""
+        """Keep the beginning of a file whose rest is lost."""
         if piece.stamp:
             self._rename(piece)
         return Outcome.DONE
 
     def _rename(self, piece: Piece) -> None:
         target = self._names.at(piece.stamp)
-        if target.exists():  # a collector was killed when it had renamed the file
+        if target.exists():  # a collector was killed just after it had renamed the file
             self._drop_twin_of(target)
             self._note(piece.stamp)
             return
@@ -175,25 +175,25 @@ class Copy:
         self._note(piece.stamp)
 
     def _drop_twin_of(self, target: Path) -> None:
-        """Delete what came again of a file that is there whole."""
+        """Delete bytes that came again of a file that is already there whole."""
         if self._size:
             if not filecmp.cmp(self._names.path, target, shallow=False):
                 raise Refused(f"{target} is there already, and isn't what the host has")
             system.remove(self._names.path)
 
     def _note(self, stamp: str) -> None:
-        """Note which file was finished last, as a writer notes which it rotated."""
+        """Note the file that was finished last, as a writer notes the one that it rotated."""
         with contextlib.closing(open_beside(self._names.lock)) as fd:
             system.write_at_start(fd, stamp.encode())
             os.fsync(fd)
         self._after, self._size, self._begin = stamp, 0, b""
 
     def _last(self) -> str:
-        noted = content_of(self._names.lock)[:_STAMP_BYTES].decode("latin-1")
+        stamp = content_of(self._names.lock)[:_STAMP_BYTES].decode("latin-1")
         with contextlib.suppress(ValueError):
-            parse_stamp(noted)
-            return noted
-        return max((one.stamp for one in self._names.rotated()), default="")
+            parse_stamp(stamp)
+            return stamp
+        return max((rotated.stamp for rotated in self._names.rotated()), default="")
 
     def _append_late(self, piece: Piece) -> Outcome:
         path = self._names.at(piece.stamp)
@@ -212,14 +212,14 @@ class Copy:
 
 
 def content_of(path: Path) -> bytes:
-    """Return what is in a file; nothing where there is none."""
+    """Return the bytes of a file; b"" if there is none."""
     with contextlib.suppress(FileNotFoundError), open_log(path) as file:
         return file.read()
     return b""
 
 
 def mode_of(mode: int | None) -> int | None:
-    """Return the permissions that a file has on its host, if a log file may have them."""
+    """Return the permissions of a file on its host; None unless a log file may have them."""
     with contextlib.suppress(ValueError):
         return check_mode(mode)
     return None

@@ -1,7 +1,7 @@
-"""A mirror: a folder a host, with the files that the host has, byte for byte.
+"""A mirror: a folder for each host, with the host's files, byte for byte.
 
-What a mirror has is what its files are called and how long they are; beside them, as on the host, the lock file of a
-log says which rotated file was finished last. So a collector that is killed anywhere finds in the files where it was.
+The names and sizes of the files are the state of a mirror; beside them, as on the host, the lock file of a log names
+the rotated file that was finished last. So a collector that was killed at any point learns from the files where it was.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ class Mirror:
     Parameters
     ----------
     root : Path
-        Its folder, which has one for each host.
+        The mirror's folder, with a folder for each host.
     """
 
     def __init__(self, root: Path) -> None:
@@ -43,7 +43,7 @@ class Mirror:
         self._copies: dict[tuple[str, str], Copy] = {}
 
     def apply(self, sender: Sender, piece: Piece) -> Outcome:
-        """Put a piece where it belongs.
+        """Apply a piece to the copy of its file.
 
         Returns
         -------
@@ -52,9 +52,9 @@ class Mirror:
         Raises
         ------
         Refused
-            If it is of another folder than what is there of the host, or differs from what is there.
+            If the piece comes from another folder than the mirror's copy, or differs from the copy.
         OSError
-            If it can't be written; applying it again goes on.
+            If the piece can't be written; applying it again goes on.
         """
         self._require_id(sender, piece.mode)
         if piece.kind == "list":
@@ -63,22 +63,22 @@ class Mirror:
         try:
             return copy.apply(piece)
         except BaseException:
-            del self._copies[sender.host, piece.file]  # what is there says the file
+            del self._copies[sender.host, piece.file]  # its state is read anew from the file
             raise
 
     def report(self, host: str, file: str) -> Report:
-        """Say what there is of a log file."""
+        """Report the mirror's copy of a log file."""
         copy = self._copy(host, file)
         return Report(file, copy.position, print_of(copy.head()), copy.is_there, late=dict(copy.late))
 
     def report_all(self, host: str) -> list[Report]:
-        """Say what there is of a host; nothing of one that never sent anything."""
+        """Report all files of a host; none of a host that never sent anything."""
         folder = self.root / host
         if not (folder / HOST_FILE).exists():
             return []
-        names = {path.name for path in log_files(folder)} | {one.file for one in listed_channels(folder)}
-        there = [self.report(host, name) for name in sorted(names)]
-        return [Report(LIST_FILE, head=print_of(content_of(folder / LIST_FILE))), *there]
+        names = {path.name for path in log_files(folder)} | {channel.file for channel in listed_channels(folder)}
+        reports = [self.report(host, name) for name in sorted(names)]
+        return [Report(LIST_FILE, head=print_of(content_of(folder / LIST_FILE))), *reports]
 
     def _copy(self, host: str, file: str) -> Copy:
         if (host, file) not in self._copies:
@@ -86,7 +86,7 @@ class Mirror:
         return self._copies[host, file]
 
     def _require_id(self, sender: Sender, mode: int | None) -> None:
-        """Bind a host's name to the folder that used it first."""
+        """Refuse a sender unless its folder is the one that used the host's name first."""
         folder = self.root / sender.host
         if sender.host not in self._ids:
             path = folder / HOST_FILE
@@ -112,7 +112,7 @@ class Mirror:
 
 @contextlib.contextmanager
 def mirror_at(root: Path) -> Iterator[tuple[Mirror, str]]:
-    """Be the one that writes a mirror, for as long as the context lasts; give it, and its id.
+    """Lock a mirror for writing while the context lasts; yield it and its id.
 
     Raises
     ------

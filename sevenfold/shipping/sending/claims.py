@@ -1,4 +1,4 @@
-"""Who ships a folder: one process, under one name."""
+"""The claim on a log folder: one process ships it, under one name."""
 
 import contextlib
 import secrets
@@ -12,21 +12,21 @@ from sevenfold.shipping.messages import check_name
 
 
 class ShippingError(Exception):
-    """A folder that can't be shipped, and why."""
+    """A folder can't be shipped, with the reason."""
 
 
 @contextlib.contextmanager
 def shipping_of(folder: Path, host: str | None, default: str) -> Iterator[Shipping]:
-    """Be the one that ships a folder, for as long as the context lasts.
+    """Lock a folder for shipping while the context lasts.
 
     Parameters
     ----------
     folder : Path
         The log folder.
     host : str or None
-        The name that the host has in the mirror, if somebody says one.
+        The host's name in the mirror; None for the name of an earlier run.
     default : str
-        The name where nobody says one, and none was said before.
+        The name if `host` is None and there was no earlier run.
 
     Raises
     ------
@@ -40,20 +40,20 @@ def shipping_of(folder: Path, host: str | None, default: str) -> Iterator[Shippi
     try:
         if not (lock(fd, exclusive=True) and is_same_file(fd, guard)):
             raise ShippingError(f"{folder}: another process ships it already")
-        yield _begun(folder, host, default)
+        yield _claimed(folder, host, default)
     finally:
         fd.close()
 
 
-def _begun(folder: Path, host: str | None, default: str) -> Shipping:
-    known = read_shipping(folder)
-    if known is None:
+def _claimed(folder: Path, host: str | None, default: str) -> Shipping:
+    shipping = read_shipping(folder)
+    if shipping is None:
         check_name("host", host or default)
-        known = Shipping(secrets.token_hex(8), host or default)
-        known.save(folder)
-    elif host not in {None, known.host}:
+        shipping = Shipping(secrets.token_hex(8), host or default)
+        shipping.save(folder)
+    elif host not in {None, shipping.host}:
         raise ShippingError(
-            f"{folder}: is shipped as {known.host!r}, not as {host!r}: leave --host-name out, or delete "
+            f"{folder}: is shipped as {shipping.host!r}, not as {host!r}: leave --host-name out, or delete "
             f"{folder / STATE_FILE} to have all of it shipped once more, under the new name"
         )
-    return known
+    return shipping

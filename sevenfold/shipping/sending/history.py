@@ -1,4 +1,4 @@
-"""How far a log file has been shipped: what the broker took, what the mirror has, and how to go back."""
+"""How far a log file has been shipped: up to where the broker has it, up to where the mirror, and how to go back."""
 
 from collections.abc import Iterable
 
@@ -7,12 +7,12 @@ from sevenfold.shipping.messages import PRINT_BYTES, Position, Report, print_of
 
 
 class History:
-    """What a shipper knows of one log file; no file is touched here.
+    """A shipper's state of one log file; touches no files.
 
     Parameters
     ----------
     progress : Progress
-        What is noted in the folder; it is kept up to date.
+        The state that is saved in the folder; kept up to date.
     """
 
     def __init__(self, progress: Progress) -> None:
@@ -25,29 +25,29 @@ class History:
 
     @property
     def position(self) -> Position:
-        """The place up to which it has been shipped."""
+        """The position up to which the file has been shipped."""
         finished = self.progress.sent or self.progress.mirrored
         return Position(finished[-1] if finished else "", self.progress.offset, self.progress.print)
 
     @property
     def confirmed(self) -> tuple[int, int, tuple[int, ...]]:
-        """What the mirror has said that it has, so that two of them can be compared."""
+        """What the mirror has confirmed, as values that can be compared."""
         progress = self.progress
         return len(progress.sent), progress.mirrored_offset, tuple(progress.late.values())
 
     @property
     def is_mirrored(self) -> bool:
-        """Whether the mirror has said that it has all that was shipped."""
+        """Whether the mirror has confirmed everything that was shipped."""
         return not self.progress.sent and self.progress.mirrored_offset == self.progress.offset
 
     def add(self, n_bytes: int, begin: bytes) -> None:
-        """Note bytes of the file that is under way, which begins so."""
+        """Note shipped bytes of the current file, whose first bytes are `begin`."""
         if self.progress.offset < PRINT_BYTES:
             self.progress.print = print_of(begin)
         self.progress.offset += n_bytes
 
     def finish(self, stamp: str, *, is_open: bool) -> None:
-        """Note that a file is finished; whether a writer may still add to it."""
+        """Note that a file is finished; `is_open` says that a writer may still add to it."""
         progress = self.progress
         if is_open:
             progress.late[stamp] = progress.offset
@@ -55,19 +55,19 @@ class History:
         progress.offset, progress.print = 0, ""
         progress.seen = [one for one in progress.seen if one != stamp]
 
-    def look(self, there: Iterable[str]) -> list[str]:
-        """Note which rotated files there are, oldest first; return those that had been there and went unshipped."""
-        progress, stamps = self.progress, list(there)
-        done, listed = {*self.finished}, {*stamps}
+    def look(self, stamps: Iterable[str]) -> list[str]:
+        """Note the rotated files, oldest first; return those that were deleted before they were shipped."""
+        progress, listed = self.progress, list(stamps)
+        finished, present = {*self.finished}, {*listed}
         last = progress.mirrored[-1:]
-        progress.mirrored = [one for one in progress.mirrored if one in listed or one in last]
-        gone = [stamp for stamp in progress.seen if stamp not in listed]
+        progress.mirrored = [stamp for stamp in progress.mirrored if stamp in present or stamp in last]
+        gone = [stamp for stamp in progress.seen if stamp not in present]
         if not gone:
-            progress.seen = [stamp for stamp in stamps if stamp not in done]
+            progress.seen = [stamp for stamp in listed if stamp not in finished]
         return gone
 
     def confirm(self, report: Report) -> bool:
-        """Note what the mirror has; return whether something lacks there that was sent."""
+        """Note what the mirror has; return whether it lacks something that was sent."""
         progress, position = self.progress, report.position
         if position.after in progress.sent:
             n_there = progress.sent.index(position.after) + 1
@@ -81,23 +81,23 @@ class History:
         behind = position.after != self.position.after or position.offset < self.position.offset
         return behind and position.after in {"", *progress.mirrored}
 
-    def rewind(self, position: Position, there: Iterable[str]) -> None:
-        """Go back, or on, to what the mirror has.
+    def rewind(self, position: Position, stamps: Iterable[str]) -> None:
+        """Go back, or forward, to the position of the mirror.
 
         Parameters
         ----------
         position : Position
-            What that is.
-        there : iterable of str
-            The stamps of the rotated files that there are.
+            The position of the mirror.
+        stamps : iterable of str
+            The stamps of the rotated files in the folder.
         """
         progress, done = self.progress, self.finished
         if position.after in done:
             finished = done[: done.index(position.after) + 1]
-        else:  # deleted long ago, or finished by somebody whose notes are lost
-            finished = [stamp for stamp in there if stamp < position.after]
+        else:  # deleted long ago, or the notes about it are lost
+            finished = [stamp for stamp in stamps if stamp < position.after]
             finished += [position.after] if position.after else []
-        # What had been sent and is lost must be there still, or is told as a gap.
+        # Files that had been sent and are lost in the mirror are sent again, or reported as a gap.
         progress.seen = [one for one in dict.fromkeys((*done, *progress.seen)) if one not in finished]
         progress.mirrored, progress.sent = finished, []
         progress.offset, progress.print = position.offset, position.print

@@ -1,4 +1,4 @@
-"""What comes to a rotated file when it has been finished: a writer was stopped in mid-call, and goes on."""
+"""Bytes that a writer adds to a rotated file after it was finished, because it was stopped in mid-call."""
 
 import time
 from typing import Final
@@ -14,33 +14,33 @@ AGAIN_S: Final = 10.0  # for the mirror to confirm it
 
 
 class Late:
-    """Looks after the finished files of a log that a writer still has open.
+    """Watches the finished files of a log that a writer still has open.
 
     Parameters
     ----------
     names : Names
-        Of the log.
+        The names of the log's files.
     history : History
-        Which these are.
+        The state that lists these files.
     """
 
     def __init__(self, names: Names, history: History) -> None:
         self._names = names
         self._history = history
-        self._at: dict[str, float] = {}
+        self._next_look_at: dict[str, float] = {}
 
     def next(self) -> Piece | None:
-        """Return what has come to one of them; None if nothing has, or it is too soon to look."""
+        """Return the next late piece; None if there is none, or it is too soon to look."""
         for stamp, size in list(self._history.progress.late.items()):
-            if time.monotonic() >= self._at.get(stamp, 0.0):
-                self._at[stamp] = time.monotonic() + LOOK_S
-                piece = self._of(stamp, size)
+            if time.monotonic() >= self._next_look_at.get(stamp, 0.0):
+                self._next_look_at[stamp] = time.monotonic() + LOOK_S
+                piece = self._piece_of(stamp, size)
                 if piece is not None:
-                    self._at[stamp] += AGAIN_S
+                    self._next_look_at[stamp] += AGAIN_S
                     return piece
         return None
 
-    def _of(self, stamp: str, size: int) -> Piece | None:
+    def _piece_of(self, stamp: str, size: int) -> Piece | None:
         path = self._names.at(stamp)
         file = opened(path) or opened(path.with_name(f"{path.name}.gz"))
         if file is None:

@@ -1,4 +1,4 @@
-"""Files that others rename, compress and delete: opened if they are there, and asked whether anybody has them open."""
+"""Files that other processes rename, compress and delete: open them, and find out if a writer has them open."""
 
 import time
 from dataclasses import dataclass
@@ -18,17 +18,17 @@ class Reading:
     Attributes
     ----------
     file : binary file
-        It, open.
+        The open file.
     rotated : Rotated or None
-        What it was when it was opened; None for the live one.
+        Its name when it was opened; None for the live file.
     begin : bytes
         Its first bytes, as far as they were shipped.
     stamp : str
         When it was rotated; "" while it is live.
     final : bool
-        Whether nobody wrote to it any more when it was read.
-    told : bool
-        Whether the mirror was told that there is such a file.
+        Whether no writer had it open any more when it was read.
+    announced : bool
+        Whether the mirror knows that there is such a file.
     """
 
     file: IO[bytes]
@@ -36,17 +36,17 @@ class Reading:
     begin: bytes
     stamp: str = ""
     final: bool = False
-    told: bool = False
+    announced: bool = False
     _size: int = -1
     _since: float = 0.0
 
     @property
     def compressed(self) -> bool:
-        """Whether it is gzipped."""
+        """Whether the file is gzipped."""
         return isinstance(self.file, GzipFile)
 
     def is_settled(self, size: int, seconds: float) -> bool:
-        """Return whether it has had this size for so long."""
+        """Return whether the file has had this size for so many seconds."""
         now = time.monotonic()
         if size != self._size:
             self._size, self._since = size, now
@@ -62,7 +62,7 @@ def opened(path: Path) -> IO[bytes] | None:
 
 
 def nobody_has(file: IO[bytes]) -> bool:
-    """Return whether no writer has a file open: each holds a lock on it, for as long as it has."""
+    """Return whether no writer has a file open: each holds a lock on it while it has."""
     try:
         alone = lock(file.fileno(), exclusive=True)
     except OSError:

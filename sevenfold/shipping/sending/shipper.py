@@ -1,8 +1,8 @@
-"""Send a log folder to a broker: the files are the spool, and nothing else is.
+"""Send a log folder to a broker; the files are the spool.
 
-The broker's word that it has a piece moves the position on. Whether the mirror has it, too, the collector says; if it
-hasn't although nothing is on its way any more, the shipper goes back. So a broker that loses what it has acknowledged,
-even all of it, loses nothing as long as the files are there, and retention leaves them there until the mirror has them.
+The position moves on when the broker acknowledges a piece. The collector reports what the mirror has; if the mirror
+lacks a piece although nothing is on its way any more, the shipper goes back. So nothing is lost even if the broker
+loses all that it has acknowledged: retention keeps the files until the mirror has them.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from sevenfold.shipping.sending.source import Source
 from sevenfold.shipping.telling import Seldom, Tell
 
 POLL_S: Final = 0.2
-SAVE_S: Final = 1.0  # a state that is older makes for pieces that the mirror has already, and skips
+SAVE_S: Final = 1.0  # after a crash, pieces of at most this time are sent twice; the mirror skips them
 QUIET_S: Final = 2.0  # after a piece, before a mirror that lacks it is believed
 ASK_S: Final = 5.0
 WHO_S: Final = 10.0
@@ -40,7 +40,7 @@ _TURN: Final = 16  # pieces of a file before the next one's turn
 
 @dataclass(slots=True)
 class _Rest:
-    """When something may be done or told again."""
+    """The time before which an action isn't repeated."""
 
     at: float = 0.0
 
@@ -53,18 +53,18 @@ class _Rest:
 
 
 class Shipper:
-    """Sends a folder, as long as `run` runs.
+    """Sends a folder while `run` runs.
 
     Parameters
     ----------
     folder : Path
         The log folder.
     shipping : Shipping
-        Who ships it, and how far; it is kept up to date in the folder.
+        The name and the progress; kept up to date in the folder.
     broker : Broker
-        Where it goes.
+        The broker.
     tell : callable
-        Is called with what a person should know, one line at a time.
+        Called with messages for people, one line at a time.
     """
 
     def __init__(self, folder: Path, shipping: Shipping, broker: Broker, tell: Tell) -> None:
@@ -76,7 +76,7 @@ class Shipper:
         self._sender = Sender(shipping.host, shipping.id, secrets.token_hex(8))
         self._sources: dict[str, Source] = {}
         self._reports = deque[Report]()
-        self._others = deque[dict[str, object]]()
+        self._introductions = deque[dict[str, object]]()
         self._is_alone = False
         self._answer: asyncio.Future[None] | None = None
         self._list = ""  # as it was sent last
@@ -86,20 +86,20 @@ class Shipper:
         self._save, self._ask, self._who = _Rest(), _Rest(), _Rest()
 
     async def run(self, *, once: bool = False) -> None:
-        """Send what there is, and what comes.
+        """Send what the files hold, and what is written to them.
 
         Parameters
         ----------
         once : bool
-            End when the broker has all that is there now.
+            End when the broker has all that the files hold now.
 
         Raises
         ------
         ShippingError
             If another shipper has the same name, or the mirror refuses this one.
         """
-        await self._broker.listen("at", self._shipping.host, lambda _, data: self._heard(data))
-        await self._broker.listen("who", self._shipping.host, lambda _, data: self._heard_other(data))
+        await self._broker.listen("at", self._shipping.host, lambda _, data: self._hear_report(data))
+        await self._broker.listen("who", self._shipping.host, lambda _, data: self._hear_introduction(data))
         await self._greet()
         try:
             while True:
@@ -115,7 +115,7 @@ class Shipper:
                 source.close()
 
     def _is_done(self) -> bool:
-        """Whether the broker has all that is there, and the mirror, too, if it says so within a moment."""
+        """Whether the broker has everything, and the mirror, too, unless it doesn't confirm within a moment."""
         sources = self._sources.values()
         if any(source.is_between for source in sources):
             return False
@@ -125,31 +125,31 @@ class Shipper:
     # Who else is there
 
     async def _greet(self) -> None:
-        """Ask whether somebody ships this host already, and give them time to answer."""
-        await self._say_who()
+        """Ask whether another process ships this host already, and give it time to answer."""
+        await self._introduce()
         await asyncio.sleep(GREETING_S)
         self._meet()
         self._is_alone = True
-        await self._say_ask()
+        await self._ask_mirror()
 
-    async def _say_who(self) -> None:
-        said = {"id": self._sender.id, "session": self._sender.session, "settled": self._is_alone}
-        await self._broker.say("who", self._shipping.host, json.dumps(said).encode())
+    async def _introduce(self) -> None:
+        introduction = {"id": self._sender.id, "session": self._sender.session, "settled": self._is_alone}
+        await self._broker.say("who", self._shipping.host, json.dumps(introduction).encode())
 
-    def _heard_other(self, data: bytes) -> None:
-        other = _said(data)
-        if other.get("session") not in {None, "", self._sender.session}:
-            self._others.append(other)
-            if self._is_alone and not other.get("settled"):
-                self._answer = asyncio.ensure_future(self._say_who())  # at once: it doesn't wait for long
+    def _hear_introduction(self, data: bytes) -> None:
+        introduction = _json_object(data)
+        if introduction.get("session") not in {None, "", self._sender.session}:
+            self._introductions.append(introduction)
+            if self._is_alone and not introduction.get("settled"):
+                self._answer = asyncio.ensure_future(self._introduce())  # at once: it doesn't wait for long
 
     def _meet(self) -> bool:
-        """Give way to another shipper of the same name, if it was there before; return whether there is one."""
-        met = False
-        while self._others:
-            other = self._others.popleft()
+        """Return whether there is another shipper of the same name; raise ShippingError if it was there before."""
+        is_there = False
+        while self._introductions:
+            other = self._introductions.popleft()
             session = str(other.get("session", ""))
-            met = True
+            is_there = True
             if (not other.get("settled"), session) < (not self._is_alone, self._sender.session):
                 raise ShippingError(
                     f"host {self._shipping.host!r} is shipped by another process already (folder {other.get('id')}, "
@@ -157,27 +157,27 @@ class Shipper:
                     f" that was cloned an id of its own by deleting its {self._folder / '.shipping.json'}"
                 )
             self._tell(f"another process wanted to ship host {self._shipping.host!r} (folder {other.get('id')})")
-        return met
+        return is_there
 
     async def _keep_in_touch(self) -> None:
         if self._meet() or self._who.is_over(WHO_S):
-            await self._say_who()
-        unsure = any(one.history.progress.sent or one.history.progress.late for one in self._sources.values())
+            await self._introduce()
+        unsure = any(source.history.progress.sent or source.history.progress.late for source in self._sources.values())
         if time.monotonic() - self._sent_at > QUIET_S and self._ask.is_over(ASK_S if unsure else 6 * ASK_S):
-            await self._say_ask()
+            await self._ask_mirror()
         if self._dirty and self._save.is_over(SAVE_S):
             self._note()
 
-    async def _say_ask(self) -> None:
+    async def _ask_mirror(self) -> None:
         await self._broker.say("ask", self._shipping.host, b"")
 
     # What the mirror has
 
-    def _heard(self, data: bytes) -> None:
+    def _hear_report(self, data: bytes) -> None:
         with contextlib.suppress(ValueError):
             self._reports.append(Report.of(data))
 
-    def _listen(self) -> None:
+    def _read_reports(self) -> None:
         while self._reports:
             report = self._reports.popleft()
             if report.refused:
@@ -185,7 +185,7 @@ class Shipper:
                     raise ShippingError(f"the mirror takes nothing of host {self._shipping.host!r}: {report.refused}")
             elif report.file == LIST_FILE:
                 if report.head != self._list and self._is_quiet(report):
-                    self._list = ""  # is sent once more
+                    self._list = ""  # to be sent once more
             elif report.file in self._sources:
                 self._compare(self._sources[report.file], report)
 
@@ -205,12 +205,12 @@ class Shipper:
     # What is sent
 
     async def _round(self) -> bool:
-        """Send what each file has, so much of each at a time; return whether there was anything."""
+        """Send some pieces of each file in turn; return whether there were any."""
         moved = await self._send_list()
         self._find_files()
         for source in list(self._sources.values()):
             for _ in range(_TURN):
-                self._listen()
+                self._read_reports()
                 piece = self._next_of(source)
                 if piece is None or not await self._send(source, piece):
                     break
@@ -225,10 +225,10 @@ class Shipper:
             return None
 
     async def _send(self, source: Source, piece: Piece) -> bool:
-        """Send a piece until the broker has it; return False if the mirror wants another first."""
+        """Send a piece until the broker has it; return False if the mirror needs an earlier one first."""
         n_rewinds = source.n_rewinds
         await self._insist(piece)
-        self._listen()
+        self._read_reports()
         if source.n_rewinds != n_rewinds:
             return False
         source.moved(piece)
@@ -240,7 +240,7 @@ class Shipper:
         return True
 
     async def _insist(self, piece: Piece) -> None:
-        """Give a piece to the broker; while it takes none, wait: the files keep everything."""
+        """Give a piece to the broker; while it takes none, wait, since the files keep everything."""
         message, n_rewinds = pack(self._sender, piece), self._n_rewinds()
         while self._n_rewinds() == n_rewinds:
             try:
@@ -251,7 +251,7 @@ class Shipper:
             except BrokerError as error:
                 self._tell_seldom(f"waiting for the broker: {error}")
                 await asyncio.sleep(_RETRY_S)
-                self._listen()
+                self._read_reports()
                 await self._keep_in_touch()
         self._sent_at = time.monotonic()
 
@@ -259,7 +259,7 @@ class Shipper:
         return sum(source.n_rewinds for source in self._sources.values())
 
     async def _send_list(self) -> bool:
-        """Send the list of channels, if it isn't the one that the mirror has."""
+        """Send the list of channels, unless the mirror has the same."""
         try:
             with open_log(self._folder / LIST_FILE) as file:
                 data = file.read()
@@ -276,7 +276,7 @@ class Shipper:
         changed = self._folder.stat().st_mtime_ns
         if self._listed_at[0] == changed and time.monotonic() - self._listed_at[1] < _LIST_S:
             return
-        settled = time.time() - changed / 1e9 > 1  # else another file may come within the same tick of its clock
+        settled = time.time() - changed / 1e9 > 1  # else another file may be made within the same tick of the clock
         self._listed_at = (changed if settled else -1, time.monotonic())
         names = {path.name for path in log_files(self._folder)} | {one.file for one in listed_channels(self._folder)}
         for name in sorted(names - self._sources.keys()):
@@ -288,9 +288,9 @@ class Shipper:
         self._dirty = False
 
 
-def _said(data: bytes) -> dict[str, object]:
+def _json_object(data: bytes) -> dict[str, object]:
     with contextlib.suppress(ValueError):
-        said = json.loads(data)
-        if isinstance(said, dict):
-            return said
+        value = json.loads(data)
+        if isinstance(value, dict):
+            return value
     return {}

@@ -20,7 +20,7 @@ from sevenfold.shipping.sending.late import Late
 from sevenfold.shipping.sending.open_files import Reading, nobody_has, opened
 
 HEAD_WAIT_S: Final = 5.0
-SETTLED_S: Final = 2 * LOOK_S  # after which a writer that hasn't let go of a rotated file isn't waited for
+SETTLED_S: Final = 2 * LOOK_S  # how long to wait for a writer that still has a rotated file open
 _TRIES: Final = 20
 
 
@@ -32,7 +32,7 @@ class Source:
     path : Path
         The log file.
     progress : Progress
-        How far it has been shipped; it is kept up to date.
+        How far it has been shipped; kept up to date.
     """
 
     def __init__(self, path: Path, progress: Progress) -> None:
@@ -40,9 +40,9 @@ class Source:
         self.history = History(progress)
         self.n_rewinds = 0
         self._reading: Reading | None = None
-        self._made: Piece | None = None
-        self._queue: list[Rotated] = []  # those that are to come, oldest first
-        self._gone: list[str] = []  # those that were to come, and were deleted
+        self._piece: Piece | None = None
+        self._queue: list[Rotated] = []  # files to ship, oldest first
+        self._gone: list[str] = []  # files that were deleted before they were shipped
         self._head = ""  # as it was shipped last
         self._late = Late(self.names, self.history)
 
@@ -52,24 +52,24 @@ class Source:
         return bool(self._queue) or (self._reading is not None and bool(self._reading.stamp))
 
     def next(self) -> Piece | None:
-        """Return the piece that comes next, the same until it is `moved`; None if there is none yet.
+        """Return the next piece, the same until `moved` is called; None if there is none yet.
 
         Raises
         ------
         OSError
             If a file can't be read, or a writer keeps the head locked.
         """
-        if self._made is None:
-            self._made = self._next() or self._late.next()
-        return self._made
+        if self._piece is None:
+            self._piece = self._next() or self._late.next()
+        return self._piece
 
     def moved(self, piece: Piece) -> None:
-        """Go on behind a piece, which the broker has."""
-        self._made = None
+        """Go on behind a piece that the broker has."""
+        self._piece = None
         reading = self._reading
         if piece.kind == "data":
             self._move_on(piece)
-        elif piece.kind != "late" and piece.stamp:  # the end, or a gap that ends what there is
+        elif piece.kind != "late" and piece.stamp:  # the end, or a gap that ends the file
             is_open = piece.kind == "end" and reading is not None and not reading.final
             self.history.finish(piece.stamp, is_open=is_open)
             self.close()
@@ -79,22 +79,22 @@ class Source:
             self.history.progress.seen, self._gone = [one.stamp for one in self._queue], []
 
     def confirm(self, report: Report) -> bool:
-        """Note what the mirror has; return whether something lacks there that was sent."""
+        """Note what the mirror has; return whether it lacks something that was sent."""
         if report.position == self.history.position and report.head != print_of(self._head.encode("latin-1")):
-            self._head = ""  # is shipped once more
+            self._head = ""  # to be shipped once more
         if self._reading is not None and not report.there:
-            self._reading.told = False
+            self._reading.announced = False
         return self.history.confirm(report)
 
     def rewind(self, position: Position) -> None:
-        """Go back, or on, to what the mirror has."""
+        """Go back, or forward, to the position of the mirror."""
         self.close()
-        self._made, self._queue, self._gone, self._head = None, [], [], ""
+        self._piece, self._queue, self._gone, self._head = None, [], [], ""
         self.n_rewinds += 1
         self.history.rewind(position, [one.stamp for one in self.names.snapshot()])
 
     def close(self) -> None:
-        """Close the file that is open."""
+        """Close the open file."""
         if self._reading is not None:
             self._reading.file.close()
         self._reading = None
@@ -113,14 +113,14 @@ class Source:
     # The file that comes next
 
     def _begin(self) -> Piece | None:
-        """Open the file of the position; return a gap if it has gone, or another before it."""
+        """Open the file at the position; return a gap if that file, or one before it, was deleted."""
         for _ in range(_TRIES):
-            one = next(iter(self._queue), None) or self._listed()
-            file = opened(self.names.path if one is None else one.path)
-            if file is None and one is not None:
+            rotated = next(iter(self._queue), None) or self._listed()
+            file = opened(self.names.path if rotated is None else rotated.path)
+            if file is None and rotated is not None:
                 self._queue = []  # compressed or deleted: look anew
                 continue
-            if one is None and self._listed() is not None:
+            if rotated is None and self._listed() is not None:
                 if file is not None:
                     file.close()
                 continue  # rotated between the two looks
@@ -130,12 +130,12 @@ class Source:
                 if gone:
                     file.close()
                     return self._gap("", f"{', '.join(gone)}: deleted before it was shipped")
-                self._reading = Reading(file, one, begin, "" if one is None else one.stamp)
+                self._reading = Reading(file, rotated, begin, "" if rotated is None else rotated.stamp)
                 return None
             if file is not None:
                 file.close()
             if self.history.progress.offset:
-                stamp = next(iter(gone), "") or self._stamp_before(one)
+                stamp = next(iter(gone), "") or self._stamp_before(rotated)
                 return self._gap(stamp, "the rest of a file that was deleted, or cut, before it was shipped")
             if file is None:
                 return self._gap("", f"{', '.join(gone)}: deleted before it was shipped") if gone else None
@@ -143,14 +143,14 @@ class Source:
 
     def _listed(self) -> Rotated | None:
         """List the rotated files that aren't finished, and return the oldest."""
-        there = self.names.snapshot()
+        rotated = self.names.snapshot()
         done = {*self.history.finished}
-        self._queue = [one for one in there if one.stamp not in done]
-        self._gone = self.history.look(one.stamp for one in there)
+        self._queue = [one for one in rotated if one.stamp not in done]
+        self._gone = self.history.look(one.stamp for one in rotated)
         return next(iter(self._queue), None)
 
     def _begin_if_right(self, file: IO[bytes]) -> bytes | None:
-        """Return how an open file begins, if it is the one of the position; leave it there."""
+        """Return the first bytes of an open file, and seek to the position; None if it is another file."""
         offset = self.history.progress.offset
         try:
             begin = file.read(min(offset, PRINT_BYTES)) if offset else b""
@@ -161,9 +161,9 @@ class Source:
             return None
         return begin if size >= offset else None
 
-    def _stamp_before(self, one: Rotated | None) -> str:
-        """Name a time for what has none: before the file that comes next, or now."""
-        moment = datetime.now(UTC) if one is None else parse_stamp(one.stamp) - timedelta(microseconds=1)
+    def _stamp_before(self, rotated: Rotated | None) -> str:
+        """Return a stamp for a file without one: just before the next rotated file, or now."""
+        moment = datetime.now(UTC) if rotated is None else parse_stamp(rotated.stamp) - timedelta(microseconds=1)
         return stamp_of(moment)
 
     # The live file
@@ -172,7 +172,7 @@ class Source:
         offset, fd = self.history.progress.offset, reading.file.fileno()
         size = os.fstat(fd).st_size
         if size < offset:
-            self.close()  # somebody cut it
+            self.close()  # the file was cut
             return self._begin()
         head = self._head
         if self.names.head.exists():
@@ -181,7 +181,7 @@ class Source:
             sealed = self._sealed(fd)
             size, head = sealed if sealed is not None else (offset, self._head)
         if size == offset and head == self._head:
-            if not (offset or reading.told):  # an empty file is a file
+            if not (offset or reading.announced):  # ship an empty file, too
                 return self._data(reading, b"")
             return None if is_same_file(fd, self.names.path) else self._of_moved(reading)
         data = self._read_at(reading, offset, min(CHUNK_BYTES, size - offset))
@@ -192,7 +192,7 @@ class Source:
         return self._data(reading, data, head if at_end else "")
 
     def _sealed(self, fd: int) -> tuple[int, str] | None:
-        """Return the size of the live file, and its head of the same moment; None if it was rotated just now."""
+        """Return the size of the live file and its head at the same moment; None if it was rotated just now."""
         with open_log(self.names.head) as head:
             acquire(head.fileno(), HEAD_WAIT_S, self.names.head)
             try:
@@ -207,35 +207,35 @@ class Source:
             return head.read(HEAD_BYTES).decode("latin-1")
 
     def _of_moved(self, reading: Reading) -> Piece | None:
-        """Go on with what was the live file: rotated, or moved or deleted by an outsider."""
-        one, is_it = self._rotated_from(reading)
-        if one is not None and is_it:
-            reading.rotated, reading.stamp = one, one.stamp
-        elif one is None and not self.names.path.exists():
+        """Go on with a file that was the live one: rotated, or moved or deleted by an outsider."""
+        rotated, is_open_one = self._rotated_from(reading)
+        if rotated is not None and is_open_one:
+            reading.rotated, reading.stamp = rotated, rotated.stamp
+        elif rotated is None and not self.names.path.exists():
             return None  # perhaps it is being rotated just now
         else:
-            reading.stamp = self._stamp_before(one)
+            reading.stamp = self._stamp_before(rotated)
         return self._of_rotated(reading)
 
     def _rotated_from(self, reading: Reading) -> tuple[Rotated | None, bool]:
-        """Return the rotated file that comes next, and whether it is the open one, which may be compressed by now."""
+        """Return the next rotated file, and whether it is the open one, which may be compressed by now."""
         for _ in range(_TRIES):
-            one = self._listed()
-            file = None if one is None else opened(one.path)
-            if one is None:
+            rotated = self._listed()
+            file = None if rotated is None else opened(rotated.path)
+            if rotated is None:
                 return None, False
             if file is not None:
                 with file:
-                    if not one.compressed:
-                        return one, os.path.sameopenfile(file.fileno(), reading.file.fileno())
-                    return one, file.read(PRINT_BYTES) == self._read_at(reading, 0, PRINT_BYTES)
+                    if not rotated.compressed:
+                        return rotated, os.path.sameopenfile(file.fileno(), reading.file.fileno())
+                    return rotated, file.read(PRINT_BYTES) == self._read_at(reading, 0, PRINT_BYTES)
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.names.path))
 
     # A rotated file
 
     def _of_rotated(self, reading: Reading) -> Piece | None:
         offset = self.history.progress.offset
-        reading.final = self._is_final(reading)  # first: what is read then is all
+        reading.final = self._is_final(reading)  # before reading, so that nothing is added behind what is read
         data = self._read_at(reading, offset, CHUNK_BYTES)
         if len(data) == CHUNK_BYTES:
             return self._data(reading, self._to_line_end(reading, data))
@@ -248,12 +248,12 @@ class Source:
         return Piece("end", self._name, self.history.position, stamp=reading.stamp, mtime=mtime)
 
     def _to_line_end(self, reading: Reading, data: bytes) -> bytes:
-        if reading.compressed and not data.endswith(b"\n"):  # to go back there would be to begin anew
+        if reading.compressed and not data.endswith(b"\n"):  # seeking back in a compressed file means to read it anew
             return data + reading.file.readline(LINE_BYTES)
         return _whole_lines(data)
 
     def _is_final(self, reading: Reading) -> bool:
-        """Whether nobody writes to a rotated file any more: its writers hold a lock on it."""
+        """Whether no writer has a rotated file open any more: each holds a lock on it."""
         return reading.compressed or nobody_has(reading.file)
 
     # Pieces
@@ -272,7 +272,7 @@ class Source:
     def _move_on(self, piece: Piece) -> None:
         reading = self._reading
         if reading is not None:
-            reading.told = True
+            reading.announced = True
             reading.begin = (reading.begin + piece.data[:PRINT_BYTES])[:PRINT_BYTES]
             self.history.add(len(piece.data), reading.begin)
         self._head = piece.head or self._head
@@ -284,6 +284,6 @@ class Source:
 
 
 def _whole_lines(data: bytes) -> bytes:
-    """Leave out what has no end yet, unless it is longer than a message."""
+    """Return the data without an unfinished last line, unless that is longer than a message."""
     end = data.rfind(b"\n") + 1
     return data[:end] if end or len(data) < CHUNK_BYTES else data

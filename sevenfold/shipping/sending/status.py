@@ -1,4 +1,4 @@
-"""How far a log folder has been shipped: what is behind, in bytes and seconds, by file."""
+"""How far each file of a log folder is behind in shipping, in bytes and seconds."""
 
 import os
 import re
@@ -29,15 +29,15 @@ class Behind:
     Attributes
     ----------
     host : str
-        As what it is shipped.
+        The name under which it is shipped.
     file : str
         The name of the log file.
     n_bytes : int
         Bytes that the broker hasn't taken yet.
     seconds : float
-        Since the first of them was written; 0 if there are none.
+        Seconds since the first of them was written; 0 if there are none.
     n_unmirrored_bytes : int
-        Bytes of it, rotated and live, that the mirror hasn't said that it has.
+        Bytes, rotated and live, that the mirror hasn't confirmed.
     """
 
     host: str
@@ -48,17 +48,17 @@ class Behind:
 
 
 def behind(folder: Path) -> list[Behind]:
-    """Say how far each log file of a folder is behind.
+    """Return how far each log file of a folder is behind.
 
     Parameters
     ----------
     folder : Path
-        A log folder that is shipped, whether just now or not.
+        A log folder that was shipped at least once.
 
     Raises
     ------
     FileNotFoundError
-        If it never was.
+        If it was never shipped.
     ValueError, OSError
         As `sevenfold.files.shipped.notes.read_shipping`.
     """
@@ -69,8 +69,8 @@ def behind(folder: Path) -> list[Behind]:
     return [_of(folder / name, shipping.files.get(name, Progress()), shipping.host) for name in sorted(names)]
 
 
-def as_metrics(found: Iterable[Behind]) -> str:
-    """Write the same in Prometheus' text format 0.0.4.
+def as_metrics(files: Iterable[Behind]) -> str:
+    """Return the same in Prometheus' text format 0.0.4.
 
     Examples
     --------
@@ -82,11 +82,11 @@ def as_metrics(found: Iterable[Behind]) -> str:
         "behind_seconds": ("Seconds since the first of them was written.", lambda one: round(one.seconds, 3)),
         "unmirrored_bytes": ("Bytes that the mirror hasn't confirmed.", lambda one: one.n_unmirrored_bytes),
     }
-    ones, lines = list(found), list[str]()
-    for name, (text, value_of) in kinds.items():
+    files, lines = list(files), list[str]()
+    for name, (help_text, value_of) in kinds.items():
         full = f"sevenfold_ship_{name}"
-        lines += [f"# HELP {full} {text}", f"# TYPE {full} gauge"]
-        lines += [f'{full}{{host="{_label(one.host)}",file="{_label(one.file)}"}} {value_of(one)}' for one in ones]
+        lines += [f"# HELP {full} {help_text}", f"# TYPE {full} gauge"]
+        lines += [f'{full}{{host="{_label(one.host)}",file="{_label(one.file)}"}} {value_of(one)}' for one in files]
     return "\n".join([*lines, ""])
 
 
@@ -116,12 +116,12 @@ def _size(rotated: Rotated) -> int:
 
 
 def _age(path: Path, offset: int) -> float:
-    """Return how many seconds ago what begins at an offset was written."""
+    """Return how many seconds ago the bytes at an offset were written."""
     with suppress(*UNREADABLE, ValueError), open_log(path) as file:
         file.seek(offset)
-        found = _TIME.search(file.read(_LOOK_BYTES))
-        if found is not None:
-            return max(0.0, time.time() - datetime.fromisoformat(found[0].decode()).timestamp())
+        match = _TIME.search(file.read(_LOOK_BYTES))
+        if match is not None:
+            return max(0.0, time.time() - datetime.fromisoformat(match[0].decode()).timestamp())
         return max(0.0, time.time() - os.fstat(file.fileno()).st_mtime)
     return 0.0
 

@@ -218,15 +218,15 @@ def test_what_a_writer_adds_to_a_finished_file_comes_late(pair: Pair, monkeypatc
     assert pair.progress.late == {rotated.name[4:-4]: 6}
     os.write(fd, b"late\n")
     monkeypatch.setattr("sevenfold.shipping.sending.late.LOOK_S", 0.0)
-    pair.source._late._at.clear()
+    pair.source._late._next_look_at.clear()
     lost = pair.step(lost=True)
     assert lost is not None
     assert (lost.kind, lost.data) == ("late", b"late\n")
-    pair.source._late._at.clear()
+    pair.source._late._next_look_at.clear()
     pair.ship()
     pair.assert_equal()
     fd.close()
-    pair.source._late._at.clear()
+    pair.source._late._next_look_at.clear()
     pair.ship()
     assert pair.progress.late == {}
 
