@@ -1,7 +1,7 @@
 """Events of one kind, column by column.
 
-Events are large and far apart in memory, so each is looked at once, in batches that the processor keeps near; what is
-taken from them, text and numbers, is looked at in bulk.
+Events are large and far apart in memory, so each is read once, in batches that fit the processor's cache; the texts and
+numbers taken from them are processed in bulk.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 SECOND: Final = 1_000_000  # in microseconds, as times are
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
-_WORTH: Final = 16  # events a bucket from which on looking at its ends is quicker than at all of it
+_WORTH: Final = 16  # events a bucket from which on searching its ends is quicker than reading all its times
 _TIME, _FIELDS = attrgetter("time"), attrgetter("fields")
 _CHANNEL, _MESSAGE = attrgetter("channel"), attrgetter("message")
 
@@ -60,7 +60,7 @@ class Numbers:
 class Times:
     """Positions in time, in microseconds since 1970 UTC.
 
-    Events come sorted by their time, or nearly so. Where they are, only those at the ends of buckets are looked at.
+    Events come sorted by time, or nearly so. If they are sorted, only the times at the ends of buckets are read.
     """
 
     def __init__(self, times: list[datetime]) -> None:
@@ -71,7 +71,7 @@ class Times:
 
     @cached_property
     def all(self) -> NDArray[np.int64]:
-        """Each event's."""
+        """The position of each event."""
         seconds = np.fromiter(map(datetime.timestamp, self._times), np.float64, len(self._times))
         return np.rint(seconds * SECOND).astype(np.int64)
 
@@ -80,13 +80,13 @@ class Times:
         n_buckets = self.high // width - self.low // width + 1
         if not self._sorted or n_buckets * _WORTH > len(self._times):
             return self.all // width
-        found, start = np.empty(len(self._times), np.int64), 0
+        numbers, start = np.empty(len(self._times), np.int64), 0
         while start < len(self._times):
             bucket = microseconds(self._times[start]) // width
             end = bisect_left(self._times, EPOCH + timedelta(microseconds=(bucket + 1) * width), start)
-            found[start:end] = bucket
+            numbers[start:end] = bucket
             start = end
-        return found
+        return numbers
 
     def where(self, chosen: NDArray[np.bool_]) -> Positions:
         """Return the positions of some of the events."""
@@ -109,7 +109,7 @@ class Chunk:
     times : list of datetime
         When each event was; at least one.
     columns : dict of str to list of Column
-        Fields by their names, with dots for those inside of others, piece by piece; None where an event has none.
+        Fields by name, with dots for nested ones, each in pieces; None where an event lacks it.
     """
 
     def __init__(self, times: list[datetime], columns: dict[str, list[Column]]) -> None:
@@ -137,7 +137,7 @@ class Chunk:
         return [one if type(one) is str else value_text(one) for one in self.values(name)]
 
     def numbers(self, name: str) -> NDArray[np.float64]:
-        """Return a field of each event as a number, NaN where it is none."""
+        """Return a field of each event as a number, NaN if it is no number."""
         pieces = self._columns[name]
         return np.concatenate([one.numbers() if isinstance(one, Texts) else numbers_of(one) for one in pieces])
 
@@ -150,11 +150,11 @@ class Part(Protocol):
         """When each event was."""
 
     def column(self, name: str) -> Column:
-        """Return a field of each event; dots lead into fields."""
+        """Return a field of each event; dots separate nested names."""
 
 
 class Batch:
-    """Some events of one channel: few, so that they are near in memory while they are looked at.
+    """A few events of one channel, so that they stay in the processor's cache.
 
     Parameters
     ----------
@@ -178,11 +178,11 @@ class Batch:
 
     @cached_property
     def messages(self) -> set[str]:
-        """The messages that there are."""
+        """The distinct messages."""
         return set(map(_MESSAGE, self.events))
 
     def column(self, name: str) -> list[Any]:
-        """Return a field of each event, None where it has none; dots lead into fields."""
+        """Return a field of each event, None if it lacks it; dots separate nested names."""
         try:
             return list(map(itemgetter(name), self.fields))
         except KeyError:
@@ -191,25 +191,25 @@ class Batch:
             return [value_at(fields, name) for fields in self.fields]
 
     def saying(self, message: str | None) -> Batch | None:
-        """Return the events with a message, or all; None without any."""
+        """Return the events with a message, all if `message` is None; None if there are none."""
         if message is None or self.messages == {message}:
             return self
         if message not in self.messages:
             return None
         if message not in self._saying:
-            self._saying[message] = Batch([one for one in self.events if one.message == message])
+            self._saying[message] = Batch([event for event in self.events if event.message == message])
         return self._saying[message]
 
     def where(self, conditions: Sequence[tuple[str, Any]]) -> Batch | None:
-        """Return the events with these values of fields; None without any."""
-        kept = self.events
-        for name, wanted in conditions:
-            kept = [one for one in kept if value_at(one.fields, name) == wanted]
-        return Batch(kept) if kept else None
+        """Return the events whose fields have these values; None if there are none."""
+        events = self.events
+        for name, value in conditions:
+            events = [event for event in events if value_at(event.fields, name) == value]
+        return Batch(events) if events else None
 
 
 class Columns:
-    """Gathers the fields of a kind of events until there are enough of them to be looked at in bulk.
+    """Gathers fields of events until there are enough to process in bulk.
 
     Parameters
     ----------
@@ -225,7 +225,7 @@ class Columns:
         return len(self._times)
 
     def add(self, part: Part) -> None:
-        """Take events."""
+        """Add events."""
         self._times += part.times
         for name in self._names:
             pieces, column = self._columns[name], part.column(name)
@@ -235,7 +235,7 @@ class Columns:
                 pieces.append(column)
 
     def take(self) -> Chunk:
-        """Return what was gathered, and begin anew."""
+        """Return the gathered events, and begin anew."""
         chunk = Chunk(self._times, self._columns)
         self._clear()
         return chunk
@@ -246,7 +246,7 @@ class Columns:
 
 
 def by_channel(events: Sequence[Event]) -> Iterator[tuple[str | None, Batch]]:
-    """Part events by their channels, each in its order."""
+    """Split events by channel, in order."""
     channels = set(map(_CHANNEL, events))
     if len(channels) == 1:
         yield channels.pop(), Batch(events)

@@ -11,8 +11,8 @@ from sevenfold.overview.grids import text_of
 CHANNEL: Final = "drift"
 _MESSAGES: Final = ("feature", "joint", "batch", "monitor")
 TOGETHER: Final = "all together"
-_BATCHES, _FEATURES = 60, 20  # that are shown
-_MOST_COLUMNS = 500  # that are kept of a batch
+_BATCHES, _FEATURES = 60, 20  # shown
+_MOST_COLUMNS = 500  # kept of a batch
 
 Key = tuple[str, str]  # a role and a name
 
@@ -26,28 +26,28 @@ class _Batch:
 
 
 class Drift:
-    """Gathers what the checks of batches said; a batch is known by its id and its run's id."""
+    """Gathers the lines of the checks of batches; a batch is identified by its id and its run's id."""
 
     def __init__(self) -> None:
         self._batches: dict[tuple[str, str], _Batch] = {}
         self._n_batches = self._n_drifted = 0
 
     def add(self, batch: Batch) -> None:
-        """Take lines of checks."""
+        """Add events of the channel `drift`."""
         for event in batch.events:
             if event.message not in _MESSAGES:
                 continue
-            found = self._batch(event)
+            target = self._batch(event)
             if event.message == "feature":
-                _put(found, event.fields)
+                _put(target, event.fields)
             elif event.message == "joint":
-                found.cells["joint", TOGETHER] = _cell(event.fields, None)
+                target.cells["joint", TOGETHER] = _cell(event.fields, None)
             elif event.message == "monitor":
-                found.alarm = event.fields.get("alarm") is True
+                target.alarm = event.fields.get("alarm") is True
             else:
-                found.drifted = event.fields.get("drift_detected") is True
+                target.drifted = event.fields.get("drift_detected") is True
                 self._n_batches += 1
-                self._n_drifted += found.drifted
+                self._n_drifted += target.drifted
 
     def _batch(self, event: Event) -> _Batch:
         name = text_of(event.fields.get("batch_id"))
@@ -59,7 +59,7 @@ class Drift:
         return self._batches[key]
 
     def figure(self) -> DriftMap | None:
-        """Return outputs, the features together, and the worst features."""
+        """Return the heatmap's rows: outputs, the features together, and the worst features."""
         batches = list(self._batches.values())
         if not batches:
             return None
@@ -91,7 +91,7 @@ def _put(batch: _Batch, fields: dict[str, Any]) -> None:
 
 
 def _trim(batch: _Batch) -> None:
-    """Let the columns go that have drifted least, the outputs last: some at a time, as to find one takes a sort."""
+    """Drop the columns that have drifted least, outputs last; many at a time, since finding them takes a sort."""
     kept = batch.cells
     ranked = sorted(kept, key=lambda key: (key[0] != "feature", kept[key].psi or 0.0))
     for key in ranked[: max(0, len(kept) - _MOST_COLUMNS)]:
@@ -99,10 +99,10 @@ def _trim(batch: _Batch) -> None:
 
 
 def _cell(fields: dict[str, Any], psi: float | None) -> DriftCell:
-    p_value = fields.get("p_value_adjusted")
-    known = p_value if isinstance(p_value, (int, float)) else None
+    value = fields.get("p_value_adjusted")
+    p_value = value if isinstance(value, (int, float)) else None
     drifted = fields.get("drift_detected") is True
-    return DriftCell(psi, known, drifted, text_of(fields.get("method")), text_of(fields.get("severity")))
+    return DriftCell(psi, p_value, drifted, text_of(fields.get("method")), text_of(fields.get("severity")))
 
 
 def _badness(key: Key, batches: list[_Batch]) -> tuple[int, float]:

@@ -1,4 +1,4 @@
-"""What an overview found: frozen plain values, which page, terminal and tests read."""
+"""The results of an overview: frozen plain values, which page, terminal and tests read."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ Shape: TypeAlias = Literal["lines", "stacked"]
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One line, or one layer of bars: a number for each place of its figure, None where there is none."""
+    """One line, or one layer of bars: a number, or None, for each place of its figure."""
 
     name: str
     values: tuple[float | None, ...]
@@ -25,20 +25,20 @@ class Figure:
     Attributes
     ----------
     panel : Panel
-        What it is of.
+        The panel that it shows.
     shape : str
         ``lines``, or ``stacked`` bars.
     axis : str
-        What is to the right: ``time``, in seconds since 1970 UTC; ``order``, the events counted from 0; a ``number``;
-        or a ``label``.
+        The x axis: ``time``, in seconds since 1970 UTC; ``order``, the events counted from 0; a ``number``; or a
+        ``label``.
     places : tuple of float
-        Places to the right; of bars, and of lines over buckets, where each bucket begins.
+        Positions on the x axis; with bars, and lines over buckets, where each bucket begins.
     width : float
-        Of a bucket, in the axis's unit; 0 where places are points.
+        The width of a bucket, in the axis's unit; 0 if places are points.
     series : tuple of Series
-        What is drawn.
+        The lines or layers.
     labels : tuple of str
-        Names of the places, where the axis has such.
+        Names of the places, on an axis of labels.
     note : str
         What is left out, and what is approximate.
     """
@@ -64,7 +64,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class DriftCell:
-    """What a batch's check said of a column, or of all together (then `psi` is None)."""
+    """The result of a batch's check for a column, or for all together (then `psi` is None)."""
 
     psi: float | None
     p_value_adjusted: float | None
@@ -89,15 +89,15 @@ class DriftMap:
     Attributes
     ----------
     batches : tuple of str
-        Their ids, oldest first.
+        The ids of the batches, oldest first.
     drifted, alarms : tuple of bool
-        Whether each has drifted, and whether the monitor alarmed with it.
+        Whether each batch has drifted, and whether the monitor alarmed with it.
     rows : tuple of DriftRow
         Outputs first, then the features together, then the worst features.
     n_batches, n_drifted : int
-        Of all batches, also those that aren't shown.
+        Number of all batches, including those that aren't shown.
     n_features : int
-        Of the batches that are shown.
+        Number of features in the batches that are shown.
     """
 
     batches: tuple[str, ...]
@@ -116,19 +116,19 @@ class ErrorGroup:
     Attributes
     ----------
     type : str
-        The exception's, or the level's name where there is none.
+        The exception's type, or the level's name if there is no exception.
     place : str
-        Where it was raised, such as ``pipeline/faults.py:31 in provoke``; the message where there is no traceback.
+        Where it was raised, such as ``pipeline/faults.py:31 in provoke``; the message if there is no traceback.
     channel : str or None
-        The last one's.
+        The channel of the last error.
     count : int
-        How many.
+        The number of errors.
     first, last : datetime
-        When.
+        The times of the first and the last error.
     message : str
-        What the last one said.
+        The message of the last error.
     traceback : str or None
-        The last one's.
+        The traceback of the last error.
     """
 
     type: str
@@ -154,7 +154,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """Whether a sealed channel's file is proved: a sentence, and True, False, or None where nothing can be said."""
+    """Whether a sealed channel's file is proved: True, False, or None if nothing can be said; with a sentence."""
 
     channel: str
     proved: bool | None
@@ -174,16 +174,16 @@ class ChannelCount:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What was found in one pass over events.
+    """The results of one pass over events.
 
     Attributes
     ----------
     channels : tuple of ChannelCount
         In the order of their first event.
     charts : tuple of Figure or Table
-        Of the panels that had events, in their order.
+        The charts of the panels that had events, in the order of the panels.
     drift : DriftMap or None
-        None where no batch was checked.
+        None if no batch was checked.
     alarms : tuple of Entry
         The newest 50, oldest first.
     n_alarms : int
@@ -197,7 +197,7 @@ class Overview:
     n_audit : int
         All of them.
     chains : tuple of Chain
-        What was verified; empty where nothing was.
+        The verified files; empty if none was verified.
     unreadable : tuple of (str, int)
         Files, and how many of their lines are no events.
     """

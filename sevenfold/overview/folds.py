@@ -35,17 +35,17 @@ _LEAST_BIN, _N_BINS = -1200, 2800  # 1e-10 to 1e13
 
 
 class Fold(Protocol):
-    """Gathers what panels show; several may share one."""
+    """Gathers the numbers of panels; several panels may share one fold."""
 
     def add(self, chunk: Chunk) -> None:
-        """Take events that the panels are about."""
+        """Add events of the panels."""
 
     def figure(self, panel: Panel) -> Figure | Table | None:
-        """Return what was found; None where there was nothing."""
+        """Return the chart or table of a panel; None if there is nothing to show."""
 
 
 class Tally:
-    """How many events had which value of a field, or just how many there were, over time."""
+    """Counts of events over time, by the value of a field if there is one."""
 
     def __init__(self, panel: Panel, names: Names) -> None:
         self._field, self._names, self._spread = (*panel.fields, None)[0], names, Spread()
@@ -83,14 +83,16 @@ class Percentiles:
             self._spread.add(chunk.times.where(known), _bins(numbers[known]))
 
     def figure(self, panel: Panel) -> Figure | None:
-        """Return a line a percentile."""
-        found = [_percentiles(cell) for cell in self._spread.cells]
-        series = tuple(Series(f"p{p}", values) for p, values in zip(PERCENTS, zip(*found, strict=True), strict=False))
+        """Return a line for each percentile."""
+        percentiles = [_percentiles(cell) for cell in self._spread.cells]
+        series = tuple(
+            Series(f"p{p}", values) for p, values in zip(PERCENTS, zip(*percentiles, strict=True), strict=False)
+        )
         return _over(self._spread, panel, "lines", series, "within 1 %")
 
 
 class Histogram:
-    """How numbers are distributed."""
+    """The distribution of numbers."""
 
     def __init__(self, panel: Panel, names: Names) -> None:
         self._fields, self._by = panel.fields, panel.by
@@ -98,7 +100,7 @@ class Histogram:
         self._whole = True
 
     def add(self, chunk: Chunk) -> None:
-        """Count events by the number, and the value of the field that they are told apart by."""
+        """Count events by the number, and by the value of the field `by`."""
         numbers = chunk.numbers(self._fields[0])
         for name in self._fields[1:]:
             missing = np.isnan(numbers)
@@ -131,7 +133,7 @@ class Histogram:
 
 
 class Lines:
-    """Numbers in the order of their events; of several runs, the newest."""
+    """Numbers in the order of their events; if there are several runs, of the newest one."""
 
     def __init__(self, panel: Panel, _: Names) -> None:
         self._panel = panel
@@ -140,7 +142,7 @@ class Lines:
         self._last_x = -np.inf
 
     def add(self, chunk: Chunk) -> None:
-        """Take the numbers of events."""
+        """Add the numbers of events."""
         panel = self._panel
         times = chunk.times.all / SECOND
         x = times if panel.x is None else chunk.numbers(panel.x)
@@ -153,7 +155,7 @@ class Lines:
             self._last_x = x[end - 1]
 
     def _begins(self, chunk: Chunk, x: Any) -> list[int]:
-        """Return where runs begin: with another id, and, where there is none, where x falls."""
+        """Return where runs begin: where the id changes, or, without ids, where x falls."""
         if self._panel.x is None:
             return [0]
         ids = chunk.values(RUN)
@@ -168,13 +170,13 @@ class Lines:
         if run is None:
             self._n_runs += 1
             run = Means(2 + len(self._panel.fields), POINTS)
-        self._runs[key] = run  # the last is the newest
+        self._runs[key] = run  # the newest run comes last
         while len(self._runs) > _MOST_RUNS:
             del self._runs[next(iter(self._runs))]
         return run
 
     def figure(self, panel: Panel) -> Figure | None:
-        """Return a line a field."""
+        """Return a line for each field."""
         if not self._runs:
             return None
         name, run = list(self._runs.items())[-1]
@@ -201,7 +203,7 @@ class Lines:
 
 
 class Combinations:
-    """How many events had which values of several fields."""
+    """Counts of events by the values of several fields."""
 
     def __init__(self, panel: Panel, _: Names) -> None:
         self._fields = panel.fields
@@ -239,12 +241,12 @@ _FOLDS: Final[dict[str, Callable[[Panel, Names], Fold]]] = {
 
 
 class Feed:
-    """Gathers the columns that folds need of the same events, and hands them on in chunks.
+    """Gathers the columns that folds need of the same events, and passes them on in chunks.
 
     Parameters
     ----------
     panels : sequence of Panel
-        Which are about the same events.
+        Panels about the same events.
     """
 
     def __init__(self, panels: Sequence[Panel]) -> None:
@@ -255,16 +257,16 @@ class Feed:
 
     @property
     def needs_events(self) -> bool:
-        """Whether it looks at more of an event than a few fields."""
+        """Whether it needs whole events, not only a few fields."""
         return bool(self._where)
 
     def add(self, batch: Batch) -> None:
-        """Take the events that it is about."""
+        """Add the events of its panels."""
         part = batch.saying(self._message)
         self._take(part.where(self._where) if part is not None and self._where else part)
 
     def add_block(self, block: Block) -> None:
-        """Take the lines that it is about."""
+        """Add the lines of its panels."""
         self._take(block.saying(self._message))
 
     def _take(self, part: Part | None) -> None:
@@ -274,7 +276,7 @@ class Feed:
                 self.flush()
 
     def flush(self) -> None:
-        """Hand on what was gathered."""
+        """Pass the gathered columns on to the folds."""
         if self._columns:
             chunk = self._columns.take()
             for fold, _ in self.folds:
@@ -289,14 +291,14 @@ def _needed(panel: Panel) -> Iterator[str]:
 
 
 def _folds_of(panels: Sequence[Panel]) -> list[tuple[Fold, list[Panel]]]:
-    """Return what gathers for panels, and for which each does: those that count the same share one."""
+    """Return the folds, each with its panels: panels that count the same share a fold."""
     folds: dict[Panel, tuple[Fold, list[Panel]]] = {}
     names: dict[str | None, Names] = {}
     for panel in panels:
         key = replace(panel, title="", unit="", match=None, kind="counts" if panel.kind == "shares" else panel.kind)
         if key not in folds:
-            told_apart = panel.by if panel.kind == "histogram" else (*panel.fields, None)[0]
-            folds[key] = (_FOLDS[panel.kind](panel, names.setdefault(told_apart, Names())), [])
+            by = panel.by if panel.kind == "histogram" else (*panel.fields, None)[0]
+            folds[key] = (_FOLDS[panel.kind](panel, names.setdefault(by, Names())), [])
         folds[key][1].append(panel)
     return list(folds.values())
 
@@ -306,12 +308,12 @@ def _codes(chunk: Chunk, field: str | None, names: Names) -> Any:
 
 
 def _tuples(columns: list[list[Any]]) -> Counter[Any]:
-    """Count what stands beside each other in columns; what stands in a single one as it is."""
+    """Count the rows of columns, as tuples; the items of a single column as they are."""
     return Counter(columns[0]) if len(columns) == 1 else Counter(zip(*columns, strict=True))
 
 
 def _layers(names: Names, cells: Iterable[Counter[int]]) -> list[tuple[str, list[int]]]:
-    """Return names with their codes, the rare ones together, in the order of the names."""
+    """Return names with their codes, in the order of the names; the rare ones share a layer."""
     totals: Counter[int] = Counter()
     for cell in cells:
         totals.update(cell)
@@ -338,7 +340,7 @@ def _over(spread: Spread, panel: Panel, shape: Any, series: tuple[Series, ...], 
 
 
 def _bins(numbers: Any) -> Any:
-    """Return the bin of each number of the sketch: 0 for what isn't above 0."""
+    """Return the bin of each number in the sketch; 0 for numbers up to 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
         bins = np.ceil(np.log(np.maximum(numbers, 0.0)) / _LOG_STEP)
     return np.clip(np.nan_to_num(bins, neginf=_LEAST_BIN) - _LEAST_BIN, 0, _N_BINS).astype(np.int64)

@@ -1,4 +1,4 @@
-"""One pass over events: each goes to what gathers its kind, in chunks, and nothing that is kept grows with them."""
+"""One pass over events: each goes to the collector of its kind, in chunks, with memory that doesn't grow with them."""
 
 import gc
 from collections import Counter
@@ -28,12 +28,12 @@ _ALARMS: Final[dict[str | None, str]] = {"drift": "monitor", "monitoring": "perf
 
 
 class Gathering:
-    """What is gathered of events so far.
+    """Gathers the figures of an overview from events.
 
     Parameters
     ----------
     panels : iterable of Panel
-        What is gathered for charts and tables.
+        The charts and tables.
     sealed : collection of str
         The channels whose events are shown one by one.
 
@@ -59,7 +59,7 @@ class Gathering:
         self._sealed = frozenset(sealed)
 
     def add(self, events: Sequence[Event]) -> None:
-        """Take events; a few hundred at a time are best."""
+        """Add events; a few hundred at a time are best."""
         if not events:
             return
         for channel, batch in by_channel(events):
@@ -75,20 +75,20 @@ class Gathering:
                 self._audit.add(batch.events)
 
     def add_block(self, block: Block) -> None:
-        """Take lines of a channel that needs no events, with the fields that it needs."""
+        """Add lines of a channel for which `fields_of` gives the fields."""
         self._channels.add(block.channel, block)
         for feed in self._feeds.get(block.channel, ()):
             feed.add_block(block)
 
     def fields_of(self, channel: str) -> frozenset[str] | None:
-        """Return which fields are needed of a channel's lines without errors; None where events are."""
+        """Return the fields needed of a channel's lines without errors; None if it needs whole events."""
         feeds = self._feeds.get(channel, [])
         if channel in self._sealed or channel in _ALARMS or any(feed.needs_events for feed in feeds):
             return None
         return frozenset[str]().union(*(feed.fields for feed in feeds))
 
     def overview(self) -> Overview:
-        """Return what was found so far."""
+        """Return the results so far."""
         return Overview(
             channels=self._channels.counts(),
             charts=self._charts(),
@@ -116,16 +116,16 @@ def gather(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> Overview:
-    """Return what is found in one pass over the events of a log folder.
+    """Return the overview of a log folder, in one pass over its events.
 
     Parameters
     ----------
     folder : str or Path
         The log folder.
     panels : iterable of Panel
-        What is shown: ``(*PANELS, Panel(...))`` adds one.
+        The charts and tables: ``(*PANELS, Panel(...))`` adds one.
     since, until : datetime, optional
-        Only the events from this time on, and only those before that one; both must have a time zone.
+        Only the events from `since` on and before `until`; both must have a time zone.
 
     Returns
     -------
@@ -142,9 +142,9 @@ def gather(
     sealed = {channel.name for channel in listed_channels(Path(folder)) if channel.sealed}
     gathering = Gathering(panels, sealed=sealed)
     unreadable = Counter[str]()
-    wanted = Selection(since=since, until=until, blocks=BlockReader(gathering.fields_of))
+    selection = Selection(since=since, until=until, blocks=BlockReader(gathering.fields_of))
     with _collected_seldom():
-        for portion in _larger(portions(Path(folder), wanted, lambda path, *_: unreadable.update([path.name]))):
+        for portion in _larger(portions(Path(folder), selection, lambda path, *_: unreadable.update([path.name]))):
             if isinstance(portion, Block):
                 gathering.add_block(portion)
             else:
@@ -152,10 +152,10 @@ def gather(
     return replace(gathering.overview(), unreadable=tuple(sorted(unreadable.items())))
 
 
-def _larger(found: Iterable[Portion]) -> Iterator[Portion]:
-    """Put events together that come in small portions."""
+def _larger(small: Iterable[Portion]) -> Iterator[Portion]:
+    """Join small portions of events."""
     events: list[Event] = []
-    for portion in found:
+    for portion in small:
         if not isinstance(portion, Block):
             events += portion
         if events and (isinstance(portion, Block) or len(events) >= _BATCH_EVENTS):
@@ -169,7 +169,7 @@ def _larger(found: Iterable[Portion]) -> Iterator[Portion]:
 
 @contextmanager
 def _collected_seldom() -> Iterator[None]:
-    """Look for cycles of garbage seldom: events have none, and looking at them costs a quarter of reading them."""
+    """Collect cyclic garbage seldom: events have no cycles, and searching them costs a quarter of reading them."""
     young, *older = gc.get_threshold()
     gc.set_threshold(max(young, _YOUNG) if young else 0, *older)
     try:
@@ -179,11 +179,11 @@ def _collected_seldom() -> Iterator[None]:
 
 
 def _feeds_of(panels: Iterable[Panel]) -> dict[str | None, list[Feed]]:
-    """Return what gathers for panels, by channel: those that are about the same events share one."""
+    """Return the feeds by channel; panels about the same events share a feed."""
     alike: dict[tuple[Any, ...], list[Panel]] = {}
     for panel in panels:
         alike.setdefault((panel.channel, panel.message, panel.where), []).append(panel)
     feeds: dict[str | None, list[Feed]] = {}
-    for (channel, *_), some in alike.items():
-        feeds.setdefault(channel, []).append(Feed(some))
+    for (channel, *_), panels_alike in alike.items():
+        feeds.setdefault(channel, []).append(Feed(panels_alike))
     return feeds

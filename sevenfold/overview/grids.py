@@ -1,7 +1,7 @@
-"""Counts in buckets that widen as what is counted spreads out, so that there are never more than so many of them.
+"""Counts in buckets that widen as positions spread out, so that the number of buckets stays bounded.
 
-Each width of a ladder is a multiple of the one before: buckets are put together whole, and what is counted at the end
-is exactly what would have been counted with the last width from the beginning.
+Each width of a ladder is a multiple of the one before, so whole buckets are joined, and the final counts are exactly
+those that the last width would have given from the beginning.
 """
 
 from collections import Counter
@@ -42,7 +42,7 @@ _TIME_BUCKETS, _ORDER_BUCKETS = 100, 30
 _MINUTE: Final = 60 * SECOND
 _LONGEST: Final = 200
 _HUGE: Final = 1e100
-_FEW: Final = 20_000  # numbers that are counted by their place sooner than by sorting them
+_FEW: Final = 20_000  # numbers below it are counted in an array, quicker than by sorting
 
 
 class Grid:
@@ -53,12 +53,12 @@ class Grid:
     ladder : sequence of int
         The widths of buckets, each a multiple of the one before.
     most : int
-        Buckets between the least and the greatest position.
+        The largest number of buckets between the least and the greatest position.
 
     Attributes
     ----------
     cells : dict of int to Counter
-        By the number of the bucket, the counts by code.
+        The counts by code, by the number of the bucket.
 
     Examples
     --------
@@ -80,12 +80,12 @@ class Grid:
 
     @property
     def buckets(self) -> range:
-        """The numbers of the buckets, with those between that are empty."""
+        """The numbers of the buckets, including empty ones between them."""
         return range(self._low // self.width, self._high // self.width + 1) if self.cells else range(0)
 
     @property
     def span(self) -> int:
-        """How far the greatest position is from the least."""
+        """The distance of the greatest position from the least."""
         return self._high - self._low
 
     @property
@@ -94,7 +94,7 @@ class Grid:
         return self._high % self.width == 0
 
     def add(self, positions: Positions, codes: Ints | None = None) -> None:
-        """Count events by their positions and codes, which are at least 0, and 0 where none are given."""
+        """Count events by position and code; codes are at least 0, and all 0 by default."""
         self._reach(positions.low, positions.high)
         buckets = positions.buckets(self.width)
         if codes is None:
@@ -115,17 +115,17 @@ class Grid:
 
 
 def _counted(numbers: Ints) -> Iterator[tuple[int, int]]:
-    """Return the different numbers, which are at least 0, and how often each is there."""
+    """Return the distinct numbers, which are at least 0, with their counts."""
     if numbers.max() < _FEW:
-        found = np.bincount(numbers)
-        different = np.flatnonzero(found)
-        return zip(different.tolist(), found[different].tolist(), strict=True)
-    different, found = np.unique(numbers, return_counts=True)
-    return zip(different.tolist(), found.tolist(), strict=True)
+        counts = np.bincount(numbers)
+        distinct = np.flatnonzero(counts)
+        return zip(distinct.tolist(), counts[distinct].tolist(), strict=True)
+    distinct, counts = np.unique(numbers, return_counts=True)
+    return zip(distinct.tolist(), counts.tolist(), strict=True)
 
 
 class Spread:
-    """Counts over time; in the order of the events as long as they lie within a minute."""
+    """Counts over time; while all events lie within a minute, over their order."""
 
     def __init__(self) -> None:
         self._times = Grid(TIMES, _TIME_BUCKETS)
@@ -143,7 +143,7 @@ class Spread:
 
     @property
     def axis(self) -> Axis:
-        """What the buckets are of."""
+        """The axis of the buckets."""
         return "time" if self._order is None else "order"
 
     @property
@@ -173,12 +173,12 @@ def text_of(value: Any) -> str:
 
 
 class Names:
-    """Small numbers for values: the first so many that are different get one of their own, all others share 0.
+    """Small numbers for values: the first `most` distinct values get numbers from 1, all others share 0.
 
     Parameters
     ----------
     most : int
-        Values with a number of their own.
+        How many values get a number of their own.
 
     Examples
     --------
@@ -198,16 +198,16 @@ class Names:
         """Return the number of each value."""
         try:
             return np.fromiter(map(self._codes.__getitem__, values), np.int64, len(values))
-        except (KeyError, TypeError):  # something new, or what can't be looked up
+        except (KeyError, TypeError):  # a new value, or one that can't be hashed
             return self._new_codes(values)
 
     def _new_codes(self, values: list[Any]) -> Ints:
         try:
-            different = dict.fromkeys(values)
+            distinct = dict.fromkeys(values)
         except TypeError:  # lists and objects
-            values = [value_text(one) if isinstance(one, (list, dict)) else one for one in values]
-            different = dict.fromkeys(values)
-        for value in different:
+            values = [value_text(value) if isinstance(value, (list, dict)) else value for value in values]
+            distinct = dict.fromkeys(values)
+        for value in distinct:
             if value not in self._codes and len(self._codes) < self._most:
                 self._codes[value] = len(self.texts)
                 self.texts.append(text_of(value))
@@ -215,21 +215,21 @@ class Names:
 
 
 class Means:
-    """Numbers in the order of their events, as means of so many each that there are never more than `most` of them.
+    """Numbers in the order of their events, averaged so that there are never more than `most` means.
 
     Parameters
     ----------
     n_columns : int
-        Numbers of an event.
+        The numbers of each event.
     most : int
-        Means, an even number.
+        The largest number of means; even.
 
     Attributes
     ----------
     width : int
-        Events a mean.
+        The number of events per mean.
     labels : list of str
-        The first event's of each mean.
+        The label of the first event of each mean.
 
     Examples
     --------
@@ -246,11 +246,11 @@ class Means:
         self.labels: list[str] = []
 
     def add(self, columns: NDArray[np.float64], labels: Sequence[str] = ()) -> None:
-        """Take numbers, a row an event; NaN is none."""
+        """Add numbers, a row for each event; NaN is missing."""
         while self._n_events + len(columns) > self.width * len(self._sums):
             self._halve()
         places = np.arange(self._n_events, self._n_events + len(columns)) // self.width
-        known = np.abs(columns) < _HUGE  # not NaN, nor what no chart can show
+        known = np.abs(columns) < _HUGE  # neither NaN nor too large for a chart
         np.add.at(self._sums, places, np.where(known, columns, 0.0))
         np.add.at(self._counts, places, known)
         for place, label in zip(places.tolist(), labels, strict=False):
@@ -260,7 +260,7 @@ class Means:
 
     @property
     def values(self) -> NDArray[np.float64]:
-        """The means, a row each, NaN where there was no number."""
+        """The means, a row each; NaN if all its numbers are missing."""
         n_rows = -(-self._n_events // self.width)
         counts = self._counts[:n_rows]
         with np.errstate(invalid="ignore"):

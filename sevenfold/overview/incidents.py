@@ -1,4 +1,4 @@
-"""Events that are shown one by one or by kind: errors, alarms, what was audited, and who said something when."""
+"""Events that are shown one by one or by kind: errors, alarms, audit events, and the activity of channels."""
 
 import re
 from collections import Counter, deque
@@ -20,7 +20,7 @@ _MOST_GROUPS, SHOWN_ENTRIES, _MOST_CHANNELS = 200, 50, 100
 _LONGEST_TRACEBACK, _LONGEST_TEXT = 6000, 400
 _ACTIVITY_BARS = 60
 _CHUNK_EVENTS: Final = 4096
-_SAID_ELSEWHERE: Final = frozenset({"event", "outcome"})
+_SHOWN_ELSEWHERE: Final = frozenset({"event", "outcome"})
 _LEVEL = attrgetter("level")
 _LOOKED_AT: Final = 20_000  # characters at the end of a traceback
 _OTHERS_CODE: Final = re.compile(r"site-packages|dist-packages|[/\\](?:lib|Lib)[/\\](?:python3|[a-z_]+\.py)|^<")
@@ -28,14 +28,14 @@ _PLACE: Final = re.compile(r'File "([^"\n]+)", line (\d+)(?:, in ([^\n]+))?')
 
 
 class Errors:
-    """Gathers errors by their type and where they were raised."""
+    """Groups errors by type and the place where they were raised."""
 
     def __init__(self) -> None:
         self._groups: dict[tuple[str, str], ErrorGroup] = {}
         self.n_errors = 0
 
     def add(self, batch: Batch) -> None:
-        """Take the errors among the events."""
+        """Add the errors among the events."""
         if set(map(_LEVEL, batch.events)) <= _MILD and not any(map(contains, batch.fields, repeat(EXCEPTION))):
             return
         for event in batch.events:
@@ -49,14 +49,20 @@ class Errors:
             key = (OTHERS, "")
         before = self._groups.get(key)
         count, first = (1, event.time) if before is None else (before.count + 1, before.first)
-        said = event.fields.get("exception_message", event.message)
+        message = event.fields.get("exception_message", event.message)
         self._groups[key] = ErrorGroup(
-            *key, event.channel, count, min(first, event.time), event.time, text_of(said), _shortened(event.exception)
+            *key,
+            event.channel,
+            count,
+            min(first, event.time),
+            event.time,
+            text_of(message),
+            _shortened(event.exception),
         )
 
     def groups(self) -> tuple[ErrorGroup, ...]:
         """Return the groups, the most frequent first."""
-        return tuple(sorted(self._groups.values(), key=lambda one: (-one.count, one.type, one.place)))
+        return tuple(sorted(self._groups.values(), key=lambda group: (-group.count, group.type, group.place)))
 
 
 class Entries:
@@ -67,7 +73,7 @@ class Entries:
         self.n_events = 0
 
     def add(self, events: Collection[Event]) -> None:
-        """Take events."""
+        """Add events."""
         self._newest.extend(events)
         self.n_events += len(events)
 
@@ -92,7 +98,7 @@ class Channels:
             channel.flush()
 
     def counts(self) -> tuple[ChannelCount, ...]:
-        """Return what each channel has, in the order of their first event."""
+        """Return the counts of each channel, in the order of their first events."""
         for channel in self._channels.values():
             channel.flush()
         order = sorted(self._channels.items(), key=lambda item: item[1].first)
@@ -118,14 +124,14 @@ def _channel_count(name: str | None, channel: _Channel) -> ChannelCount:
 
 
 def _entry(event: Event) -> Entry:
-    fields = {key: value for key, value in event.fields.items() if key not in _SAID_ELSEWHERE}
+    fields = {key: value for key, value in event.fields.items() if key not in _SHOWN_ELSEWHERE}
     text = " ".join(f"{key_text(key)}={value_text(value)}" for key, value in fields.items())
     outcome = text_of(event.fields["outcome"]) if "outcome" in event.fields else ""
     return Entry(event.time, event.channel or "-", text_of(event.message), outcome, _cut(text, _LONGEST_TEXT))
 
 
 def _place(event: Event) -> str:
-    """Return where an error was raised: the last line of code in its traceback, of the user's own if there is any."""
+    """Return where an error was raised: the last line of its traceback in the user's own code, if there is one."""
     places = _PLACE.findall((event.exception or "")[-_LOOKED_AT:])
     if not places:
         return text_of(event.message)

@@ -1,4 +1,4 @@
-"""Numbers and times for people, and the few that stand at the head of what is shown."""
+"""Numbers and times for people, and the key figures at the head of an overview."""
 
 import math
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ _THOUSANDS, _MILLI, _HUGE = 1e5, 1e-4, 1e15
 
 
 def number(value: float | None) -> str:
-    """Return a number with four digits that count.
+    """Return a number with four significant digits.
 
     Examples
     --------
@@ -31,11 +31,11 @@ def moment(time: datetime | None) -> str:
 
 
 def facts(overview: Overview) -> Iterator[tuple[int, str, bool]]:
-    """Give how many there were of what, and whether more than none is bad."""
+    """Yield the key figures: a count, its name, and whether a count above 0 is bad."""
     yield _fact(overview.n_events, "events")
     for figure in overview.charts:
         if isinstance(figure, Figure) and figure.panel.kind == "counts":
-            n = sum(int(value) for one in figure.series for value in one.values if value)
+            n = sum(int(value) for series in figure.series for value in series.values if value)
             yield _fact(n, f"{figure.panel.message or figure.panel.channel}s")
     if overview.drift is not None:
         yield overview.drift.n_drifted, f"of {overview.drift.n_batches:,} batches drifted", False

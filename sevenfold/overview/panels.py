@@ -1,4 +1,4 @@
-"""What is shown of which events: panels are data, so that a user adds one for a channel of his own."""
+"""The charts and tables of an overview: panels are data, so that a user can add one for any channel."""
 
 import re
 from collections.abc import Iterable
@@ -16,30 +16,30 @@ class Panel:
     Attributes
     ----------
     title : str
-        What stands above it.
+        The title above it.
     channel : str
         The channel whose events it shows.
     message : str, optional
         Only the events with exactly this message.
     fields : tuple of str
-        The fields that it shows, with dots for those inside of others, such as ``features.income``.
+        The fields that it shows, with dots for nested ones, such as ``features.income``.
     kind : str
-        ``lines``: numbers in the order of the events, a line a field. ``counts``: how many events there were over time,
-        by the values of the one field, or of none. ``shares``: the share of each value of the one field over time.
-        ``histogram``: how the numbers of the first field that an event has are distributed. ``percentiles``: the 50th,
-        95th and 99th of the numbers of one field over time, within 1 %; numbers below 0 count as 0. ``table``: how many
-        events have which values of the fields.
+        ``lines``: numbers in the order of the events, a line for each field. ``counts``: the number of events over
+        time, by the values of one field, or without a field in all. ``shares``: the share of each value of one field
+        over time. ``histogram``: the distribution of the numbers of the first field that an event has.
+        ``percentiles``: the 50th, 95th and 99th of the numbers of one field over time, within 1 %; numbers below 0
+        count as 0. ``table``: the number of events for each combination of values of the fields.
     by : str, optional
-        Of a histogram, the field whose values are told apart.
+        With a histogram, the field whose values get a layer each.
     x : str, optional
-        Of lines, the field that is drawn to the right, such as ``epoch``, or that names the places there; by default
-        the time. Where it is given, the newest run alone is shown.
+        With lines, the field on the x axis, such as ``epoch``, or one with labels for it; by default the time. If it
+        is given, only the newest run is shown.
     where : mapping of str to value, optional
         Only the events with these values of these fields.
     match : str, optional
-        Of shares, a regular expression: only the share of the values that it matches whole.
+        With shares, a regular expression: only the share of the values that it matches as a whole.
     unit : str
-        Of the numbers, such as ``ms``.
+        The unit of the numbers, such as ``ms``.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def checked(panels: Iterable[Panel]) -> tuple[Panel, ...]:
         If one of them is no `Panel`.
     """
     table = tuple(panels)
-    odd = next((one for one in table if not isinstance(one, Panel)), None)
-    if odd is not None:
-        raise ValueError(f"panels must be of class Panel, got {odd!r}")
+    other = next((panel for panel in table if not isinstance(panel, Panel)), None)
+    if other is not None:
+        raise ValueError(f"panels must be of class Panel, got {other!r}")
     return table

@@ -1,4 +1,4 @@
-"""The report: what is gathered of a log folder, whether its audit trail is proved, and the page of both."""
+"""The report: the overview of a log folder, the verdict on its audit trail, and the page with both."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -35,13 +35,13 @@ def report(
     folder : str or Path
         The log folder.
     out : str or Path, optional
-        The file, by default ``report.html`` in the folder. One that is there is replaced once the new one is whole.
+        The file, by default ``report.html`` in the folder. An older file is replaced once the new one is whole.
     panels : iterable of Panel
-        What is shown: ``(*PANELS, Panel(...))`` adds a chart of your own.
+        The charts and tables: ``(*PANELS, Panel(...))`` adds a chart of your own.
     since, until : datetime, optional
-        Only the events from this time on, and only those before that one; both must have a time zone.
+        Only the events from `since` on and before `until`; both must have a time zone.
     key : bytes, optional
-        What the audit trail is sealed with.
+        The key that the audit trail is sealed with.
 
     Returns
     -------
@@ -79,13 +79,13 @@ def summarize(
     until: datetime | None = None,
     key: bytes | None = None,
 ) -> Overview:
-    """Return what is found in a log folder, and whether its sealed channels are proved, as `report` takes them."""
-    found = gather(folder, panels=panels, since=since, until=until)
-    return replace(found, chains=tuple(_chains(folder, key)))
+    """Return the overview of a log folder, with the verdict on its sealed channels; parameters as in `report`."""
+    overview = gather(folder, panels=panels, since=since, until=until)
+    return replace(overview, chains=tuple(_chains(folder, key)))
 
 
 def _chains(folder: Path, key: bytes | None) -> Iterator[Chain]:
-    """Verify the sealed channels of a log folder; a mirror's channels as the copies that they are."""
+    """Verify the sealed channels of a log folder; those of a mirror as copies."""
     hosts = hosts_of(folder)
     for host in hosts or [""]:
         for channel in listed_channels(folder / host):
@@ -105,8 +105,8 @@ def _chain(name: str, path: Path, key: bytes | None, *, copy: bool) -> Chain:
     n_more = len(verdict.findings) - _SHOWN_FINDINGS
     more = f"; {n_more} more" if n_more > 0 else ""
     is_proved = verdict.proved if verdict.n_events or not verdict.proved else None
-    said = {True: "proved", False: "NOT proved", None: "nothing to prove"}[is_proved]
-    return Chain(name, is_proved, f"{verdict.extent}: {said}{': ' if findings else ''}{findings}{more}")
+    result = {True: "proved", False: "NOT proved", None: "nothing to prove"}[is_proved]
+    return Chain(name, is_proved, f"{verdict.extent}: {result}{': ' if findings else ''}{findings}{more}")
 
 
 def _write(path: Path, html: str) -> None:

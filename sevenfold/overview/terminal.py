@@ -19,7 +19,7 @@ _MOST_FEATURES, _MOST_ERRORS, _MOST_ROWS = 10, 8, 5
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """What a terminal can show: so many columns, colours or none, and eight characters from low to high."""
+    """The abilities of a terminal: its columns, whether it has colours, and eight characters from low to high."""
 
     width: int = LEAST_WIDTH
     colours: bool = False
@@ -27,16 +27,16 @@ class Screen:
 
 
 def summary(overview: Overview, title: str, screen: Screen) -> str:
-    """Return an overview as lines that are no longer than the screen is wide.
+    """Return an overview as lines that fit the width of the screen.
 
     Parameters
     ----------
     overview : Overview
-        What to show.
+        The overview to show.
     title : str
-        What it is of, such as the log folder.
+        The title, such as the log folder.
     screen : Screen
-        Where it is shown.
+        The terminal.
     """
     lines = [*_head(overview, title, screen), *_charts(overview, screen)]
     if overview.drift is not None:
@@ -47,7 +47,7 @@ def summary(overview: Overview, title: str, screen: Screen) -> str:
 
 
 def sparkline(values: Sequence[float | None], n_columns: int, blocks: str = BLOCKS, *, from_zero: bool = True) -> str:
-    """Return numbers as a line of characters, each the greatest of those that it stands for.
+    """Return numbers as a line of characters, each for the greatest of several numbers.
 
     Examples
     --------
@@ -76,23 +76,23 @@ def _head(overview: Overview, title: str, screen: Screen) -> Iterator[str]:
 
 
 def _charts(overview: Overview, screen: Screen) -> Iterator[str]:
-    for one in overview.charts:
+    for chart in overview.charts:
         yield ""
-        unit = f" ({one.panel.unit})" if one.panel.unit else ""
-        yield _painted(_cut(escape(one.panel.title + unit), screen.width), _BOLD, screen)
-        yield from _rows(one, screen) if isinstance(one, Table) else _series(one, screen)
+        unit = f" ({chart.panel.unit})" if chart.panel.unit else ""
+        yield _painted(_cut(escape(chart.panel.title + unit), screen.width), _BOLD, screen)
+        yield from _rows(chart, screen) if isinstance(chart, Table) else _series(chart, screen)
 
 
 def _series(figure: Figure, screen: Screen) -> Iterator[str]:
     room = screen.width - _NAME - _RANGE - 4
-    for one in figure.series:
-        line = sparkline(one.values, room, screen.blocks, from_zero=figure.panel.kind != "lines")
-        known = [value for value in one.values if value is not None]
+    for series in figure.series:
+        line = sparkline(series.values, room, screen.blocks, from_zero=figure.panel.kind != "lines")
+        known = [value for value in series.values if value is not None]
         if figure.shape == "stacked":
-            told = f"{number(sum(known))} in all"
+            summary = f"{number(sum(known))} in all"
         else:
-            told = f"{number(known[0])} to {number(known[-1])}" if known else ""
-        yield f"  {_cut(escape(one.name), _NAME):{_NAME}} {line:{room}} {told}".rstrip()
+            summary = f"{number(known[0])} to {number(known[-1])}" if known else ""
+        yield f"  {_cut(escape(series.name), _NAME):{_NAME}} {line:{room}} {summary}".rstrip()
 
 
 def _rows(table: Table, screen: Screen) -> Iterator[str]:
@@ -102,9 +102,9 @@ def _rows(table: Table, screen: Screen) -> Iterator[str]:
         yield f"  {len(table.rows) - _MOST_ROWS:>10,} more"
 
 
-def _drift(found: DriftMap, screen: Screen) -> Iterator[str]:
-    yield _painted(f"Drift: PSI of the newest {len(found.batches)} batches", _BOLD, screen)
-    for row in [row for row in found.rows if row.role != "joint"][:_MOST_FEATURES]:
+def _drift(drift_map: DriftMap, screen: Screen) -> Iterator[str]:
+    yield _painted(f"Drift: PSI of the newest {len(drift_map.batches)} batches", _BOLD, screen)
+    for row in [row for row in drift_map.rows if row.role != "joint"][:_MOST_FEATURES]:
         yield _drift_row(row, screen)
 
 
@@ -116,15 +116,15 @@ def _drift_row(row: DriftRow, screen: Screen) -> str:
     colour = _RED if worst >= _MAJOR and n_drifted else _YELLOW if worst >= _MODERATE or n_drifted else ""
     room = screen.width - _NAME - _RANGE - 4
     line = sparkline([*psi, max(worst, _MAJOR)], len(psi) + 1, screen.blocks)[:-1][-room:]  # all rows on one scale
-    told = f"{known[-1] if known else 0.0:.3f}, drifted {n_drifted} times"
-    return f"  {_cut(escape(row.name), _NAME):{_NAME}} {_painted(f'{line:{room}}', colour, screen)} {told}"
+    summary = f"{known[-1] if known else 0.0:.3f}, drifted {n_drifted} times"
+    return f"  {_cut(escape(row.name), _NAME):{_NAME}} {_painted(f'{line:{room}}', colour, screen)} {summary}"
 
 
 def _errors(groups: tuple[ErrorGroup, ...], screen: Screen) -> Iterator[str]:
     yield _painted("Errors", _BOLD, screen)
     for group in groups[:_MOST_ERRORS]:
-        told = f"{group.count:,} x {group.type} {group.place}, last {moment(group.last)}"
-        yield _painted(f"  {_cut(escape(told), screen.width - 2)}", _RED, screen)
+        line = f"{group.count:,} x {group.type} {group.place}, last {moment(group.last)}"
+        yield _painted(f"  {_cut(escape(line), screen.width - 2)}", _RED, screen)
     if len(groups) > _MOST_ERRORS:
         yield f"  {len(groups) - _MOST_ERRORS:,} more kinds"
 
@@ -148,5 +148,5 @@ def _cut(text: str, most: int) -> str:
 
 
 def _plain(text: str) -> str:
-    """Escape what a terminal would act on, but for backslashes, so that a path of Windows can be pasted."""
+    """Escape what a terminal would act on, except backslashes, so that a path of Windows can be pasted."""
     return "\\".join(map(escape, text.split("\\")))

@@ -1,1 +1,1 @@
-"""What is counted of events for Prometheus, and kept over restarts."""
+"""Metrics of events for Prometheus, which survive restarts."""

@@ -1,8 +1,7 @@
 """Follow a log folder and count, and go on after a restart as if there had been none.
 
-Counters must not fall when files are deleted, so a checkpoint keeps them, with a moment: what is in it is from before
-that moment, and what is from later is read again. The moment lies a little in the past, since several processes write,
-and a line may come after one with a later time.
+Counters must not fall when files are deleted, so a checkpoint keeps them up to a moment; later events are read again.
+The moment lies a little in the past, since several processes write, and a line may come after one with a later time.
 """
 
 import json
@@ -20,25 +19,25 @@ from sevenfold.notices import describe, notice
 from sevenfold.overview.metrics.totals import UNREADABLE, Totals, Update, updates
 from sevenfold.reading.folder import read
 
-LATE: Final = timedelta(seconds=30)  # after which a line with an earlier time comes no more
+LATE: Final = timedelta(seconds=30)  # how much later than its own time a line may come
 _EVERY_S = 10.0
 
 
 class Follower:
-    """Counts what is in a log folder, and what comes.
+    """Counts the events of a log folder, and those that come.
 
     Parameters
     ----------
     folder : Path
         The log folder.
     checkpoint : Path, optional
-        A file that keeps the counters; one that is there is gone on with, and one that can't be read is told and
-        begun anew.
+        A file that keeps the counters. Counting goes on from it; if it can't be read, a notice says so, and counting
+        begins anew.
 
     Attributes
     ----------
     totals : Totals
-        What was counted so far; `lock` is held while that changes, and while a checkpoint is written.
+        The counts so far; `lock` is held while they change, and while a checkpoint is written.
     """
 
     def __init__(self, folder: Path, checkpoint: Path | None = None) -> None:
@@ -53,7 +52,7 @@ class Follower:
         self._load()
 
     def run(self, *, follow: bool = True) -> None:
-        """Count, for ever or what is there."""
+        """Count the events, and if `follow`, go on for ever."""
         for event in read(self._folder, since=self._since, follow=follow, on_bad=lambda *_: self._count_bad()):
             self.count(event)
             if monotonic() - self._saved_s > _EVERY_S:
@@ -62,23 +61,23 @@ class Follower:
 
     def count(self, event: Event) -> None:
         """Count an event."""
-        found = list(updates(event))
+        changes = list(updates(event))
         with self.lock:
-            for update in found:
+            for update in changes:
                 self.totals.add(*update)
             self._newest = event.time if self._newest is None else max(self._newest, event.time)
             if self._checkpoint is not None:
-                self._recent.append((event.time, found))
+                self._recent.append((event.time, changes))
                 while self._recent[0][0] < self._newest - LATE:
                     self._settle(self._recent.popleft()[1])
 
     def shown(self) -> Totals:
-        """Return what was counted, and at least what was shown before a restart, while that is read again."""
+        """Return the counts, but no less than before a restart while the later events are read again."""
         with self.lock:
             return self.totals.at_least(self._shown)
 
     def save(self) -> None:
-        """Write the checkpoint; where that can't be done, say so and go on."""
+        """Write the checkpoint; if that fails, write a notice and go on."""
         self._saved_s = monotonic()
         with self.lock:
             if self._checkpoint is not None and self._newest is not None and not self._ended:
@@ -94,36 +93,36 @@ class Follower:
         until = max(newest - LATE, self._since or newest - LATE)
         shown = self.shown().as_json()
         recent, self._recent = self._recent, deque()
-        for time, found in recent:
+        for time, changes in recent:
             if time < until:
-                self._settle(found)
+                self._settle(changes)
             else:
-                self._recent.append((time, found))
+                self._recent.append((time, changes))
         self._since = until
         self._settled.values[UNREADABLE] = dict(self.totals.values[UNREADABLE])
-        said = {"until": timestamp(until), "totals": self._settled.as_json(), "shown": shown}
+        state = {"until": timestamp(until), "totals": self._settled.as_json(), "shown": shown}
         try:
-            _replace(checkpoint, json.dumps(said))
+            _replace(checkpoint, json.dumps(state))
         except OSError as error:
             notice(f"{checkpoint}: no checkpoint was written: {describe(error)}")
 
-    def _settle(self, found: list[Update]) -> None:
-        for update in found:
+    def _settle(self, changes: list[Update]) -> None:
+        for update in changes:
             self._settled.add(*update)
 
     def _load(self) -> None:
         if self._checkpoint is None or not self._checkpoint.exists():
             return
         try:
-            said = json.loads(self._checkpoint.read_text(encoding="utf-8"))
-            settled, totals, shown = (Totals.of(said[name]) for name in ("totals", "totals", "shown"))
-            self._since = datetime.fromisoformat(said["until"]).astimezone(UTC)
+            state = json.loads(self._checkpoint.read_text(encoding="utf-8"))
+            settled, totals, shown = (Totals.of(state[name]) for name in ("totals", "totals", "shown"))
+            self._since = datetime.fromisoformat(state["until"]).astimezone(UTC)
             self._settled, self.totals, self._shown = settled, totals, shown
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             notice(f"{self._checkpoint}: counted anew, since the checkpoint can't be read: {describe(error)}")
 
     def _count_bad(self) -> None:
-        """Count a line that is no event: without a time, it is counted again after a restart, and told once."""
+        """Count a line that is no event; since it has no time, a restart counts it again, so the maximum is kept."""
         self._n_bad += 1
         with self.lock:
             known = self.totals.values[UNREADABLE]

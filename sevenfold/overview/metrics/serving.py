@@ -1,4 +1,4 @@
-"""Serve what was counted to Prometheus; prometheus-client, the extra ``metrics``, writes its format."""
+"""Serve the metrics to Prometheus; prometheus-client, the extra ``metrics``, writes its format."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Counted(Collector):
-    """What a follower has counted, as prometheus-client takes it."""
+    """The counts of a follower, as metrics of prometheus-client."""
 
     def __init__(self, follower: Follower) -> None:
         self._follower = follower
@@ -32,7 +32,7 @@ class Counted(Collector):
 
 
 class Written(Collector):
-    """What somebody else writes in Prometheus' text format."""
+    """Further metrics from a function that returns Prometheus' text format."""
 
     def __init__(self, write: Callable[[], str]) -> None:
         self._write = write
@@ -48,11 +48,11 @@ def serve(follower: Follower, port: int, host: str, write: Callable[[], str] = s
     Parameters
     ----------
     follower : Follower
-        Whose counts it is answered.
+        The source of the counts.
     port : int
-        Where; 0 is any that is free.
+        The port; 0 for any free one.
     host : str
-        On which address.
+        The address.
     write : callable
         Returns more metrics, in Prometheus' text format.
 
@@ -64,7 +64,7 @@ def serve(follower: Follower, port: int, host: str, write: Callable[[], str] = s
     Raises
     ------
     OSError
-        If the address can't be listened on; it names it.
+        If the address can't be listened on; the message names it.
     """
     registry = CollectorRegistry()
     registry.register(Counted(follower))

@@ -1,4 +1,4 @@
-"""Metrics as plain numbers: what an event adds to which, and what a checkpoint keeps of them."""
+"""Metrics as plain numbers: the updates by an event, and their form in a checkpoint."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Update: TypeAlias = tuple[str, Labels, float]
 Kind: TypeAlias = Literal["counter", "gauge", "histogram"]
 
 _HUGE = 1e300
-_MOST_LABELS = 500  # sets of values that a metric has
+_MOST_LABELS = 500  # sets of label values per metric
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _TENTHS = tuple(n / 10 for n in range(1, 11))
 _MILD: Final = frozenset({"TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING"})
@@ -26,7 +26,7 @@ _MILD: Final = frozenset({"TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING"})
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A metric: its kind, what it is, the names of its labels, and of a histogram the bounds of its buckets."""
+    """A metric: its kind, its help text, the names of its labels, and with a histogram the bounds of its buckets."""
 
     kind: Kind
     help: str
@@ -63,7 +63,7 @@ class Totals:
     Attributes
     ----------
     values : dict
-        By metric and labels: a number, or of a histogram a count for each bucket, one for what is beyond, and the sum.
+        By metric and labels: a number, or with a histogram a count for each bucket, one beyond them, and the sum.
     """
 
     def __init__(self) -> None:
@@ -71,20 +71,20 @@ class Totals:
 
     def add(self, name: str, labels: Labels, value: float) -> None:
         """Count, set, or observe a number."""
-        metric, known = METRICS[name], self.values[name]
-        if labels not in known and len(known) >= _MOST_LABELS:
+        metric, values = METRICS[name], self.values[name]
+        if labels not in values and len(values) >= _MOST_LABELS:
             labels = (OTHERS,) * len(labels)
         if metric.kind == "histogram":
-            numbers = known.setdefault(labels, [0.0] * (len(metric.bounds) + 2))
+            numbers = values.setdefault(labels, [0.0] * (len(metric.bounds) + 2))
             numbers[bisect_left(metric.bounds, value)] += 1.0
             numbers[-1] += value
         elif metric.kind == "counter":
-            known.setdefault(labels, [0.0])[0] += value
+            values.setdefault(labels, [0.0])[0] += value
         else:
-            known[labels] = [value]
+            values[labels] = [value]
 
     def at_least(self, floor: Totals) -> Totals:
-        """Return a copy whose counts are nowhere below others."""
+        """Return a copy whose counts are nowhere below those of `floor`."""
         merged = Totals()
         for name, metric in METRICS.items():
             known, lower = self.values[name], floor.values[name]
@@ -97,24 +97,24 @@ class Totals:
         return merged
 
     def as_json(self) -> dict[str, list[Any]]:
-        """Return what a checkpoint holds."""
+        """Return the values for a checkpoint."""
         return {
             name: [[list(labels), numbers] for labels, numbers in known.items()] for name, known in self.values.items()
         }
 
     @classmethod
-    def of(cls, said: dict[str, list[Any]]) -> Totals:
-        """Return what `as_json` gave; metrics that there weren't yet are empty.
+    def of(cls, checkpoint: dict[str, list[Any]]) -> Totals:
+        """Return the totals of a checkpoint; metrics that it lacks are empty.
 
         Raises
         ------
         ValueError, TypeError
-            If it isn't of that shape.
+            If the checkpoint has another shape.
         """
         totals = cls()
         for name, metric in METRICS.items():
             n_numbers = len(metric.bounds) + 2 if metric.kind == "histogram" else 1
-            for labels, numbers in said.get(name, []):
+            for labels, numbers in checkpoint.get(name, []):
                 if len(labels) != len(metric.labels) or len(numbers) != n_numbers:
                     raise ValueError(f"{name} has other labels or buckets")
                 totals.values[name][tuple(map(str, labels))] = list(map(float, numbers))
@@ -122,7 +122,7 @@ class Totals:
 
 
 def updates(event: Event) -> Iterator[Update]:
-    """Give what an event adds to which metrics."""
+    """Yield the updates of metrics by an event."""
     fields = event.fields
     yield LAST, (event.channel or "-",), event.time.timestamp()
     if event.level not in _MILD or "exception_type" in fields:

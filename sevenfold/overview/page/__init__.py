@@ -1,1 +1,1 @@
-"""One HTML file that shows an overview: no script, nothing from elsewhere, what comes from logs only as text."""
+"""One HTML file that shows an overview: no scripts, nothing loaded; texts from logs are escaped."""

@@ -1,4 +1,4 @@
-"""Where the marks of an axis are: round numbers, round times in UTC, the first and last names."""
+"""The marks of an axis: round numbers, round times in UTC, or names."""
 
 import math
 from typing import Final
@@ -16,7 +16,7 @@ Mark = tuple[float, str]
 
 
 def round_steps(low: float, high: float, n_most: int = N_MARKS) -> list[float]:
-    """Return at most so many round numbers and one, from one at or below the least to one at or above the greatest.
+    """Return at most `n_most` + 1 round numbers, from at or below `low` to at or above `high`.
 
     Examples
     --------
@@ -36,7 +36,7 @@ def _n_steps(low: float, high: float, step: float) -> int:
 
 
 def marks_below(figure: Figure) -> list[Mark]:
-    """Return the marks of the axis to the right."""
+    """Return the marks of the x axis."""
     first, last = figure.places[0], figure.places[-1] + figure.width
     if figure.axis == "label":
         return _labels(figure.labels)

@@ -1,4 +1,4 @@
-"""The cards of the page: a chart or a table each, with its numbers in a fold."""
+"""The cards of the page: charts and tables, each with its numbers in a fold."""
 
 from sevenfold.overview.figures import ChannelCount, DriftMap, Entry, ErrorGroup, Figure, Table
 from sevenfold.overview.numbers import moment, number
@@ -7,19 +7,18 @@ from sevenfold.overview.page.heatmap import drift_table, heatmap
 from sevenfold.overview.page.markup import SHORT, fold, table, text
 
 _MOST_ERRORS = 30
-_NARROW = 2  # columns that go into a narrow card
+_NARROW = 2  # columns that fit a narrow card
 _LONGEST_FIELDS, _LONGEST_TRACEBACK = 400, 8000
 
 
 def figure_card(figure: Figure, key: str) -> str:
-    """Return a chart with its title, what is to the right, and its numbers."""
+    """Return a chart with its title, a caption for the x axis, and its numbers."""
     panel = figure.panel
     unit = f" ({text(panel.unit, SHORT)})" if panel.unit else ""
-    told = "; ".join(filter(None, (below(figure), figure.note)))
+    note = "; ".join(filter(None, (below(figure), figure.note)))
     picture = f"<h3>{text(panel.title, SHORT)}{unit}</h3>{chart(figure, key)}"
-    return (
-        f"<figure class=card>{picture}<figcaption class=note>{text(told, 300)}</figcaption>{_numbers(figure)}</figure>"
-    )
+    caption = f"<figcaption class=note>{text(note, 300)}</figcaption>"
+    return f"<figure class=card>{picture}{caption}{_numbers(figure)}</figure>"
 
 
 def _numbers(figure: Figure) -> str:
@@ -32,25 +31,25 @@ def _numbers(figure: Figure) -> str:
     return fold("Numbers", table(head, rows, figure.panel.title, numbers=True))
 
 
-def table_card(found: Table) -> str:
+def table_card(counts: Table) -> str:
     """Return a table of counts."""
-    rows = [[*(text(value, SHORT) for value in values), f"{n:,}"] for values, n in found.rows]
-    title, fields = found.panel.title, found.panel.fields
+    rows = [[*(text(value, SHORT) for value in values), f"{n:,}"] for values, n in counts.rows]
+    title, fields = counts.panel.title, counts.panel.fields
     shown = table([*fields, "events"], rows, title, titled=True)
-    note = f"<p class=note>{text(found.note)}</p>" if found.note else ""
+    note = f"<p class=note>{text(counts.note)}</p>" if counts.note else ""
     return card(f"<h3>{text(title, SHORT)}</h3>{shown}{note}", wide=len(fields) > _NARROW)
 
 
-def drift_card(found: DriftMap) -> str:
+def drift_card(drift: DriftMap) -> str:
     """Return the heatmap of drift."""
-    n_shown = sum(row.role not in {"output", "joint"} for row in found.rows)
-    batches = f"The newest {len(found.batches)} of {found.n_batches:,} batches"
-    told = (
-        f"{batches}, the worst {n_shown} of {found.n_features:,} features; where nothing is marked, PSI is below 0.02."
+    n_shown = sum(row.role not in {"output", "joint"} for row in drift.rows)
+    batches = f"The newest {len(drift.batches)} of {drift.n_batches:,} batches"
+    sentence = (
+        f"{batches}, the worst {n_shown} of {drift.n_features:,} features; where nothing is marked, PSI is below 0.02."
     )
-    caption = f"<figcaption class=note>{told}</figcaption>"
-    numbers = fold("Numbers", drift_table(found))
-    return f"<figure class='card wide'><h3>Drift by feature and batch</h3>{heatmap(found)}{caption}{numbers}</figure>"
+    caption = f"<figcaption class=note>{sentence}</figcaption>"
+    numbers = fold("Numbers", drift_table(drift))
+    return f"<figure class='card wide'><h3>Drift by feature and batch</h3>{heatmap(drift)}{caption}{numbers}</figure>"
 
 
 def error_card(groups: tuple[ErrorGroup, ...]) -> str:
@@ -66,9 +65,9 @@ def error_card(groups: tuple[ErrorGroup, ...]) -> str:
 def _error(group: ErrorGroup) -> str:
     when = moment(group.last) if group.count == 1 else f"{moment(group.first)} to {moment(group.last)}"
     summary = f"<b>{group.count:,} &times; {text(group.type, SHORT)}</b> {text(group.place, SHORT)}, {when}"
-    said = f"<p>{text(group.channel, SHORT)}: {text(group.message)}</p>"
+    message = f"<p>{text(group.channel, SHORT)}: {text(group.message)}</p>"
     traceback = f"<pre tabindex=0>{text(group.traceback, _LONGEST_TRACEBACK)}</pre>" if group.traceback else ""
-    return f"<div class=error>{fold(summary, said + traceback)}</div>"
+    return f"<div class=error>{fold(summary, message + traceback)}</div>"
 
 
 def entry_card(entries: tuple[Entry, ...], n_events: int, what: str) -> str:
@@ -89,7 +88,7 @@ def entry_card(entries: tuple[Entry, ...], n_events: int, what: str) -> str:
 
 
 def channel_card(channels: tuple[ChannelCount, ...]) -> str:
-    """Return how many events each channel has, and when."""
+    """Return the events of each channel: how many, and when."""
     rows = [
         [text(one.name or "-", SHORT), f"{one.count:,}", moment(one.first), moment(one.last), _spark(one.activity)]
         for one in channels
@@ -99,13 +98,13 @@ def channel_card(channels: tuple[ChannelCount, ...]) -> str:
 
 
 def unreadable_card(unreadable: tuple[tuple[str, int], ...]) -> str:
-    """Return which files have lines that are no events."""
+    """Return the files with lines that are no events."""
     rows = [[text(file, SHORT), f"{n:,}"] for file, n in unreadable]
     return card(table(["file", "lines"], rows, "Lines that are no events"))
 
 
 def card(body: str, *, wide: bool = False) -> str:
-    """Return a card, as wide as the page or as a column."""
+    """Return a card, as wide as a column, or if `wide` as the page."""
     return f"<article class='card{' wide' if wide else ''}'>{body}</article>"
 
 

@@ -1,4 +1,4 @@
-"""Figures as SVG: lines, stacked bars and a heatmap, each with a title and a description for who doesn't see it."""
+"""Figures as SVG: lines and stacked bars, each with a title and a description for screen readers."""
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -12,9 +12,9 @@ from sevenfold.overview.page.markup import SHORT, clock, span, text, utc, visibl
 W, H = 440, 220
 _TOP, _BOTTOM, _RIGHT = 12, 26, 14
 _LONGEST_MARK = 16
-_LETTER = 7.2  # of the type, at most
-_DOTS = 30  # places up to which a line shows them
-_STRIPS = 130  # places up to which each tells its numbers
+_LETTER = 7.2  # the largest width of a letter
+_DOTS = 30  # up to so many places a line has dots
+_STRIPS = 130  # up to so many places each has a tooltip
 N_COLOURS: Final = 8
 
 Place = Callable[[float], float]
@@ -26,9 +26,9 @@ def chart(figure: Figure, key: str) -> str:
     Parameters
     ----------
     figure : Figure
-        What to draw.
+        The figure to draw.
     key : str
-        What makes ids on the page unique.
+        A prefix that makes ids on the page unique.
     """
     top = _greatest(figure)
     steps = round_steps(min(0.0, _least(figure)) if figure.shape == "stacked" else _least(figure), top)
@@ -36,37 +36,38 @@ def chart(figure: Figure, key: str) -> str:
     x, y = _scale(*_span(figure), left, W - _RIGHT), _scale(steps[0], steps[-1], H - _BOTTOM, _TOP)
     parts = [_grid(steps, left, y), *_below(marks_below(figure), x, left)]
     parts += _bars(figure, x, y) if figure.shape == "stacked" else _lines(figure, x, y)
-    parts += _hovered(figure, x)
+    parts += _tooltips(figure, x)
     legend = "".join(
-        f'<span class="k s{colour(i, one.name)}">{text(one.name, SHORT)}</span>' for i, one in enumerate(figure.series)
+        f'<span class="k s{colour(i, series.name)}">{text(series.name, SHORT)}</span>'
+        for i, series in enumerate(figure.series)
     )
-    return f"<div class=legend>{legend}</div>{svg(parts, (W, H), figure.panel.title, said(figure), key=key)}"
+    return f"<div class=legend>{legend}</div>{svg(parts, (W, H), figure.panel.title, describe(figure), key=key)}"
 
 
 def svg(
     parts: list[str], size: tuple[float, float], title: str, description: str, *, key: str, fixed: bool = False
 ) -> str:
-    """Return SVG with a name and a description, as wide as there is room for, or of a fixed size."""
+    """Return SVG with a name and a description, as wide as its place, or if `fixed` of the given size."""
     named = f'<title id="{key}t">{text(title)}</title><desc id="{key}d">{text(description, 600)}</desc>'
     width, height = size
     box = f'viewBox="0 0 {width:.0f} {height:.0f}"' + (f' width="{width:.0f}" height="{height:.0f}"' if fixed else "")
     return f'<svg {box} role="img" aria-labelledby="{key}t" aria-describedby="{key}d">{named}{"".join(parts)}</svg>'
 
 
-def said(figure: Figure) -> str:
-    """Return what a figure shows, in a sentence."""
+def describe(figure: Figure) -> str:
+    """Return a sentence that describes a figure."""
     ends = ", ".join(
-        f"{one.name} from {number(known[0])} to {number(known[-1])}"
-        for one in figure.series
-        if (known := [value for value in one.values if value is not None])
+        f"{series.name} from {number(known[0])} to {number(known[-1])}"
+        for series in figure.series
+        if (known := [value for value in series.values if value is not None])
     )
     if figure.shape == "stacked":
-        ends = ", ".join(f"{one.name} {number(sum(filter(None, one.values)))}" for one in figure.series)
+        ends = ", ".join(f"{series.name} {number(sum(filter(None, series.values)))}" for series in figure.series)
     return f"{figure.panel.title}, {below(figure)}: {ends}."
 
 
 def below(figure: Figure) -> str:
-    """Return what the axis to the right is."""
+    """Return the name of the x axis."""
     if figure.axis == "time":
         day = f"{moment(utc(figure.places[0]))[:10]}, UTC"
         return f"{day}, each {span(figure.width)}" if figure.width else day
@@ -83,7 +84,7 @@ def below(figure: Figure) -> str:
 
 
 def place_name(figure: Figure, i: int) -> str:
-    """Return what a place is called in a table."""
+    """Return the name of a place in a table."""
     if figure.axis == "label":
         return figure.labels[i]
     if figure.axis == "time":
@@ -99,7 +100,7 @@ def _short_name(figure: Figure, i: int) -> str:
 
 
 def colour(i: int, name: str) -> str:
-    """Return which colour a series has: its status's colour, where it is a status, else the colour of its number."""
+    """Return the colour of a series: of its status, if its name is a status of HTTP, else of its number."""
     if len(name) == 3 and name.isdigit() and name[0] in "2345":  # noqa: PLR2004
         return f"h{name[0]}"
     return "o" if name == "(others)" else str(i % N_COLOURS)
@@ -107,19 +108,19 @@ def colour(i: int, name: str) -> str:
 
 def _greatest(figure: Figure) -> float:
     if figure.shape == "stacked":
-        columns = zip(*(one.values for one in figure.series), strict=True)
+        columns = zip(*(series.values for series in figure.series), strict=True)
         return float(max(sum(filter(None, values)) for values in columns))
-    return max(value for one in figure.series for value in one.values if value is not None)
+    return max(value for series in figure.series for value in series.values if value is not None)
 
 
 def _least(figure: Figure) -> float:
     if figure.shape == "stacked" or figure.panel.kind in {"percentiles", "shares"}:
         return 0.0
-    return min(value for one in figure.series for value in one.values if value is not None)
+    return min(value for series in figure.series for value in series.values if value is not None)
 
 
 def _span(figure: Figure) -> tuple[float, float]:
-    """Return the ends of the axis to the right; bars and lines over buckets reach to the end of the last."""
+    """Return the ends of the x axis; bars, and lines over buckets, reach to the end of the last bucket."""
     first, last = figure.places[0], figure.places[-1] + figure.width
     return (first, last) if last > first else (first - 0.5, first + 0.5)
 
@@ -148,10 +149,10 @@ def _below(marks: list[Mark], x: Place, left: float) -> Iterator[str]:
 
 def _lines(figure: Figure, x: Place, y: Place) -> Iterator[str]:
     middle = figure.width / 2
-    for i, one in enumerate(figure.series):
-        known = zip(figure.places, one.values, strict=True)
+    for i, series in enumerate(figure.series):
+        known = zip(figure.places, series.values, strict=True)
         points = [None if value is None else (x(place + middle), y(value)) for place, value in known]
-        kind = f"s{colour(i, one.name)}"
+        kind = f"s{colour(i, series.name)}"
         yield f'<path class="l {kind}" d="{_path(points)}"/>'
         if len(points) <= _DOTS:
             dots = "".join(
@@ -172,28 +173,30 @@ def _path(points: list[tuple[float, float] | None]) -> str:
 def _bars(figure: Figure, x: Place, y: Place) -> Iterator[str]:
     bases = [0.0] * len(figure.places)
     gap = min(1.0, (x(figure.places[0] + figure.width) - x(figure.places[0])) / 5)
-    for i, one in enumerate(figure.series):
+    for i, series in enumerate(figure.series):
         parts = []
-        for n, value in enumerate(one.values):
+        for n, value in enumerate(series.values):
             if value:
                 start, end = x(figure.places[n]) + gap / 2, x(figure.places[n] + figure.width) - gap / 2
                 low, high = y(bases[n]), y(bases[n] + value)
                 parts.append(f"M{start:.1f} {low:.1f}V{min(high, low - 0.4):.1f}H{end:.1f}V{low:.1f}z")
                 bases[n] += value
-        yield f'<path class="b s{colour(i, one.name)}" d="{"".join(parts)}"/>'
+        yield f'<path class="b s{colour(i, series.name)}" d="{"".join(parts)}"/>'
 
 
-def _hovered(figure: Figure, x: Place) -> Iterator[str]:
-    """Lay over each place a strip that tells its numbers."""
+def _tooltips(figure: Figure, x: Place) -> Iterator[str]:
+    """Draw a strip over each place, with its numbers as a tooltip."""
     if len(figure.places) > _STRIPS:
         return
     yield '<g class="p">'
     ends = _edges(figure, x)
     for n, (start, end) in enumerate(pairwise(ends)):
-        told = ", ".join(f"{text(one.name, SHORT)} {number(one.values[n])}" for one in figure.series if one.values[n])
-        if told:
+        numbers = ", ".join(
+            f"{text(series.name, SHORT)} {number(series.values[n])}" for series in figure.series if series.values[n]
+        )
+        if numbers:
             strip = f"M{start:.1f} {_TOP}h{end - start:.1f}v{H - _BOTTOM - _TOP}H{start:.1f}z"
-            yield f'<path d="{strip}"><title>{text(_short_name(figure, n), SHORT)}: {told}</title></path>'
+            yield f'<path d="{strip}"><title>{text(_short_name(figure, n), SHORT)}: {numbers}</title></path>'
     yield "</g>"
 
 

@@ -1,4 +1,4 @@
-"""The page: its head, a section a channel, what went wrong, and what was audited."""
+"""The page: its head, a section for each channel, errors and audit events."""
 
 import hashlib
 from base64 import b64encode
@@ -26,26 +26,26 @@ def page(overview: Overview, title: str, made: datetime) -> str:
     Parameters
     ----------
     overview : Overview
-        What to show.
+        The overview to show.
     title : str
-        What it is of, such as the log folder.
+        The title, such as the log folder.
     made : datetime
-        When, to be told below.
+        The time of the report, for the footer.
 
     Returns
     -------
     str
         HTML without scripts, whose Content-Security-Policy allows nothing but its own style.
     """
-    shown = _sections(overview) if overview.n_events else _without_events(overview)
-    body = "".join([_head(overview, title), "<main>", *shown, "</main>"])
-    told = f"<footer>Made by Sevenfold at {moment(made)} UTC. All times are UTC.</footer>"
+    sections = _sections(overview) if overview.n_events else _without_events(overview)
+    body = "".join([_head(overview, title), "<main>", *sections, "</main>"])
+    footer = f"<footer>Made by Sevenfold at {moment(made)} UTC. All times are UTC.</footer>"
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>Report of {text(title, SHORT)}</title><style>{_STYLE}</style></head>"
-        f"<body>{body}{told}</body></html>\n"
+        f"<body>{body}{footer}</body></html>\n"
     )
 
 
@@ -54,8 +54,8 @@ def _head(overview: Overview, title: str) -> str:
     if not overview.n_events:
         return f"<header><h1>{text(title)}</h1><p>{_NO_EVENTS}</p>{chains}</header>"
     when = f"{moment(overview.first)} to {moment(overview.last)} UTC"
-    told = "".join(_fact(n, what, alarming=alarming) for n, what, alarming in facts(overview))
-    return f"<header><h1>{text(title)}</h1><p>{when}</p><ul class=facts>{told}</ul>{chains}</header>"
+    items = "".join(_fact(n, what, alarming=alarming) for n, what, alarming in facts(overview))
+    return f"<header><h1>{text(title)}</h1><p>{when}</p><ul class=facts>{items}</ul>{chains}</header>"
 
 
 def _fact(n: int, what: str, *, alarming: bool) -> str:
@@ -71,10 +71,10 @@ def _chain(chain: Chain) -> str:
 def _sections(overview: Overview) -> Iterator[str]:
     keys = (f"c{i}" for i in count())
     by_channel: dict[str, list[Figure | Table]] = {}
-    for one in overview.charts:
-        by_channel.setdefault(one.panel.channel, []).append(one)
+    for chart in overview.charts:
+        by_channel.setdefault(chart.panel.channel, []).append(chart)
     shown = {
-        channel: _section(_SECTIONS.get(channel, channel), [_card(one, next(keys)) for one in charts])
+        channel: _section(_SECTIONS.get(channel, channel), [_card(chart, next(keys)) for chart in charts])
         for channel, charts in by_channel.items()
     }
     yield from (section for channel, section in shown.items() if channel in _BEFORE_DRIFT)
@@ -91,12 +91,12 @@ def _without_events(overview: Overview) -> Iterator[str]:
         yield _section("Lines", [cards.unreadable_card(overview.unreadable)])
 
 
-def _section(title: str, shown: Iterable[str]) -> str:
-    return f"<section><h2>{text(title, SHORT)}</h2><div class=grid>{''.join(shown)}</div></section>"
+def _section(title: str, cards_html: Iterable[str]) -> str:
+    return f"<section><h2>{text(title, SHORT)}</h2><div class=grid>{''.join(cards_html)}</div></section>"
 
 
-def _card(one: Figure | Table, key: str) -> str:
-    return cards.table_card(one) if isinstance(one, Table) else cards.figure_card(one, key)
+def _card(chart: Figure | Table, key: str) -> str:
+    return cards.table_card(chart) if isinstance(chart, Table) else cards.figure_card(chart, key)
 
 
 def _drift(overview: Overview) -> str:

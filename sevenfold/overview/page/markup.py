@@ -1,4 +1,4 @@
-"""Text from logs as text of HTML, tables, and how long something takes."""
+"""HTML for texts from logs, tables and durations."""
 
 import html
 import re
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 SHORT, LONG = 60, 200  # characters of a name, and of a cell of a table
-# Controls, marks that turn the direction of text, halves of characters, and what HTML doesn't allow.
+# Control characters, marks that change the direction of text, surrogates, and characters that HTML doesn't allow.
 _UNSAFE: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
 )
@@ -16,7 +16,7 @@ _DAY: Final = 86_400.0
 
 
 def text(value: object, most: int = LONG) -> str:
-    r"""Return a value as text of HTML, also for attributes, cut after so many characters.
+    r"""Return a value as text of HTML, also for attributes, cut after `most` characters.
 
     Examples
     --------
@@ -27,9 +27,9 @@ def text(value: object, most: int = LONG) -> str:
 
 
 def visible(value: object, most: int) -> str:
-    """Return a value as plain text in which each character can be seen, of at most so many of them."""
-    said = _UNSAFE.sub(lambda found: f"\\x{ord(found[0]):02x}", str(value))
-    return said if len(said) <= most else f"{said[: most - 1]}…"
+    """Return a value as plain text of at most `most` characters, all of them visible."""
+    shown = _UNSAFE.sub(lambda found: f"\\x{ord(found[0]):02x}", str(value))
+    return shown if len(shown) <= most else f"{shown[: most - 1]}…"
 
 
 def utc(seconds: float) -> datetime:
@@ -38,7 +38,7 @@ def utc(seconds: float) -> datetime:
 
 
 def clock(seconds: float, span: float) -> str:
-    """Return a time as precisely as a span of time asks for, both in seconds."""
+    """Return a time in a precision that suits an axis of `span` seconds; `seconds` since 1970."""
     time = utc(seconds)
     if span < 600:  # noqa: PLR2004
         return f"{time:%H:%M:%S}"
@@ -48,7 +48,7 @@ def clock(seconds: float, span: float) -> str:
 
 
 def span(seconds: float) -> str:
-    """Return how long something takes.
+    """Return a duration in words.
 
     Examples
     --------
@@ -65,7 +65,7 @@ def span(seconds: float) -> str:
 def table(
     head: Sequence[str], rows: Iterable[Sequence[str]], caption: str, *, titled: bool = False, numbers: bool = False
 ) -> str:
-    """Return a table of cells that are text already; numbers stand to the right.
+    """Return a table of cells that are HTML already; numbers are aligned to the right.
 
     Parameters
     ----------
@@ -74,32 +74,32 @@ def table(
     rows : iterable of sequence of str
         The cells.
     caption : str
-        What the table is of.
+        The caption.
     titled : bool
-        Whether that stands above it already.
+        Whether the caption already stands above the table.
     numbers : bool
         Whether all columns but the first are numbers.
     """
     top = "".join(f"<th scope=col>{text(name, SHORT)}" for name in head)
     body = "".join(f"<tr>{''.join(map(_number_cell if numbers else _cell, row))}" for row in rows)
-    said = "" if titled else f"<caption>{text(caption)}</caption>"
+    caption_html = "" if titled else f"<caption>{text(caption)}</caption>"
     kind = " class=numbers" if numbers else ""
-    return scroll(f"<table{kind}>{said}<thead><tr>{top}<tbody>{body}</table>", caption)
+    return scroll(f"<table{kind}>{caption_html}<thead><tr>{top}<tbody>{body}</table>", caption)
 
 
 def scroll(body: str, label: str) -> str:
-    """Return what may be wider than the screen, so that keys scroll it, too."""
+    """Return a box that scrolls, by keys, too, if its body is wider than the screen."""
     return f'<div class=scroll tabindex=0 role=group aria-label="{text(label)}">{body}</div>'
 
 
-def _cell(said: str) -> str:  # which ends where the next begins, as HTML allows
-    return f"<td{' class=n' if _NUMBER.fullmatch(said) else ''}>{said}"
+def _cell(content: str) -> str:  # without an end tag, as HTML allows
+    return f"<td{' class=n' if _NUMBER.fullmatch(content) else ''}>{content}"
 
 
-def _number_cell(said: str) -> str:
-    return f"<td>{said}"
+def _number_cell(content: str) -> str:
+    return f"<td>{content}"
 
 
 def fold(summary: str, body: str) -> str:
-    """Return what is shown once it is asked for."""
+    """Return a fold, which shows its body when it is opened."""
     return f"<details><summary>{summary}</summary>{body}</details>"
