@@ -1,4 +1,4 @@
-"""One request and its answer, watched on their way through."""
+"""One request and its answer, observed on their way through."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 REQUEST_ID: Final = b"x-request-id"
 SWITCHING, FORBIDDEN, CLIENT_LEFT, FAILED = 101, 403, 499, 500
-_WELL = 400  # a status below
+_WELL = 400  # statuses below it are no errors
 _BODILESS = frozenset({204, 304})
 _LENGTH_DIGITS = 19  # of a Content-Length
 
-# What a client may name its request: nothing that has a meaning in a header, a log line, a shell or a query.
+# A request id that a client may choose: without characters that mean something in a header, log line, shell or query.
 _ID = re.compile(r"[A-Za-z0-9_.:@+/=-]{1,128}")
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
-# How frameworks call the exception by which an application learns that its client has left.
+# Names of exceptions by which frameworks tell an application that its client has left.
 _LEFT = re.compile("Disconnect|Abort|Closed")
 _OWN = ("http_request_method", "http_route", "url_path", "http_response_status_code", "duration_ms", "client_address")
-_RESERVED = frozenset({*_OWN, "channel", "batch", "request_id", "trace_id"}) - {"http_route"}  # only it may know that
+_RESERVED = frozenset({*_OWN, "channel", "batch", "request_id", "trace_id"}) - {"http_route"}  # notes may set it
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Manner:
 
 
 class Exchange:
-    """One request; for a WebSocket, all of it.
+    """One request, or the whole of a WebSocket.
 
     Attributes
     ----------
@@ -60,9 +60,9 @@ class Exchange:
     def __init__(self, manner: Manner, scope: Scope, receive: Receive, send: Send) -> None:
         self._began = perf_counter()
         self._manner, self._scope, self._receive, self._send = manner, scope, receive, send
-        told = _told(scope)
-        self.ids = _ids(told, manner.accept_id)
-        self._client = client_address(scope, told.get(b"x-forwarded-for", ""), manner.proxies)
+        headers = _request_headers(scope)
+        self.ids = _ids(headers, manner.accept_id)
+        self._client = client_address(scope, headers.get(b"x-forwarded-for", ""), manner.proxies)
         self._path, self._below = scope["path"], scope.get("root_path", "")
         self._notes: dict[str, Any] = {}
         self._error: BaseException | None = None
@@ -76,11 +76,11 @@ class Exchange:
         scope.setdefault("state", {})["request_id"] = self.ids["request_id"]
 
     def note(self, fields: dict[str, Any]) -> None:
-        """Take fields of the line."""
+        """Add fields to the line."""
         self._notes.update(fields)
 
     def fail(self, error: BaseException) -> None:
-        """Take the exception behind the answer; log it by itself if the line is written, or tells of another."""
+        """Keep the exception for the line; log it apart if the line is written or already has another."""
         mark(error)
         if self._logged or (self._error is not None and self._error is not error):
             self._manner.log.opt(exception=error).error("failed", error_type=type(error).__name__)
@@ -88,9 +88,9 @@ class Exchange:
             self._error, self._broken = error, True
 
     async def run(self, app: App) -> None:
-        """Have it answered, and the line written, whatever becomes of it."""
+        """Run the application and write the line, however the request ends."""
         try:
-            await app(self._scope, self._listen, self._say)
+            await app(self._scope, self._next_message, self._answer)
             self._conclude()
             await self._release()
         except Exception as error:
@@ -100,7 +100,7 @@ class Exchange:
             if self._manner.reraise or not (self._finished or self._left):
                 raise
         except BaseException as error:
-            self._notes.setdefault("error_type", type(error).__name__)  # cancelled, by a server that stops for instance
+            self._notes.setdefault("error_type", type(error).__name__)  # cancelled, e.g. by a server that stops
             raise
         finally:
             self._log()
@@ -110,14 +110,14 @@ class Exchange:
         return self._left and (isinstance(error, OSError) or _LEFT.search(type(error).__name__) is not None)
 
     def _conclude(self) -> None:
-        """Report what is wrong with an answer that the application has left as it is; a WebSocket its server closes."""
+        """Report an answer that the application has left unfinished; an open WebSocket is closed by the server."""
         open_socket = self._status == SWITCHING
         if not (self._finished or self._held or self._left or self._logged or open_socket):
             self._broken = True
             self._notes.setdefault("error_type", "unfinished" if self._status else "no_answer")
 
-    async def _listen(self) -> Message:
-        await self._release()  # who waits for the client after the last byte would wait for ever
+    async def _next_message(self) -> Message:
+        await self._release()  # the client must get the last byte before the application waits for it
         message = await self._receive()
         if message["type"] in {"http.disconnect", "websocket.disconnect"} and not self._finished:
             self._left = True
@@ -125,7 +125,7 @@ class Exchange:
                 self._notes.setdefault("error_type", "disconnected")
         return message
 
-    async def _say(self, message: Message) -> None:
+    async def _answer(self, message: Message) -> None:
         if self._held:
             self._held.append(message)
             return
@@ -137,22 +137,22 @@ class Exchange:
             self._status = self._status or FORBIDDEN
         if self._completes(message) and not self._logged:
             self._ms = (perf_counter() - self._began) * 1000
-            if self._status >= FAILED:  # an exception behind it is raised only after it, and belongs into its line
+            if self._status >= FAILED:  # its exception is raised only later, and belongs in its line
                 self._held.append(message)
                 return
             self._log()
         await self._forward(message)
 
     def _start(self, message: Message) -> Message:
-        self._status = CLIENT_LEFT if self._left else message["status"]  # what is said to nobody doesn't count
+        self._status = CLIENT_LEFT if self._left else message["status"]  # an answer to nobody doesn't count
         self._trailers = message.get("trailers", False)
         headers = list(message.get("headers", ()))
-        found = {bytes(name).lower(): value for name, value in headers}
-        length = found.get(b"content-length", b"")
+        declared = {bytes(name).lower(): value for name, value in headers}
+        length = declared.get(b"content-length", b"")
         self._length = int(length) if length.isdigit() and len(length) <= _LENGTH_DIGITS else None
         if self._scope.get("method") == "HEAD" or self._status in _BODILESS:
             self._length = 0
-        if REQUEST_ID not in found:
+        if REQUEST_ID not in declared:
             headers.append((REQUEST_ID, self.ids["request_id"].encode()))
         return {**message, "headers": headers}
 
@@ -172,7 +172,7 @@ class Exchange:
         self._finished = self._finished or _is_last(message, trailers=self._trailers)
 
     async def _release(self) -> None:
-        """Hand over what was held, behind its line."""
+        """Forward the held messages, after the line."""
         if self._held:
             self._log()
             held, self._held = self._held, []
@@ -216,19 +216,19 @@ class Exchange:
             return None
 
 
-def _told(scope: Scope) -> dict[bytes, str]:
-    """Return the headers that are looked at; what one was given twice is joined by a comma."""
-    told: dict[bytes, str] = {}
+def _request_headers(scope: Scope) -> dict[bytes, str]:
+    """Return the headers that matter here; values of a repeated header are joined by commas."""
+    headers: dict[bytes, str] = {}
     for name, value in scope["headers"]:
         if name in {REQUEST_ID, b"traceparent", b"x-forwarded-for"}:
             text = value.decode("latin-1")
-            told[name] = f"{told[name]},{text}" if name in told else text
-    return told
+            headers[name] = f"{headers[name]},{text}" if name in headers else text
+    return headers
 
 
-def _ids(told: dict[bytes, str], accept_id: Callable[[str], bool] | None) -> dict[str, str]:
-    """Return what the records of a request are found by."""
-    sent, trace = told.get(REQUEST_ID, ""), _TRACEPARENT.fullmatch(told.get(b"traceparent", ""))
+def _ids(headers: dict[bytes, str], accept_id: Callable[[str], bool] | None) -> dict[str, str]:
+    """Return the ids that all records of a request get."""
+    sent, trace = headers.get(REQUEST_ID, ""), _TRACEPARENT.fullmatch(headers.get(b"traceparent", ""))
     accepted = _ID.fullmatch(sent) and (accept_id is None or accept_id(sent))
     ids = {"request_id": sent if accepted else f"req-{token_hex(16)}"}
     return ids if trace is None else {**ids, "trace_id": trace[1]}

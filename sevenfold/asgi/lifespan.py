@@ -25,34 +25,34 @@ class Lifespan:
 
     def __init__(self, receive: Receive, send: Send, at_end: Callable[[], object]) -> None:
         self._receive, self._send, self._at_end = receive, send, at_end
-        self._heard: set[str] = set()
-        self._said: set[str] = set()
+        self._received: set[str] = set()
+        self._sent: set[str] = set()
 
     async def run(self, app: App, scope: Scope) -> None:
-        """Live through it; raise what the application does, unless it only says so that it takes no part."""
+        """Run the lifespan; raise the application's exception, unless it only shows that it has no lifespan."""
         try:
             await app(scope, self._listen, self._say)
         except Exception:
-            if self._heard:
+            if self._received:
                 raise
-        if "lifespan.startup.failed" not in self._said:
+        if "lifespan.startup.failed" not in self._sent:
             await self._live_on()
 
     async def _live_on(self) -> None:
-        """Do what the application has left undone."""
+        """Go through the phases that the application has left out."""
         for phase in _PHASES:
-            if not any(said.startswith(f"lifespan.{phase}.") for said in self._said):
-                if f"lifespan.{phase}" not in self._heard:
+            if not any(kind.startswith(f"lifespan.{phase}.") for kind in self._sent):
+                if f"lifespan.{phase}" not in self._received:
                     await self._listen()
                 await self._say({"type": f"lifespan.{phase}.complete"})
 
     async def _listen(self) -> Message:
         message = await self._receive()
-        self._heard.add(message["type"])
+        self._received.add(message["type"])
         return message
 
     async def _say(self, message: Message) -> None:
-        self._said.add(message["type"])
+        self._sent.add(message["type"])
         if message["type"].startswith("lifespan.shutdown."):
             self._at_end()
         await self._send(message)

@@ -150,8 +150,8 @@ class _Request:
             return
         self._started = self._refused = True
         state = self._scope.get("state", {})
-        told = {"error": refusal.message} | {name: state[name] for name in ("request_id",) if name in state}
-        content = json.dumps(told, separators=(",", ":")).encode()
+        body = {"error": refusal.message} | {name: state[name] for name in ("request_id",) if name in state}
+        content = json.dumps(body, separators=(",", ":")).encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
         headers += [(b"retry-after", b"1")] if refusal.retry else []
         close = refusal.close and self._scope.get("http_version", "1.1").startswith("1")

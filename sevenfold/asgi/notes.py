@@ -9,25 +9,25 @@ from typing import Any, Final, Protocol
 LOGGED: Final = "__sevenfold_logged__"
 
 
-class Told(Protocol):
-    """What is told of a request."""
+class NotedRequest(Protocol):
+    """A request that takes notes."""
 
     def note(self, fields: dict[str, Any]) -> None:
-        """Take fields of its line."""
+        """Add fields to its line."""
 
     def fail(self, error: BaseException) -> None:
-        """Take the exception behind its answer."""
+        """Keep the exception behind its answer."""
 
 
-#: The request that is being answered, in its task, and in all threads and tasks that were given its context.
-CURRENT: Final[ContextVar[Told | None]] = ContextVar("sevenfold.asgi.request", default=None)
+#: The request that is being answered, in its task, and in all threads and tasks with its context.
+CURRENT: Final[ContextVar[NotedRequest | None]] = ContextVar("sevenfold.asgi.request", default=None)
 
 
 def note(**fields: Any) -> None:
     """Add fields to the line of the request that is being answered; do nothing outside of one.
 
-    A field that the line has anyway is written as ``note_`` and its name, but for ``http_route``, which an application
-    may know better. ``error_type`` says in one constant word why a request was refused.
+    A field that the line has anyway is written as ``note_`` and its name, except ``http_route``, which an application
+    may know better. ``error_type`` is one constant word for the reason of a refusal.
 
     Examples
     --------
