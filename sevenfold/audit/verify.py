@@ -17,7 +17,7 @@ WRITERS_WAIT_S = 60.0  # for writers that are at work
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a verification found.
+    """The result of a verification.
 
     Attributes
     ----------
@@ -26,10 +26,10 @@ class Verdict:
     n_events, n_files : int
         Sealed lines and files read.
     head : Head or None
-        The last sealed line, of a copy the last one before something is missing; to be kept elsewhere as a checkpoint.
+        The last sealed line, in a copy the last one before a gap; to be kept elsewhere as a checkpoint.
     said : int or None
-        Of a copy, the number of the event that the original's head, as it was copied, names as its last; None without
-        a head that can be read, and of what is no copy.
+        For a copy, the number of the last event according to the original's head at the time of copying; None if that
+        head can't be read, and for an original.
 
     Examples
     --------
@@ -51,12 +51,12 @@ class Verdict:
 
     @property
     def proved(self) -> bool:
-        """Whether nothing but what crashes leave was found, or of a copy what hasn't been copied yet."""
+        """Whether all findings are traces of crashes or, in a copy, events that weren't copied yet."""
         return all(finding.what in {TORN, NOT_COPIED} for finding in self.findings)
 
     @property
     def extent(self) -> str:
-        """How much was read, in words: ``7 events in 1 file``."""
+        """The number of events and files in words: ``7 events in 1 file``."""
         return f"{_counted(self.n_events, 'event')} in {_counted(self.n_files, 'file')}"
 
 
@@ -79,18 +79,18 @@ def verify(
     Parameters
     ----------
     path : str or Path
-        The audit file; it may be being written.
+        The audit file; a writer may be at work on it.
     key : bytes, optional
-        What it was sealed with.
+        The key that it was sealed with.
     against : Head, optional
-        A checkpoint from an earlier verification: proves that nothing up to it has changed since.
+        A checkpoint of an earlier verification: proves that nothing up to it has changed since.
     start : int
         The first event that must be there; earlier ones were removed on purpose.
     progress : callable, optional
-        Is called now and then with the number of lines read since.
+        Called now and then with the number of lines read since the last call.
     copy : bool
-        Whether the files were copied while the original was being written, each at another moment: then what isn't
-        there is told as not copied yet, and proves nothing against anybody.
+        Whether the files are a copy that was made while the original was being written, each at another moment: then
+        missing events are reported as not copied yet, and the copy may still be proved.
     wait_s : float
         Seconds to wait at most for writers that are at work.
 
@@ -101,7 +101,7 @@ def verify(
     Raises
     ------
     FileNotFoundError
-        If there is no audit file at all.
+        If there is no audit file.
     OSError
         If the files can't be read, or a writer is at work all the time.
     ValueError
@@ -134,9 +134,9 @@ def verify(
         else:
             last = Head(trail.id, trail.last.seq, trail.last.mac) if trail.id else head
     order = {file.path: number for number, file in enumerate(files)}
-    findings.sort(key=lambda one: (order.get(one.path, len(files)), one.line or float("inf")))
-    said = head.seq if copy and head is not None else None
-    return Verdict(joined(findings), trail.n_events, len(files), last, said)
+    findings.sort(key=lambda finding: (order.get(finding.path, len(files)), finding.line or float("inf")))
+    original_seq = head.seq if copy and head is not None else None
+    return Verdict(joined(findings), trail.n_events, len(files), last, original_seq)
 
 
 def _read(
@@ -165,11 +165,11 @@ def _findings(
     if note:
         yield Finding(path, 0, 0, "head", note=note)
     witness = None if note else head
-    found = _about_lines(path, trail, 0 if witness is None or copy else witness.seq, start)
-    yield from as_copied(found) if copy else found
-    for one, source in ((witness, "head"), (against, "checkpoint")):
-        if one is not None and one.seq:
-            yield from _about_witness(path, trail, one, source)
+    findings = _about_lines(path, trail, 0 if witness is None or copy else witness.seq, start)
+    yield from as_copied(findings) if copy else findings
+    for expected, source in ((witness, "head"), (against, "checkpoint")):
+        if expected is not None and expected.seq:
+            yield from _about_witness(path, trail, expected, source)
 
 
 def _about_lines(path: Path, trail: Trail, acknowledged: int, start: int) -> Iterator[Finding]:
@@ -192,7 +192,7 @@ def _about_head(head: Head | None, trail: Trail, *, copy: bool) -> str:
 
 
 def _about_witness(path: Path, trail: Trail, witness: Head, source: str) -> Iterator[Finding]:
-    """Compare a line with what is known of it from elsewhere."""
+    """Compare a line with its seq and mac in the head or the checkpoint."""
     line = trail.watched[witness.seq]
     if trail.id not in {"", witness.id}:
         yield Finding(path, 0, 0, "edited", note=f"the chain isn't the one of the {source}, {witness.id}")

@@ -19,8 +19,8 @@ from sevenfold.reading.mirrors import chosen_hosts, known_channels
 from sevenfold.reading.selection import Selection
 
 OK, FAILED, INTERRUPTED = 0, 1, 130
-_MANY = 20_000  # events that are asked for the names of their fields
-_MOST_NAMES = 50  # that are told
+_MANY = 20_000  # events whose fields are searched for a similar name
+_MOST_NAMES = 50  # names that are listed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,19 +56,19 @@ def run(options: argparse.Namespace) -> int:
     Parameters
     ----------
     options : argparse.Namespace
-        What a parser with `add_arguments` gave.
+        The options that a parser with `add_arguments` parsed.
 
     Returns
     -------
     int
-        The exit status: 0, also when nobody reads stdout any more, and when no event is wanted; 1 for a file that
-        can't be read, 2 for an unknown channel or a condition that can't be read, 130 after Ctrl-C.
+        The exit status: 0, also when nobody reads stdout any more, and when no event is selected; 1 if a file can't
+        be read, 2 for an unknown channel or a condition that can't be read, 130 after Ctrl-C.
     """
     folder = Path(options.log_dir)
     names = dict.fromkeys(channel.name for channel in known_channels(folder))
-    odd = next((name for name in options.channel if name not in names), None)
-    if odd is not None:
-        return _refuse(options, unknown("channel", odd, names))
+    unknown_name = next((name for name in options.channel if name not in names), None)
+    if unknown_name is not None:
+        return _refuse(options, unknown("channel", unknown_name, names))
     if options.count_by is not None and options.follow:
         return _refuse(options, "--count-by counts what is there: not with --follow")
     try:
@@ -92,22 +92,22 @@ def run(options: argparse.Namespace) -> int:
     return OK
 
 
-def _refuse(options: argparse.Namespace, why: str) -> int:
-    sys.stderr.write(f"{options.prog}: {why}\n")
+def _refuse(options: argparse.Namespace, reason: str) -> int:
+    sys.stderr.write(f"{options.prog}: {reason}\n")
     return WRONG_INPUT
 
 
 def _show(folder: Path, options: argparse.Namespace, conditions: list[Condition]) -> None:
-    wanted = _selection(options, conditions)
-    if options.follow and conditions:  # or somebody waits for ever
-        _tell_what_is_unknown(folder, options, conditions)
-    events = select(folder, wanted, follow=options.follow, last=options.last)
+    selection = _selection(options, conditions)
+    if options.follow and conditions:  # else a misspelt field waits for ever
+        _report_unknown_fields(folder, options, conditions)
+    events = select(folder, selection, follow=options.follow, last=options.last)
     if options.count_by is not None:
         n_shown = show_counts(events, options.count_by, json=options.json)
     else:
         n_shown = show(events, _writer(options), at_once=options.follow)
     if not n_shown:
-        _tell_what_is_unknown(folder, options, conditions)
+        _report_unknown_fields(folder, options, conditions)
 
 
 def _writer(options: argparse.Namespace) -> Callable[[Event], str]:
@@ -133,31 +133,31 @@ def _selection(options: argparse.Namespace, conditions: list[Condition]) -> Sele
 
 def _tests(options: argparse.Namespace) -> Iterator[Callable[[Event], bool]]:
     if options.level is not None:
-        yield lambda event: _or(level_no_of(event.level), options.level) >= options.level
+        yield lambda event: _default(level_no_of(event.level), options.level) >= options.level
     if options.message is not None and options.ignore_case:
         yield lambda event: options.message.casefold() in event.message.casefold()
     elif options.message is not None:
         yield lambda event: options.message in event.message
 
 
-def _or(number: int | None, unknown: int) -> int:
+def _default(number: int | None, unknown: int) -> int:
     return unknown if number is None else number
 
 
-def _tell_what_is_unknown(folder: Path, options: argparse.Namespace, conditions: list[Condition]) -> None:
-    """Report each field that no event has, with the nearest, and each value that none can be compared with."""
+def _report_unknown_fields(folder: Path, options: argparse.Namespace, conditions: list[Condition]) -> None:
+    """Report each field that no event has, with similar names, and each value that no event's value compares with."""
     channels = frozenset(options.channel) or None
     hosts = frozenset(options.host) or None
-    of_these: dict[str, Any] = {"channels": channels, "hosts": hosts, "since": options.since, "until": options.until}
+    chosen: dict[str, Any] = {"channels": channels, "hosts": hosts, "since": options.since, "until": options.until}
     for condition in conditions:
         if condition.was_compared or condition.key.removeprefix(LINE) in PARTS:
             continue
-        looked_at = select(folder, Selection(**of_these, needles=condition.key_needles))
-        if not any(value_of(event, condition.key) is not ABSENT for event in looked_at):
-            events = islice(select(folder, Selection(**of_these)), _MANY)
+        events_with_key = select(folder, Selection(**chosen, needles=condition.key_needles))
+        if not any(value_of(event, condition.key) is not ABSENT for event in events_with_key):
+            events = islice(select(folder, Selection(**chosen)), _MANY)
             names = Counter(name for event in events for name in _names(event.fields))
-            said = unknown("field", condition.key, [name for name, _ in names.most_common(_MOST_NAMES)])
-            sys.stderr.write(f"{options.prog}: {said}\n" if names else "")
+            message = unknown("field", condition.key, [name for name, _ in names.most_common(_MOST_NAMES)])
+            sys.stderr.write(f"{options.prog}: {message}\n" if names else "")
         elif condition.is_known:
             sys.stderr.write(
                 f"{options.prog}: no value of {condition.key!r} can be compared as {condition.text!r} asks\n"
@@ -165,7 +165,7 @@ def _tell_what_is_unknown(folder: Path, options: argparse.Namespace, conditions:
 
 
 def _names(fields: dict[str, Any], path: str = "") -> Iterator[str]:
-    """Yield the names of fields, and of those inside them, as a condition takes them."""
+    """Yield the names of fields, and of the fields inside them, as a condition takes them."""
     for name, value in fields.items():
         yield f"{path}{name}"
         if isinstance(value, dict):

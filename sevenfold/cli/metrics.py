@@ -104,14 +104,14 @@ def exporter(folder: str | Path, port: int, host: str = LOOPBACK) -> Iterator[in
     process.start()
     theirs.close()
     try:
-        yield _said(ours)
+        yield _receive_port(ours)
     finally:
         ours.close()
         process.join(_END_S)
         process.kill()
 
 
-def _said(connection: Connection) -> int:
+def _receive_port(connection: Connection) -> int:
     try:
         port: int | OSError = connection.recv()
     except EOFError:

@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
         sys.stderr.write(f"{options.prog}: no line 'prediction' with a prediction_id on channel {options.channel}\n")
         return FAILED
     with reader_may_leave():
-        sys.stdout.write("\n".join([*_table(measure(joined, calibration)), "", *_told(joined, calibration), ""]))
+        sys.stdout.write("\n".join([*_table(measure(joined, calibration)), "", *_remarks(joined, calibration), ""]))
     return OK
 
 
@@ -96,7 +96,7 @@ def _number(value: float | None, sign: str = "") -> str:
     return "" if value is None else f"{value:{sign}.3f}"
 
 
-def _told(joined: Joined, calibration: Calibration | None) -> Iterable[str]:
+def _remarks(joined: Joined, calibration: Calibration | None) -> Iterable[str]:
     shares = ", ".join(f"{name} {share:.0%}" for name, share in joined.labelled_fractions.items())
     yield f"labelled, by decision: {shares}; where that differs, what is measured is biased"
     yield f"{joined.n_duplicates:,} labels came again, {joined.n_unknown:,} are of no prediction that is here"

@@ -51,15 +51,15 @@ def run(options: argparse.Namespace) -> int:
     int
         The exit status: 0; 1 when a file can't be read or written, 2 when the key can't be used.
     """
-    return _told(options, _page)
+    return _print_result(options, _page)
 
 
 def run_summary(options: argparse.Namespace) -> int:
     """Print what happened; the exit status is that of `run`."""
-    return _told(options, _summary)
+    return _print_result(options, _summary)
 
 
-def _told(options: argparse.Namespace, make: Callable[[argparse.Namespace, bytes | None], str]) -> int:
+def _print_result(options: argparse.Namespace, make: Callable[[argparse.Namespace, bytes | None], str]) -> int:
     try:
         key = None if options.key is None else read_key(options.key, Path(options.log_dir))
     except (OSError, ValueError) as error:

@@ -52,12 +52,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Verify the sealed files of a log folder: of each its findings, a summary, and the head to be kept elsewhere.
+    """Verify the sealed files of a log folder; print each file's findings, a summary, and the head to keep elsewhere.
 
     Parameters
     ----------
     options : argparse.Namespace
-        What a parser with `add_arguments` gave.
+        The options that a parser with `add_arguments` parsed.
 
     Returns
     -------
@@ -71,46 +71,46 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _of_mirror(folder: Path, options: argparse.Namespace) -> int:
-    """Verify the folder of each host as the copy that it is, on a line each."""
-    for_one = {"--against": options.against, "--channel": options.channel, "--from": options.start > 1 or None}
-    given = next((name for name, value in for_one.items() if value is not None), None)
-    if given is not None:
+    """Verify the folder of each host as a copy; print a line for each."""
+    folder_options = {"--against": options.against, "--channel": options.channel, "--from": options.start > 1 or None}
+    option = next((name for name, value in folder_options.items() if value is not None), None)
+    if option is not None:
         return _failed(
-            options, ValueError(f"{given} is for the folder of one host, such as {folder / hosts_of(folder)[0]}")
+            options, ValueError(f"{option} is for the folder of one host, such as {folder / hosts_of(folder)[0]}")
         )
     try:
         hosts = chosen_hosts(folder, options.host or None)
     except ValueError as error:
         return _failed(options, error)
-    of_one = argparse.Namespace(**{**vars(options), "copy": True, "end": "; "})
-    found = {_of_folder(folder / host, of_one, host) for host in hosts}
-    return UNREADABLE if found == {NOTHING} else max(found)
+    host_options = argparse.Namespace(**{**vars(options), "copy": True, "end": "; "})
+    statuses = {_of_folder(folder / host, host_options, host) for host in hosts}
+    return UNREADABLE if statuses == {NOTHING} else max(statuses)
 
 
 def _of_folder(folder: Path, options: argparse.Namespace, host: str = "") -> int:
     try:
-        channels = _chosen(folder, options)
+        channels = _chosen_channels(folder, options)
         key = None if options.key is None else read_key(options.key, folder)
-        witness = None if options.against is None else parse_checkpoint(options.against)
+        checkpoint = None if options.against is None else parse_checkpoint(options.against)
     except (OSError, ValueError) as error:
         return _failed(options, error)
-    names = [" ".join(filter(None, (host, one.name if len(channels) > 1 else ""))) for one in channels]
-    found = {
-        _verify(folder, channel, options, key, witness, name=name)
+    names = [" ".join(filter(None, (host, channel.name if len(channels) > 1 else ""))) for channel in channels]
+    statuses = {
+        _verify(folder, channel, options, key, checkpoint, name=name)
         for channel, name in zip(channels, names, strict=True)
     }
     if host:
-        return max(found)  # NOTHING is said of all hosts, or of none
-    return UNREADABLE if found == {NOTHING} else max(found)
+        return max(statuses)  # whether all have nothing to prove is decided over all hosts
+    return UNREADABLE if statuses == {NOTHING} else max(statuses)
 
 
-def _chosen(folder: Path, options: argparse.Namespace) -> list[Channel]:
-    """Return the sealed channels that are asked for.
+def _chosen_channels(folder: Path, options: argparse.Namespace) -> list[Channel]:
+    """Return the sealed channels to verify.
 
     Raises
     ------
     ValueError
-        If there is none, or more than one where that is ambiguous.
+        If there is none, or several with an option that is for one.
     """
     sealed = {channel.name: channel for channel in _sealed(folder)}
     if not sealed:
@@ -120,29 +120,35 @@ def _chosen(folder: Path, options: argparse.Namespace) -> list[Channel]:
             raise ValueError(unknown("sealed channel", options.channel, sealed))
         return [sealed[options.channel]]
     ambiguous = {"--key": options.key, "--against": options.against, "--from": options.start > 1 or None}
-    given = next((name for name, value in ambiguous.items() if value is not None), None)
-    if len(sealed) > 1 and given is not None:
-        raise ValueError(f"{given} needs --channel NAME, one of {', '.join(sealed)}")
+    option = next((name for name, value in ambiguous.items() if value is not None), None)
+    if len(sealed) > 1 and option is not None:
+        raise ValueError(f"{option} needs --channel NAME, one of {', '.join(sealed)}")
     return list(sealed.values())
 
 
 def _sealed(folder: Path) -> list[Channel]:
     sealed = [channel for channel in listed_channels(folder) if channel.sealed]
     files = {channel.file for channel in sealed}
-    # A list that was edited hides no chain of the usual name.
+    # An edited list of channels must not hide a chain of the usual name.
     usual = [channel for channel in CHANNELS if channel.sealed and channel.file not in files]
     return sealed + [channel for channel in usual if Names(folder / channel.file).head.exists()]
 
 
 def _verify(
-    folder: Path, channel: Channel, options: argparse.Namespace, key: bytes | None, witness: Head | None, *, name: str
+    folder: Path,
+    channel: Channel,
+    options: argparse.Namespace,
+    key: bytes | None,
+    checkpoint: Head | None,
+    *,
+    name: str,
 ) -> int:
     try:
         with tqdm(desc=f"verifying {channel.file}", unit="line", disable=None, leave=False) as bar:
             verdict = verify(
                 folder / channel.file,
                 key=key,
-                against=witness,
+                against=checkpoint,
                 start=options.start,
                 progress=bar.update,
                 copy=options.copy,
@@ -194,8 +200,8 @@ def _result(verdict: Verdict, *, copy: bool) -> str:
     result = f"proved{up_to}" if verdict.n_events else "nothing to prove"
     if not copy:
         return result
-    said = "the copy has no head" if verdict.said is None else f"the original said {verdict.said:,}"
-    return f"{result}; {said}"
+    original = "the copy has no head" if verdict.said is None else f"the original said {verdict.said:,}"
+    return f"{result}; {original}"
 
 
 def add_key_arguments(parser: argparse.ArgumentParser) -> None:
@@ -209,7 +215,7 @@ def make(options: argparse.Namespace) -> int:
     Parameters
     ----------
     options : argparse.Namespace
-        With the ``path``.
+        The options, with the ``path``.
 
     Returns
     -------
