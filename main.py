@@ -166,9 +166,9 @@ class _Source:
 def _read(options: argparse.Namespace) -> _Source:
     if options.data is None:
         return _Source(make_synthetic(options.rows, options.features, np.random.default_rng(options.seed)))
-    told = Options(options.sep, options.decimal, options.na, options.categories, options.dates, options.ignore_index)
-    dataset, loaded = load_dataset(options.data, options.target, options.positive, options.drop, told)
-    score = options.score and load_score_table(options.score, dataset.table, loaded.meanings, told)
+    reading = Options(options.sep, options.decimal, options.na, options.categories, options.dates, options.ignore_index)
+    dataset, loaded = load_dataset(options.data, options.target, options.positive, options.drop, reading)
+    score = options.score and load_score_table(options.score, dataset.table, loaded.meanings, reading)
     return _Source(dataset, loaded, score)
 
 

@@ -231,14 +231,14 @@ def _open_sinks(  # noqa: PLR0917
     wait_s: float,
 ) -> dict[str, LineSink]:
     """Open the file of each channel, and return what writes it, by the channel's name in the order of the table."""
-    others = [route for route in routes if not route.channel.collects_errors]
+    other_routes = [route for route in routes if not route.channel.collects_errors]
     sinks: dict[str, LineSink] = {}
     with contextlib.ExitStack() as opened:
-        for name, said in options.items():
+        for name, file_options in options.items():
             channel = next(route.channel for route in routes if route.channel.name == name)
-            file = RotatingFile(folder / channel.file, **said)
+            file = RotatingFile(folder / channel.file, **file_options)
             opened.callback(file.stop)
-            sinks[name] = make_sink(channel, file, redactor, others, key, wait_s)
+            sinks[name] = make_sink(channel, file, redactor, other_routes, key, wait_s)
         opened.pop_all()  # all are well: they stay open
     return sinks
 
@@ -320,9 +320,9 @@ def _format(channel: Channel, line: LineFormat) -> LineFormat | JsonFormat:
 
 
 def _add(logger: Logger, sink: LineSink | Console, level: int, accepts: Filter, **options: Any) -> None:
-    # All options are said, since loguru takes its defaults from environment variables.
-    said = {"serialize": False, "backtrace": False, "diagnose": False, "colorize": False, "enqueue": False}
-    options = {"catch": True, **said, **options}
+    # All options are given, since loguru takes its defaults from environment variables.
+    defaults = {"serialize": False, "backtrace": False, "diagnose": False, "colorize": False, "enqueue": False}
+    options = {"catch": True, **defaults, **options}
     handler_id = logger.add(sink, level=level, filter=accepts, **options)
     attach(sink, handler_id, logger, report_failures=options["catch"])
     if options["serialize"]:
@@ -340,8 +340,8 @@ def _loggers(intercept: bool | Mapping[str, str | None], table: tuple[Channel, .
     for channel in intercept.values():
         if not is_known(channel, known):
             raise ValueError(f"intercept: {unknown_channel(channel, known)}")
-    said = {name or ROOT: channel for name, channel in intercept.items()}
-    return {name: channel if channel in known else None for name, channel in LOGGERS.items()} | said
+    by_logger = {name or ROOT: channel for name, channel in intercept.items()}
+    return {name: channel if channel in known else None for name, channel in LOGGERS.items()} | by_logger
 
 
 def _intercept(loggers: Mapping[str, str | None], routes: tuple[Route, ...], console_level: int | None) -> Interception:
@@ -376,9 +376,9 @@ class _Shown:
             raise ValueError(f"console_stream must be 'stderr' or 'stdout', got {self.stream!r}")
 
 
-def _or_environment(said: Any, name: str, default: Any) -> Any:
-    """Return what a call said, or else what the environment says, or else a default."""
-    return os.environ.get(f"SEVENFOLD_{name}") or default if said is INHERIT else said
+def _or_environment(value: Any, name: str, default: Any) -> Any:
+    """Return the value of a call; if it is `INHERIT`, that of the environment or else the default."""
+    return os.environ.get(f"SEVENFOLD_{name}") or default if value is INHERIT else value
 
 
 def _diagnosing(table: tuple[Channel, ...], diagnose: bool | None) -> tuple[Channel, ...]:

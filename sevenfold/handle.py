@@ -185,22 +185,24 @@ def activate(sinks: Sinks) -> Sinks:
     return sinks
 
 
-def _put_in_force(sinks: Sinks | None, others: Mapping[int, Any], *, instead_of: Sinks | None = None) -> dict[int, Any]:
-    """Swap what is in force for other handlers, in one step.
+def _put_in_force(
+    sinks: Sinks | None, handlers: Mapping[int, Any], *, instead_of: Sinks | None = None
+) -> dict[int, Any]:
+    """Replace the configuration in force, in one step.
 
     Parameters
     ----------
     sinks : Sinks or None
-        What is to be in force, unless it was closed.
-    others : mapping
-        Handlers of loguru's own to put back with it, by their ids.
+        The new configuration; ignored if it was closed.
+    handlers : mapping
+        Handlers of loguru's own to put back with it, by id.
     instead_of : Sinks, optional
-        What ends with the one that is in force.
+        A configuration that ends together with the one in force.
 
     Returns
     -------
     dict
-        Loguru's default handler, where it was taken out, by its id.
+        Loguru's default handler by its id, if it was removed.
     """
     global _active  # noqa: PLW0603 - see the module's docstring
     ended = [one for one in (_active, instead_of) if one is not None and one is not sinks]
@@ -208,7 +210,7 @@ def _put_in_force(sinks: Sinks | None, others: Mapping[int, Any], *, instead_of:
     if chosen is not None:
         chosen._resume_sinks()  # noqa: SLF001
     out = {id_ for one in ended for id_ in one._handlers} | {DEFAULT_ID}  # noqa: SLF001
-    taken = swap_handlers(out, {**others, **(chosen._handlers if chosen is not None else {})})  # noqa: SLF001
+    taken = swap_handlers(out, {**handlers, **(chosen._handlers if chosen is not None else {})})  # noqa: SLF001
     _active = chosen
     if chosen is not None:
         redact_with(chosen._redactor)  # noqa: SLF001

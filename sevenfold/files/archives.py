@@ -62,24 +62,24 @@ class Archives:
         self.after_fork()
 
     def after_fork(self) -> None:
-        """Start afresh in a process that has no thread of ours, and leave what it was at to the parent."""
+        """Start afresh in a forked process, which has no thread of ours; the parent finishes its own work."""
         for fd in getattr(self, "_open", ()):
             fd.close()
         self._open = set[Descriptor]()
         self._lock = threading.Lock()
         # No Event: Ctrl-C may come while one is being set, and leave it locked for good.
-        self._asked, self._hurry = SimpleQueue[None](), SimpleQueue[None]()
+        self._requests, self._hurry = SimpleQueue[None](), SimpleQueue[None]()
         self._thread: threading.Thread | None = None
         self._finishing = self._noted = False
         self._has_room = self._total is None
         self._waits = False  # for files to be shipped
-        self._told: set[Rotated] = set()
+        self._reported: set[Rotated] = set()
 
     def tidy_soon(self) -> None:
         """Have the thread look at the rotated files."""
         if not self._compress and self._retention == Retention() and self._has_room:
             return
-        self._asked.put(None)
+        self._requests.put(None)
         with self._lock:
             # Ctrl-C may have come when it was there but not started.
             if self._thread is None or not self._thread.is_alive():
@@ -93,7 +93,7 @@ class Archives:
         """Wait for the file that the thread is at; what it hasn't begun is left to the next start."""
         self._finishing = True
         self._hurry.put(None)
-        self._asked.put(None)
+        self._requests.put(None)
         thread = self._thread
         if thread is not None and thread.is_alive():
             thread.join()
@@ -113,7 +113,7 @@ class Archives:
                 left = self._each(self._delete, [one])
                 in_use += left
                 # Not whether it is there: Windows may show a deleted file until all who look at it have closed it.
-                stays = one in self._told or (left and not self._is_going(one))
+                stays = one in self._reported or (left and not self._is_going(one))
                 excess -= 0 if stays else size
         self._has_room = excess <= 0
         return in_use
@@ -131,10 +131,10 @@ class Archives:
         for number, rotated in enumerate(files, start=1):
             try:
                 in_use += not handle(rotated)
-                self._told.discard(rotated)
+                self._reported.discard(rotated)
             except OSError as error:
-                if rotated not in self._told:
-                    self._told.add(rotated)
+                if rotated not in self._reported:
+                    self._reported.add(rotated)
                     notice(f"{rotated.path}: left as it is: {describe(error)}")
             if self._finishing and number > in_use:  # one at least: where each run is short, it is one a run
                 break
@@ -145,13 +145,13 @@ class Archives:
         while True:
             if not self._finishing:
                 _wait(self._hurry, START_S)
-            _wait(self._asked, 0)
+            _wait(self._requests, 0)
             in_use = self._tidy_or_tell()
             patient = in_use and left and not self._ending()
-            asked = _wait(self._asked, PAUSE_S if patient else 0)
-            left = PATIENCE if asked else left - 1
+            has_request = _wait(self._requests, PAUSE_S if patient else 0)
+            left = PATIENCE if has_request else left - 1
             with self._lock:
-                if self._finishing or (not (asked or patient) and self._asked.empty()):
+                if self._finishing or (not (has_request or patient) and self._requests.empty()):
                     self._thread = None
                     return
 
@@ -283,12 +283,12 @@ class Archives:
         self.after_fork()
 
 
-def _wait(asked: SimpleQueue[None], seconds: float) -> bool:
-    """Wait until the thread is asked for something, for so long at most; whether it was."""
+def _wait(requests: SimpleQueue[None], seconds: float) -> bool:
+    """Wait at most so long for a request to the thread; return whether there was one."""
     with contextlib.suppress(Empty):
-        asked.get(timeout=seconds)
-        while not asked.empty():
-            asked.get()
+        requests.get(timeout=seconds)
+        while not requests.empty():
+            requests.get()
         return True
     return False
 

@@ -1,4 +1,4 @@
-"""What is shown on stderr or stdout: the exact line in a pipe, a shorter and coloured one on a terminal, or JSON."""
+"""The console, stderr or stdout: the exact line in a pipe, a shorter and coloured one on a terminal, or JSON."""
 
 import contextlib
 import os
@@ -22,31 +22,30 @@ from sevenfold.redaction.redactor import Redactor
 class Console:
     """Show records on stderr or stdout, which is looked up at each call.
 
-    In a pipe a record is the line that its file has. On a terminal and in a notebook it is for people, as
-    `sevenfold.handlers.terminal` lays it out, with the traceback, colours unless ``NO_COLOR`` (https://no-color.org) is
-    set, and a tqdm bar that stands there is moved down. ``FORCE_COLOR`` makes any stream a terminal. Flat JSON has the
-    traceback in it.
+    In a pipe a record is the line of its file. On a terminal and in a notebook, `sevenfold.handlers.terminal` lays it
+    out for people, with the traceback and with colours, unless ``NO_COLOR`` (https://no-color.org) is set; a tqdm bar
+    is moved down. ``FORCE_COLOR`` makes any stream a terminal. Flat JSON includes the traceback.
 
-    Where the stream takes nothing for a second (a full pipe, a terminal after Ctrl-S), records are dropped until it
-    takes some again, and then their number is told: the program and its files go on.
+    If the stream takes nothing for a second (a full pipe, a terminal after Ctrl-S), records are dropped until it takes
+    some again; then a line gives their number. The program and its files go on.
 
     Parameters
     ----------
     channels : tuple of str
-        Those that have a file; without any, batches are shown row by row, and tracebacks always.
+        The channels that have a file; if there are none, batches are shown row by row, and tracebacks always.
     redactor : Redactor
-        Takes secrets out.
+        Removes secrets.
     format : "text" or "json"
-        Of what is shown.
+        The format of the lines.
     stream : "stderr" or "stdout"
-        Where it is shown.
+        The stream.
     traceback : bool, optional
-        Whether text has tracebacks below it; by default for people and where no file has them.
+        Whether tracebacks stand below text; by default for people, and if no file has them.
     unsealed : frozenset of str
-        The channels that a table seals and that have no file: the first record of one is told.
+        Sealed channels of the table without a file: the first record of one causes a notice.
     """
 
-    encoding = "utf-8"  # loguru asks, and draws the arrows of diagnose with it
+    encoding = "utf-8"  # loguru draws the arrows of diagnose by it
     handler: Any = None  # loguru's, once there is one
 
     def __init__(
@@ -73,9 +72,9 @@ class Console:
             colorama.just_fix_windows_console()
 
     def write(self, message: Any) -> None:
-        """Show a record; a terminal that is gone is none of the program's business."""
+        """Show a record; a terminal that is gone doesn't disturb the program."""
         if self._unsealed:
-            self._tell_unsealed(message.record)
+            self._warn_of_unsealed(message.record)
         stream = getattr(sys, self._stream)
         with contextlib.suppress(Exception):
             if takes_text(stream):
@@ -91,12 +90,12 @@ class Console:
         return write_in_time(stream, text)
 
     def _dropped_line(self) -> str:
-        said = f"{self._n_dropped} records weren't shown here, since nobody read them"
-        line = f"{timestamp(datetime.now(UTC))} | WARNING  | {NO_CHANNEL} | {said}"
-        return to_flat_json(line) if self._is_json else f"{PREFIX}{said}\n"
+        warning = f"{self._n_dropped} records weren't shown here, since nobody read them"
+        line = f"{timestamp(datetime.now(UTC))} | WARNING  | {NO_CHANNEL} | {warning}"
+        return to_flat_json(line) if self._is_json else f"{PREFIX}{warning}\n"
 
     def _texts(self, stream: TextIO, message: Any) -> Iterator[str]:
-        """Yield what is shown of a record: one text, or the rows of a batch that no file has."""
+        """Yield the text of a record, or the rows of a batch that no file has."""
         record = message.record
         rendered = record[RENDERED]
         if rendered.rows is not None and not self._channels:
@@ -109,13 +108,13 @@ class Console:
         yield to_flat_json(text) if self._is_json else text
 
     def _below(self, message: Any, *, for_people: bool) -> str:
-        """Return the traceback as it stands below a line, if it does."""
+        """Return the traceback as it stands below a line; "" if none is shown."""
         shows = for_people or not self._channels if self._traceback is None else self._traceback
         if not has_exception(message.record) or not (shows or self._is_json):
             return ""
         return indent(traceback_of(message, message.record, self._redactor))
 
-    def _tell_unsealed(self, record: Record) -> None:
+    def _warn_of_unsealed(self, record: Record) -> None:
         channel = record["extra"].get("channel")
         if isinstance(channel, str) and channel in self._unsealed:
             self._unsealed = frozenset()
@@ -129,7 +128,7 @@ class Console:
         return True
 
     def lose(self, error: BaseException) -> None:
-        """Say nothing: where the console fails, stderr is gone or busy."""
+        """Do nothing: if the console fails, stderr is gone or busy."""
 
     def _for_people(self, record: Record, stream: TextIO) -> str:
         rows = record[RENDERED].rows
@@ -138,7 +137,7 @@ class Console:
 
 
 def _is_for_people(stream: TextIO) -> bool:
-    """Return whether a stream is a terminal, a notebook's cell, or is said to be one."""
+    """Return whether a stream is a terminal, a notebook's cell, or made one by ``FORCE_COLOR``."""
     in_notebook = type(stream).__module__.partition(".")[0] == "ipykernel"
     return stream.isatty() or in_notebook or bool(os.environ.get("FORCE_COLOR"))
 

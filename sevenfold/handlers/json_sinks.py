@@ -99,10 +99,10 @@ class SealedSink(JsonSink):
 
 def _with_traceback(message: str, line: str, record: Record, redactor: Redactor) -> str:
     """Return loguru's JSON with the traceback in its text freed of secrets."""
-    said = json.loads(message)
-    below = message if isinstance(message, Unrendered) else said["text"].removeprefix(f"{line}\n")
-    said["text"] = f"{line}\n{traceback_of(below, record, redactor)}"
-    return json.dumps(said, ensure_ascii=False) + "\n"
+    data = json.loads(message)
+    below = message if isinstance(message, Unrendered) else data["text"].removeprefix(f"{line}\n")
+    data["text"] = f"{line}\n{traceback_of(below, record, redactor)}"
+    return json.dumps(data, ensure_ascii=False) + "\n"
 
 
 def _encoded(text: str, icon: str) -> bytes:

@@ -14,7 +14,7 @@ def make_sink(  # noqa: PLR0917
     channel: Channel,
     file: RotatingFile,
     redactor: Redactor,
-    others: Sequence[Route],
+    routes: Sequence[Route],
     key: bytes | None,
     wait_s: float,
 ) -> LineSink:
@@ -28,8 +28,8 @@ def make_sink(  # noqa: PLR0917
         The file.
     redactor : Redactor
         Takes secrets out of tracebacks.
-    others : sequence of Route
-        The ways to the other files.
+    routes : sequence of Route
+        The routes to the other files.
     key : bytes, optional
         Seals a chain.
     wait_s : float
@@ -42,5 +42,5 @@ def make_sink(  # noqa: PLR0917
         return JsonSink(file, channel.name, tracebacks)
     is_flat = channel.format == "json"
     if channel.collects_errors:
-        return ErrorsSink(file, channel.name, redactor, others, is_flat=is_flat)
+        return ErrorsSink(file, channel.name, redactor, routes, is_flat=is_flat)
     return LineSink(file, channel.name, is_flat=is_flat)

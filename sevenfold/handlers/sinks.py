@@ -151,22 +151,22 @@ class ErrorsSink(LineSink):
         As for `LineSink`.
     redactor : Redactor
         Takes secrets out of the traceback, which is rendered after the line.
-    others : sequence of Route
-        The ways to the other files.
+    routes : sequence of Route
+        The routes to the other files.
     """
 
     def __init__(
-        self, file: RotatingFile, channel: str, redactor: Redactor, others: Sequence[Route], *, is_flat: bool = False
+        self, file: RotatingFile, channel: str, redactor: Redactor, routes: Sequence[Route], *, is_flat: bool = False
     ) -> None:
         super().__init__(file, channel, is_flat=is_flat)
         self._redactor = redactor
-        self._others = others
+        self._routes = routes
 
     def write(self, message: Any) -> None:
         """Append the line and the traceback; of a batch its rows, too, unless another file has them."""
         record = message.record
         rendered: Rendered = record[RENDERED]
-        if rendered.rows is not None and not any(route.accepts(record) for route in self._others):
+        if rendered.rows is not None and not any(route.accepts(record) for route in self._routes):
             super().write(message)
             if not has_exception(record):
                 return

@@ -75,8 +75,8 @@ class Terminal:
         fields_at = len(parts)
         parts += [(DIM, f"{escape(name)}={texts[name]}") for name in names]
         shown = list(_fitting(parts, width - 1)) if is_whole and width else parts
-        told = zip(names, shown[fields_at:], strict=False)
-        self._context.update({name: texts[name] for name, part in told if name in context and part[1] != MORE})
+        shown_fields = zip(names, shown[fields_at:], strict=False)
+        self._context.update({name: texts[name] for name, part in shown_fields if name in context and part[1] != MORE})
         if "NO_COLOR" in os.environ:
             return " ".join(text for _, text in shown)
         return " ".join(f"{code}{text}{RESET}" if code else text for code, text in shown)

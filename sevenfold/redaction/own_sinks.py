@@ -18,36 +18,36 @@ _LOGURU: Final = (
     *("elapsed", "exception", "extra", "file", "function", "level", "line", "message", "module", "name", "process"),
     *("thread", "time"),
 )
-_OURS: Final = "sevenfold"  # what Sevenfold puts on a record begins so
+_OWN_PREFIX: Final = "sevenfold"  # of the keys that Sevenfold adds to a record
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
 _SERIALIZED: Final = '{"text": '
 _TRACEBACK: Final = "Traceback (most recent call last):"
-_UNKNOWN: Final = f"{REDACTED}: enqueue=True leaves out an exception's frames; add the sink after sinks.configure()"
+_NO_FRAMES: Final = f"{REDACTED}: enqueue=True leaves out an exception's frames; add the sink after sinks.configure()"
 
 
 def redacted(sink: Any, redactor: Redactor | None = None) -> Any:
     """Wrap a sink of one's own, so that it gets no secrets.
 
-    What it is handed is loguru's message with a record of its own: text, message, extra and exception are without the
-    secrets that `Redactor` knows, nested values are plain, and no live exception is in it, whose frames hold them all.
+    The sink gets loguru's message with a new record: text, message, extra and exception are without the secrets that
+    `Redactor` knows, nested values are plain, and the live exception, whose frames hold all secrets, is left out.
 
     Parameters
     ----------
     sink
-        What ``logger.add`` takes: a function, a coroutine function, an object with ``write``, or a `logging.Handler`.
+        A sink for ``logger.add``: a function, a coroutine function, an object with ``write``, or a `logging.Handler`.
     redactor : Redactor, optional
-        Takes secrets out; by default those of `SECRETS`.
+        Removes secrets; by default those of `SECRETS`.
 
     Returns
     -------
     object
-        A sink for ``logger.add`` with whatever options: ``serialize``, ``enqueue``, ``backtrace``, ``diagnose``. Behind
-        a queue, an exception is told only if a handler of `sinks.configure` has looked at its frames before.
+        A sink for ``logger.add`` with any options: ``serialize``, ``enqueue``, ``backtrace``, ``diagnose``. Behind a
+        queue, an exception is included only if a handler of `sinks.configure` has read its frames before.
 
     Raises
     ------
     TypeError
-        If that is no such sink.
+        If `sink` is none of these.
 
     Examples
     --------
@@ -74,7 +74,7 @@ def redacted(sink: Any, redactor: Redactor | None = None) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class RedactedException:
-    """What a record without secrets says of an exception.
+    """The exception of a record, without secrets.
 
     Attributes
     ----------
@@ -92,7 +92,7 @@ class RedactedException:
 
 
 class _Wrapped:
-    """A sink, and what takes secrets out of what it is handed."""
+    """A sink, and the redactor for its messages."""
 
     def __init__(self, sink: Any, redactor: Redactor) -> None:
         self._sink = sink
@@ -102,35 +102,35 @@ class _Wrapped:
         return f"redacted({self._sink!r})"
 
     def _clean(self, message: Any) -> Any:
-        """Return loguru's message anew, with a record of its own."""
-        raw = _without_unknown(message.record)
+        """Return a copy of loguru's message without secrets, with a new record."""
+        raw = _without_frameless(message.record)
         record = self._record(raw)
-        text, below = self._texts(str(message), raw, record)
+        text, traceback = self._texts(str(message), raw, record)
         if has_exception(raw):
-            said = record["extra"].pop("exception_message")
+            exception_message = record["extra"].pop("exception_message")
             record["extra"].pop("exception_type")
-            record["exception"] = RedactedException(raw["exception"][0], said, below)
-        clean = type(message)(text)
-        clean.record = record
-        return clean
+            record["exception"] = RedactedException(raw["exception"][0], exception_message, traceback)
+        cleaned = type(message)(text)
+        cleaned.record = record
+        return cleaned
 
     def _record(self, raw: Record) -> dict[str, Any]:
         channel, message, fields = self._redactor.contents_of(raw)
         record = {key: raw[key] for key in _LOGURU if key in raw}
         for key in raw.keys() - record.keys():  # a patcher's
-            if not key.startswith(_OURS):
+            if not key.startswith(_OWN_PREFIX):
                 record[key] = self._redactor.under(key, plain(raw[key]))
         extra = fields if channel is None else {"channel": channel, **fields}
         return {**record, "message": message, "extra": extra, "exception": None}
 
     def _texts(self, text: str, raw: Record, record: dict[str, Any]) -> tuple[str, str | None]:
-        """Return the text that was formatted, and the traceback in it."""
+        """Return the formatted text without secrets, and the traceback in it."""
         if text.startswith(_SERIALIZED):
             try:
                 data = json.loads(text)
                 inner = self._text(data["text"], raw, record)
                 data = {**data, "text": inner, "record": {**data["record"], **_serializable(record, data["record"])}}
-            except (ValueError, KeyError, TypeError):  # a format that only begins so
+            except (ValueError, KeyError, TypeError):  # no JSON: a format that begins in the same way
                 pass
             else:
                 return json.dumps(data, ensure_ascii=False) + "\n", _traceback(inner)
@@ -139,16 +139,16 @@ class _Wrapped:
 
     def _text(self, text: str, raw: Record, record: dict[str, Any]) -> str:
         if has_exception(raw):
-            text = _COLOURS.sub("", text)  # they would stand between a value and its name
-            if isinstance(raw["exception"][1], _UnknownError) and _TRACEBACK in text:
+            text = _COLOURS.sub("", text)  # a colour may stand between a name and its value
+            if isinstance(raw["exception"][1], _NoFramesError) and _TRACEBACK in text:
                 text = f"{text.partition(_TRACEBACK)[0]}{raw['exception'][1]}\n"
         text = self._redactor.traceback(text, raw)
-        _, untelling = self._redactor.known(raw)
+        _, plain_secrets = self._redactor.known(raw)
         # A secret that reads as ordinary text goes, unless the rest of the record says the same: "training", "200".
         rest = " ".join([to_json(plain(record["extra"])), record["message"], *(str(record[key]) for key in _NAMED)])
-        for secret, instead in untelling.items():
+        for secret, replacement in plain_secrets.items():
             if secret.strip() and secret not in rest:
-                text = text.replace(secret, instead)
+                text = text.replace(secret, replacement)
         return text
 
 
@@ -164,17 +164,17 @@ def _serializable(record: dict[str, Any], raw: Any) -> dict[str, Any]:
     return {"message": record["message"], "extra": extra, "exception": exception}
 
 
-def _without_unknown(record: Record) -> Record:
-    """Return a record without an exception whose frames are gone, unless a handler before the queue looked at them."""
+def _without_frameless(record: Record) -> Record:
+    """Replace an exception whose frames are gone, unless a handler before the queue has read them."""
     exception = record["exception"]
     is_behind_a_queue = record["thread"].id != get_ident()
     if not (has_exception(record) and exception[2] is None and is_behind_a_queue) or EXPOSED in record:
         return record
-    return {**record, "exception": (exception[0], _UnknownError(_UNKNOWN), None)}
+    return {**record, "exception": (exception[0], _NoFramesError(_NO_FRAMES), None)}
 
 
-class _UnknownError(Exception):
-    """Stands for an exception, what of which is secret isn't known."""
+class _NoFramesError(Exception):
+    """Stands for an exception whose secrets can't be known without its frames."""
 
 
 def _traceback(text: str) -> str | None:
@@ -193,7 +193,7 @@ class _Coroutine(_Wrapped):
 
 
 class _Stream(_Wrapped):
-    """A stream: what else loguru asks of it (flush, stop, isatty, encoding) is the stream's own."""
+    """A stream: all other attributes that loguru uses (flush, stop, isatty, encoding) are the stream's own."""
 
     def write(self, message: Any) -> None:
         self._sink.write(self._clean(message))
@@ -205,12 +205,12 @@ class _Stream(_Wrapped):
 
 
 class _LoggingHandler(_Wrapped):
-    """A handler of the standard library, given what loguru gives one, but for the exception: the text has it."""
+    """A handler of the standard library; gets the record that loguru makes, except the exception: the text has it."""
 
     def write(self, message: Any) -> None:
         clean = self._clean(message)
         record = clean.record
-        said = logging.getLogger().makeRecord(
+        log_record = logging.getLogger().makeRecord(
             record["name"],
             record["level"].no,
             record["file"].path,
@@ -221,8 +221,8 @@ class _LoggingHandler(_Wrapped):
             record["function"],
             {"extra": record["extra"]},
         )
-        said.levelname = record["level"].name
-        self._sink.handle(said)
+        log_record.levelname = record["level"].name
+        self._sink.handle(log_record)
 
     def stop(self) -> None:
         self._sink.close()

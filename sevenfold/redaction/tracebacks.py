@@ -204,14 +204,14 @@ class Rendered:
         if "PRIVATE KEY" in text:  # it has several lines
             text = redact_text(text)
         lines = text.split("\n")
-        said = "\n".join(line.lstrip(_MARGIN) for line in lines if not line.startswith(_FRAME))
-        is_quiet = self._judge.text(said) == said  # one look at the whole costs less than one at each line
+        plain = "\n".join(line.lstrip(_MARGIN) for line in lines if not line.startswith(_FRAME))
+        is_quiet = self._judge.text(plain) == plain  # one look at the whole costs less than one at each line
         if not is_quiet or "└" in text or "->" in text:
             text = "\n".join(self._parts(lines, is_quiet=is_quiet))
         return self._repeats.hide(text) if self._repeats else text
 
     def _parts(self, lines: Iterable[str], *, is_quiet: bool) -> Iterator[str]:
-        """Yield the lines without secrets: of a message all together, all others by themselves."""
+        """Yield the lines without secrets: those of a message together, all others one by one."""
         source, is_source = "", False
         message: list[str] = []
         for line in lines:
@@ -221,7 +221,7 @@ class Rendered:
                 message.append(line)
                 continue
             if message:
-                yield self._said("\n".join(message), is_quiet=is_quiet)
+                yield self._redacted("\n".join(message), is_quiet=is_quiet)
                 message = []
             if row:
                 name = _NAME.match(source, len(row[1]))
@@ -230,12 +230,12 @@ class Rendered:
                 source = line
                 yield line if is_quiet else self._source(line)
             else:
-                yield self._said(line, is_quiet=is_quiet)
+                yield self._redacted(line, is_quiet=is_quiet)
             is_source = head is not None and head["frame"] is not None and not is_source
         if message:
-            yield self._said("\n".join(message), is_quiet=is_quiet)
+            yield self._redacted("\n".join(message), is_quiet=is_quiet)
 
-    def _said(self, text: str, *, is_quiet: bool) -> str:
+    def _redacted(self, text: str, *, is_quiet: bool) -> str:
         return text if is_quiet else self._judge.text(text)
 
     def _row(self, name: re.Match[str] | None, value: str, *, is_quiet: bool) -> str:
@@ -247,7 +247,7 @@ class Rendered:
                 return judged
         if self._untelling and (bare := _bare(value)) in self._untelling:
             return self._untelling[bare]
-        value = self._said(value, is_quiet=is_quiet)
+        value = self._redacted(value, is_quiet=is_quiet)
         return self._repeats.hide_cut(value) if value.endswith(CUT) and self._repeats else value
 
     def _judged(self, name: str, kind: Kind, value: str) -> str | None:

@@ -101,11 +101,11 @@ class Walk:
         result: dict[str, Any] = {}
         for key, item in pairs.items():
             name = named[0] if named and key == named[1] else key
-            written = wanted = self._judge.key(key)
+            written = base = self._judge.key(key)
             n_same = 1
             while written in result:
                 n_same += 1
-                written = f"{wanted}#{n_same}"
+                written = f"{base}#{n_same}"
             result[written] = self.under(name, item)
         return result
 

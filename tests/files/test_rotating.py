@@ -408,7 +408,7 @@ def test_without_locks_one_process_goes_on_and_that_is_told_once(
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(system, "lock", refuse)
-    monkeypatch.setattr(locks, "_told", set())
+    monkeypatch.setattr(locks, "_reported", set())
     file = RotatingFile(path, rotation=10)
     for _ in range(3):
         file.append(b"123456789\n")

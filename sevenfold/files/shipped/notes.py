@@ -56,9 +56,9 @@ def read_shipping(folder: Path) -> Shipping | None:
     path = folder / STATE_FILE
     try:
         with open_log(path) as file:
-            said: Any = json.loads(file.read())
-        files = {name: Progress(**one) for name, one in said["files"].items()}
-        return Shipping(said["id"], said["host"], files)
+            state: Any = json.loads(file.read())
+        files = {name: Progress(**one) for name, one in state["files"].items()}
+        return Shipping(state["id"], state["host"], files)
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, KeyError, AttributeError):

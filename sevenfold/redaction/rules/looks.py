@@ -175,8 +175,8 @@ def _repeats(name: str, value: str) -> bool:
     if not value.replace("_", "").replace("-", "").isalpha():
         return False
     words = words_of(name)
-    said = words_of(value)
-    return len(said) > 1 and words[-1:] != ["password"] and set(said) <= set(words)
+    value_words = words_of(value)
+    return len(value_words) > 1 and words[-1:] != ["password"] and set(value_words) <= set(words)
 
 
 def _is_pair(name: str, value: str) -> bool:
