@@ -12,7 +12,7 @@ from loguru import logger
 from pipeline.model.inference import predict
 from pipeline.model.logistic import load_saved
 from pipeline.service.payload import to_table
-from pipeline.service.scoring import TOLD
+from pipeline.service.scoring import ANSWER_FIELDS
 
 FORMAT = "{time:YYYY-MM-DD HH:mm:ss.SSS} | {level: <8} | {extra[channel]} | {message} | {extra}"
 
@@ -55,6 +55,6 @@ def make_app(model_path: str) -> FastAPI:
     async def score(row: dict[str, float | None], request: Request) -> dict[str, Any]:
         table = to_table([tuple(row[name] for name in model.schema)], model.schema)
         (prediction,) = predict(model, table, prefix=request.state.request_id)
-        return {name: getattr(prediction, name) for name in TOLD}
+        return {name: getattr(prediction, name) for name in ANSWER_FIELDS}
 
     return app

@@ -1,4 +1,4 @@
-"""Audit events of the pipeline and the service: what happened, how it ended, who did it."""
+"""Audit events of the pipeline and the service, each with its outcome and its actor."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ log = logger.bind(channel="audit")
 
 
 def audit(event: str, outcome: str, error: BaseException | None = None, /, **fields: Any) -> None:
-    """Log an event; as an error with its traceback where there is one.
+    """Log an event; if `error` is given, as an error with its traceback.
 
     Raises
     ------
     Exception
-        Whatever keeps the sink from writing it: an action that can't be audited mustn't go on unseen.
+        If the event can't be written: an action that can't be audited mustn't go on unseen.
     """
-    told = {"event": event, "outcome": outcome, **fields}
+    extra = {"event": event, "outcome": outcome, **fields}
     if error is None:
-        log.info(event, **told)
+        log.info(event, **extra)
     else:
-        log.opt(exception=error).error(event, **told)
+        log.opt(exception=error).error(event, **extra)
 
 
 def audit_drift(verdict: MonitorVerdict) -> None:
-    """Log that the monitor of drift alarms."""
-    told = {"window_batches": verdict.window_batches, "drifted_features": verdict.features, "pair": verdict.pair}
-    audit("drift_detected", "detected", resource=verdict.batch_id, **told)
+    """Log an alarm of the drift monitor."""
+    fields = {"window_batches": verdict.window_batches, "drifted_features": verdict.features, "pair": verdict.pair}
+    audit("drift_detected", "detected", resource=verdict.batch_id, **fields)
 
 
 def actor() -> str:
-    """Return the name of the user whom the process belongs to."""
+    """Return the name of the user that runs the process."""
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):  # a container's user may have no name

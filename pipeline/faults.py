@@ -1,4 +1,4 @@
-"""Two faults that really happen, so that errors.log shows what a full traceback looks like."""
+"""Two real faults, so that errors.log has full tracebacks to show."""
 
 from pathlib import Path
 

@@ -34,7 +34,7 @@ MIN_BATCH_ROWS = 30  # with fewer, the drift detector says nothing
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a run is asked to do.
+    """The options of a run.
 
     Attributes
     ----------
@@ -66,7 +66,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """What a run did.
+    """The results of a run.
 
     Attributes
     ----------
@@ -119,7 +119,7 @@ def run(
     Raises
     ------
     Exception
-        Whatever a stage raises, once ``ml_pipeline_failed`` is audited.
+        Any error of a stage, after ``ml_pipeline_failed`` was audited.
     """
     run_id = f"run-{uuid4().hex[:12]}"
     started = perf_counter()

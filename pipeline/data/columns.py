@@ -1,6 +1,6 @@
-"""What the cells of a column mean: numbers, dates, booleans or text, decided on their distinct values.
+"""The meaning of a column's cells: numbers, dates, booleans or text, decided on their distinct values.
 
-It has more than 300 lines since what the options say, what is decided and what is told of it are read side by side.
+It has more than 300 lines since the options, the decision and its description are read side by side.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ if TYPE_CHECKING:
     from pipeline.data.reader.text import Text
 
 LARGEST = 1e150  # the square of anything larger overflows, and with it a variance
-SAMPLE = 1000  # cells that show whether a column may be one of numbers with decimal commas, or of numbers but for a few
+SAMPLE = 1000  # cells that show whether a column has decimal commas, or is of numbers except for a few cells
 BOOLEANS = ({"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"}, {"on", "off"})
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the user says about a file; what isn't said is found out.
+    """Options of the user for reading a file; what they leave open is found out.
 
     Attributes
     ----------
     separator : str, optional
         The character between the columns.
     decimal : {".", ","}, optional
-        What stands before the fraction of a number.
+        The decimal separator.
     na : tuple of str
         Spellings of a missing value, in any column.
     categories, dates : tuple of str
-        Columns that are text, or dates, whatever they look like.
+        Columns to read as text, or as dates, whatever they look like.
     ignore_index : bool
-        Whether a first column without a name is left out, whatever is in it.
+        Whether to leave out a first column without a name, whatever its cells.
     """
 
     separator: str | None = None
@@ -58,18 +58,18 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """How the cells of a column are read, which holds for a second file, too.
+    """How the cells of a column are read, in a second file, too.
 
     Attributes
     ----------
     kind : {"number", "date", "boolean", "text"}
-        What they are. Dates become numbers: days since 1970-01-01. Booleans become text in one spelling.
+        The kind of the cells. Dates become numbers: days since 1970-01-01. Booleans become text in one spelling.
     decimal : {".", ","}
-        What stands before the fraction of a number.
+        The decimal separator.
     day_first : bool
         Whether 3/4/2024 is the third of April.
     spelling : dict[str, str]
-        How a boolean is spelled in the table, by its lower-case spelling.
+        The spelling of a boolean in the table, by its lower-case spelling.
     """
 
     kind: str
@@ -88,13 +88,13 @@ class Column:
     Attributes
     ----------
     values : np.ndarray
-        (n,), float64 with NaN, or object with None, where a value is missing.
+        (n,), float64 with NaN for a missing value, or object with None.
     meaning : Meaning
-        How it was read.
+        How the cells were read.
     said : str
-        What of that a user should know; empty for plain numbers and text.
+        A description of that for the user; empty for plain numbers and text.
     mixed : str
-        The first cell that keeps it from being numbers or dates, and its line, where most cells are; empty elsewhere.
+        If most cells are numbers or dates, the first one that isn't, and its line; else empty.
     """
 
     values: NDArray[Any]
@@ -104,12 +104,12 @@ class Column:
 
 
 def read_columns(text: Text, names: Sequence[str], options: Options) -> dict[str, Column]:
-    """Read columns, each by what its cells mean.
+    """Read columns, each by the meaning of its cells.
 
     Raises
     ------
     DataError
-        If a number is beyond 1e150, or a column that is said to be dates isn't.
+        If a number is beyond 1e150, or a column of the option `dates` has other cells.
     """
     columns = {name: _read(text, name, options) for name in names}
     german = any(column is not None and column.meaning.decimal == "," for column in columns.values())
@@ -121,17 +121,17 @@ def read_columns(text: Text, names: Sequence[str], options: Options) -> dict[str
 
 
 def read_as(text: Text, name: str, meaning: Meaning, options: Options) -> NDArray[Any]:
-    """Read a column as another was.
+    """Read a column with the meaning of another.
 
     Raises
     ------
     DataError
-        If a cell can't be read so.
+        If a cell doesn't have that meaning.
     """
     if meaning.kind == "number" and meaning.decimal == ".":
-        plain = quick_numbers(text.columns[name])
-        if plain is not None:
-            return _bounded(text, name, plain[0])
+        numbers = quick_numbers(text.columns[name])
+        if numbers is not None:
+            return _bounded(text, name, numbers[0])
     cells = Distinct.of(text.columns[name])
     if meaning.kind in {"text", "boolean"}:
         return cells.words(options.na, meaning.spelling)
@@ -145,88 +145,89 @@ def read_as(text: Text, name: str, meaning: Meaning, options: Options) -> NDArra
 
 
 def bad_cell(text: Text, name: str, row: int, expected: str) -> str:
-    """Return what is wrong with a cell: where it stands, what was expected and what came, and the way out."""
+    """Return a message about a bad cell: its place, the expected and the actual text, and the way out."""
     where = f"{text.path}, line {text.lines[row]}, column {name!r}"
     got = shown(text.columns[name].cell(row).strip())
     return f"{where}: expected {expected}, got {got}; correct it or leave it empty"
 
 
 def _read(text: Text, name: str, options: Options, prefer: str | None = None) -> Column | None:
-    """Read a column; None if its numbers could have decimal commas or thousands, and nothing is preferred."""
+    """Read a column; None if "," could be its decimal or its thousands separator, and `prefer` is None."""
     cells = text.columns[name]
     if name in options.categories:
         return Column(Distinct.of(cells).words(options.na), TEXT, "a category, as told")
     if name in options.dates:
-        return _told_dates(text, name, options)
+        return _dates_by_option(text, name, options)
     if options.decimal != "," and prefer != "," and not options.na:
-        plain = quick_numbers(cells)
-        if plain is not None:
-            return Column(_bounded(text, name, plain[0]), NUMBER, _said_missing(plain[1]))
+        numbers = quick_numbers(cells)
+        if numbers is not None:
+            return Column(_bounded(text, name, numbers[0]), NUMBER, _describe_missing(numbers[1]))
     if options.decimal != "." and not options.na and _has_decimal_commas(cells):
-        plain = quick_numbers(cells, ",")
-        if plain is not None:
-            said = "; ".join(filter(None, ["decimal commas", _said_missing(plain[1])]))
-            return Column(_bounded(text, name, plain[0]), Meaning("number", ","), said)
+        numbers = quick_numbers(cells, ",")
+        if numbers is not None:
+            description = "; ".join(filter(None, ["decimal commas", _describe_missing(numbers[1])]))
+            return Column(_bounded(text, name, numbers[0]), Meaning("number", ","), description)
     return _Decision(text, name, Distinct.of(cells), options).column(prefer)
 
 
 class _Decision:
-    """What the distinct cells of a column say about it."""
+    """Decides the meaning of a column on its distinct cells."""
 
     def __init__(self, text: Text, name: str, cells: Distinct, options: Options) -> None:
         self.text, self.name, self.cells, self.options = text, name, cells, options
         self.present = [value for value in cells.values if value and value not in options.na]
         self.counts = dict(zip(cells.values, cells.counts(), strict=True))
-        self.told = [value for value in self.present if not is_missing(value)]
+        self.filled = [value for value in self.present if not is_missing(value)]
 
     def column(self, prefer: str | None) -> Column | None:
-        """Return the column; None if it can't be said without a preference how its numbers are spelled."""
+        """Return the column; None if its numbers are ambiguous and there is no preference."""
         prefer = prefer or self.options.decimal
-        fits = {decimal: _numbers(self.told, decimal) for decimal in ".,"} if self.told else {}
+        fits = {decimal: _numbers(self.filled, decimal) for decimal in ".,"} if self.filled else {}
         fitting = {decimal: values for decimal, values in fits.items() if values is not None}
         if not fitting:
             return self._dates() or self._words()
-        if all(map(is_code, self.told)) or (any(map(is_code, self.told)) and all(map(str.isdecimal, self.told))):
+        if all(map(is_code, self.filled)) or (any(map(is_code, self.filled)) and all(map(str.isdecimal, self.filled))):
             return Column(self._as_words(), TEXT, "a category, since codes begin with 0")
         if len(fitting) > 1 and fitting["."] != fitting[","] and prefer is None:
             return None
         decimal = prefer if prefer in fitting else next(iter(fitting))
-        said = [*self._said_numbers(decimal, fitting), self._said_missing()]
+        notes = [*self._describe_numbers(decimal, fitting), self._describe_missing()]
         values = self._spread(fitting[decimal])
-        return Column(_bounded(self.text, self.name, values), Meaning("number", decimal), "; ".join(filter(None, said)))
+        values = _bounded(self.text, self.name, values)
+        return Column(values, Meaning("number", decimal), "; ".join(filter(None, notes)))
 
-    def _said_numbers(self, decimal: str, fitting: dict[str, list[float]]) -> list[str]:
+    def _describe_numbers(self, decimal: str, fitting: dict[str, list[float]]) -> list[str]:
         marks = [("%", "percentages, as fractions"), (decimal, "decimal commas" if decimal == "," else "")]
-        said = [words for mark, words in marks if any(mark in value for value in self.told)]
-        said += ["thousands separators"] if any(is_grouped(value, decimal) for value in self.told) else []
+        notes = [words for mark, words in marks if any(mark in value for value in self.filled)]
+        notes += ["thousands separators"] if any(is_grouped(value, decimal) for value in self.filled) else []
         if len(fitting) > 1 and fitting["."] != fitting[","]:
             other = "." if decimal == "," else ","
-            said.append(f"--decimal {other} reads {shown(self.told[0])} the other way")
-        return said
+            notes.append(f"--decimal {other} reads {shown(self.filled[0])} the other way")
+        return notes
 
     def _dates(self) -> Column | None:
-        if not self.told:
+        if not self.filled:
             return None
-        day_first = day_comes_first(self.told)
-        guessed = self.text.separator == ";" if day_first is None else day_first
-        days = read_dates(self.told, day_first=guessed)
+        day_first = day_comes_first(self.filled)
+        is_day_first = self.text.separator == ";" if day_first is None else day_first
+        days = read_dates(self.filled, day_first=is_day_first)
         if days is None:
             return None
-        order = "the day first" if guessed else "the month first"
-        doubt = f", {order}" if has_order(self.told) else ""
-        kind = "times, as days since midnight" if are_times(self.told) else f"dates, as days{doubt}"
-        said = [kind, self._said_missing()]
+        order = "the day first" if is_day_first else "the month first"
+        doubt = f", {order}" if has_order(self.filled) else ""
+        kind = "times, as days since midnight" if are_times(self.filled) else f"dates, as days{doubt}"
+        notes = [kind, self._describe_missing()]
         values = self._spread(days.tolist())
-        return Column(values, Meaning("date", day_first=guessed), "; ".join(filter(None, said)))
+        return Column(values, Meaning("date", day_first=is_day_first), "; ".join(filter(None, notes)))
 
     def _words(self) -> Column:
         folded = {value.lower() for value in self.present}
         if folded and any(folded <= pair for pair in BOOLEANS):
             return self._booleans()
-        said = self._said_case() if len(folded) < len(self.present) else ""
-        return Column(self._as_words(), TEXT, said, self._mixed())
+        description = self._describe_case() if len(folded) < len(self.present) else ""
+        return Column(self._as_words(), TEXT, description, self._mixed())
 
-    def _said_case(self) -> str:
+    def _describe_case(self) -> str:
         """Name the first two levels that differ in case alone."""
         first: dict[str, str] = {}
         pairs = ((first.setdefault(value.lower(), value), value) for value in self.present)
@@ -237,17 +238,17 @@ class _Decision:
         spelling: dict[str, str] = {}
         for value in sorted(self.present, key=lambda value: -self.counts[value]):
             spelling.setdefault(value.lower(), value)
-        said = "booleans" + (", in one spelling" if len(spelling) < len(self.present) else "")
-        return Column(self.cells.words(self.options.na, spelling), Meaning("boolean", spelling=spelling), said)
+        description = "booleans" + (", in one spelling" if len(spelling) < len(self.present) else "")
+        return Column(self.cells.words(self.options.na, spelling), Meaning("boolean", spelling=spelling), description)
 
     def _mixed(self) -> str:
-        """Return the first cell that is neither number nor date, and its line, if most cells are."""
+        """Return the first cell that is neither number nor date, and its line, if most cells are numbers or dates."""
         readers = [_reader(Meaning("number", decimal), self.options) for decimal in ".,"]
         readers.append(_reader(Meaning("date"), self.options))
-        total = sum(self.counts[value] for value in self.told)
-        some = self.told[:SAMPLE]
-        for read in [read for read in readers if 2 * sum(read(value) is None for value in some) <= len(some)]:
-            bad = {value for value in self.told if read(value) is None}
+        total = sum(self.counts[value] for value in self.filled)
+        sample = self.filled[:SAMPLE]
+        for read in [read for read in readers if 2 * sum(read(value) is None for value in sample) <= len(sample)]:
+            bad = {value for value in self.filled if read(value) is None}
             if 2 * sum(self.counts[value] for value in bad) < total:
                 row = self.cells.first(bad.__contains__)
                 return f"line {self.text.lines[row]}: {shown(self.cells.values[self.cells.codes[row]])}"
@@ -257,15 +258,15 @@ class _Decision:
         return self.cells.words(self.options.na)
 
     def _spread(self, values: Sequence[float]) -> NDArray[np.float64]:
-        """Return the column's numbers: those of the distinct cells that are there, NaN for the others."""
-        number = dict(zip(self.told, values, strict=True))
+        """Return the numbers of all cells, from those of the distinct filled cells; NaN for the missing ones."""
+        number = dict(zip(self.filled, values, strict=True))
         return np.array([number.get(value, np.nan) for value in self.cells.values])[self.cells.codes]
 
-    def _said_missing(self) -> str:
-        return _said_missing(Counter({value: self.counts[value] for value in self.present if is_missing(value)}))
+    def _describe_missing(self) -> str:
+        return _describe_missing(Counter({value: self.counts[value] for value in self.present if is_missing(value)}))
 
 
-def _told_dates(text: Text, name: str, options: Options) -> Column:
+def _dates_by_option(text: Text, name: str, options: Options) -> Column:
     cells = Distinct.of(text.columns[name])
     order = day_comes_first(cells.values)
     meaning = Meaning("date", day_first=text.separator == ";" if order is None else order)
@@ -288,7 +289,7 @@ def _is_gap(value: str, options: Options) -> bool:
 
 
 def _numbers(texts: list[str], decimal: str) -> list[float] | None:
-    """Return the numbers; None if a text is none."""
+    """Return texts as numbers; None if one of them isn't a number."""
     values = []
     for text in texts:
         value = read_number(text, decimal)
@@ -299,7 +300,7 @@ def _numbers(texts: list[str], decimal: str) -> list[float] | None:
 
 
 def _has_decimal_commas(cells: Cells) -> bool:
-    """Whether one of the first cells is a number with a decimal comma alone."""
+    """Whether one of the first cells is a number only if the comma is its decimal separator."""
     return any(
         "," in cell and read_number(cell, ",") is not None and read_number(cell) is None
         for cell in islice(cells, SAMPLE)
@@ -316,8 +317,8 @@ def _bounded(text: Text, name: str, values: NDArray[np.float64]) -> NDArray[np.f
     return values
 
 
-def _said_missing(words: Counter[str]) -> str:
-    found = ", ".join(
+def _describe_missing(words: Counter[str]) -> str:
+    examples = ", ".join(
         f"{shown(word)} ({count:,})" for word, count in sorted(words.items(), key=lambda item: (-item[1], item[0]))[:3]
     )
-    return f"missing where it says {found}" if found else ""
+    return f"missing where it says {examples}" if examples else ""

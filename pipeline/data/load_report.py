@@ -1,4 +1,4 @@
-"""What was made of a user's file, for the log and for the user."""
+"""The report on a user's file that was read, for the log and for the user."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ if TYPE_CHECKING:
 
 log = logger.bind(channel="training")
 
-RARE = 0.05  # with less of one class than that, accuracy says little
+RARE = 0.05  # if a class has a smaller share, accuracy says little
 
 
 @dataclass(frozen=True, slots=True)
 class LoadReport:
-    """What was made of a file.
+    """How a file was read.
 
     Attributes
     ----------
     target, positive : str
         The column to predict, and its value that counts as 1, or a bound such as ">250000".
     n_rows, n_positive : int
-        Rows with a target, and those of the positive value.
+        Rows with a target, and rows with the positive value.
     n_unlabelled : int
-        Rows that were left out, since they have none.
+        Rows without a target, which were left out.
     left_out : dict
-        Columns that nothing can be learned from, and why: constant, all_missing, id_like or index.
+        Columns that nothing can be learned from, with the reason: constant, all_missing, id_like or index.
     mixed : dict
-        Columns read as text although most cells are numbers or dates, and where the first other one stands.
+        Columns read as text although most cells are numbers or dates, with the place of the first other cell.
     against : dict
-        The values that count as 0, and their rows.
+        The values that count as 0, with their number of rows.
     merged : dict
-        Labels that count as another, since they differ in case alone.
+        Labels that differ from another in case alone, with the label that they count as.
     said : dict
-        Columns that aren't plain numbers or text, and how they were read.
+        Columns that aren't plain numbers or text, with a description of how they were read.
     file : str
-        How the file was read, where it isn't plain: separator, encoding.
+        The separator and the encoding, where they aren't the usual ones.
     meanings : dict
-        How each column that is learned from was read, so that a second table is read alike.
+        The meaning of each column that is learned from, so that a second table is read in the same way.
     """
 
     target: str
@@ -66,12 +66,12 @@ class LoadReport:
         return min(self.n_positive, self.n_rows - self.n_positive) < RARE * self.n_rows
 
     def __str__(self) -> str:
-        """Return what a user should know of it, a line for each thing."""
+        """Return the summary for the user, a line for each remark."""
         return "\n".join(_summary(self))
 
 
 def log_load(report: LoadReport) -> None:
-    """Log what the target is and how the columns were read, and at WARNING what was left out or may surprise."""
+    """Log the target and how the columns were read; at WARNING what was left out or may surprise."""
     log.info(
         "target",
         column=report.target,
@@ -81,8 +81,8 @@ def log_load(report: LoadReport) -> None:
     )
     if report.file:
         log.info("file", read_as=report.file)
-    for column, said in report.said.items():
-        log.info("column", column=column, read_as=said)
+    for column, meaning in report.said.items():
+        log.info("column", column=column, read_as=meaning)
     if len(report.against) > 1:
         log.warning("positive class against all others", column=report.target, others=report.against)
     if report.merged:
@@ -98,9 +98,9 @@ def log_load(report: LoadReport) -> None:
 
 
 def _summary(report: LoadReport) -> Iterator[str]:
-    others = listed(report.against) if len(report.against) > 1 else shown(next(iter(report.against), ""))
+    negative = listed(report.against) if len(report.against) > 1 else shown(next(iter(report.against), ""))
     counts = f"{report.n_positive:,} of {report.n_rows:,} rows"
-    yield f"{shown(report.target)} is {shown(report.positive)} ({counts}) against {others}"
+    yield f"{shown(report.target)} is {shown(report.positive)} ({counts}) against {negative}"
     if report.file:
         yield f"read with {report.file}"
     if report.merged:

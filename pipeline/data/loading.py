@@ -1,4 +1,4 @@
-"""Tables of the user's, from text files: which columns are learned from, what is predicted, and what is said of it."""
+"""Read the user's text files: the columns to learn from, the target, and a report on both."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 MIN_ROWS = 20
 
-# "paid" and "bid" end in "id" too, and are amounts.
+# "paid" and "bid" end in "id", too, but are amounts.
 _ID_NAME = re.compile(r"(?<!pa)(?<!b)id$|^index$", re.IGNORECASE)
 _INDEX = {f"{UNNAMED} 1", "Unnamed: 0"}  # the second is the first, read and written by pandas
 
@@ -41,9 +41,9 @@ def load_dataset(
 ) -> tuple[Dataset, LoadReport]:
     """Read a text file with a header line into a table and a binary target.
 
-    What a column means is decided on its distinct cells: numbers however they are spelled, dates and times (as days),
-    booleans, or text. An empty cell is missing; NA, ?, - and the like are where all others are numbers or dates. Rows
-    without a target, constant columns and IDs are left out, as the report says.
+    The meaning of a column is decided on its distinct cells: numbers in any spelling, dates and times (as days),
+    booleans, or text. An empty cell is missing; so are NA, ?, - and the like if all other cells are numbers or dates.
+    Rows without a target, constant columns and IDs are left out and named in the report.
 
     Parameters
     ----------
@@ -52,13 +52,13 @@ def load_dataset(
     target : str
         The column to predict.
     positive : str, optional
-        The value of `target` that counts as 1, every other as 0; of numbers, also a bound such as ">250000". Without
-        it the column must have two values; the positive one is then a usual word for it (yes, true, approve, ...),
+        The value of `target` that counts as 1, all others as 0; for numbers, also a bound such as ">250000". By default
+        the column must have two values, and the positive one is the one with a usual word (yes, true, approve, ...),
         the larger number, or the last in order.
     drop : sequence of str
         Columns to leave out.
     options : Options
-        What is known of the file.
+        How to read the file.
 
     Returns
     -------
@@ -72,7 +72,7 @@ def load_dataset(
     text = read_text(Path(path), options.separator)
     for name in (target, *drop, *options.categories, *options.dates):
         text.require(name)
-    _require_one_say(
+    _require_one_option(
         text.path, {"--target": (target,), "--drop": drop, "--categories": options.categories, "--dates": options.dates}
     )
     aim = read_target(text, target, positive, options, MIN_ROWS)
@@ -99,9 +99,9 @@ def load_score_table(
     like : Table
         The table that the model is trained on.
     meanings : dict, optional
-        How its columns were read, from its `LoadReport`; as plain numbers or text, if not given.
+        The meanings of its columns, from its `LoadReport`; by default plain numbers or text.
     options : Options
-        What is known of the file.
+        How to read the file.
 
     Raises
     ------
@@ -118,12 +118,12 @@ def load_score_table(
     return Table({name: read_as(text, name, meaning, options) for name, meaning in (plain | (meanings or {})).items()})
 
 
-def _require_one_say(path: Path, options: dict[str, Sequence[str]]) -> None:
-    """Raise DataError if two options say different things of a column."""
-    said: dict[str, str] = {}
+def _require_one_option(path: Path, options: dict[str, Sequence[str]]) -> None:
+    """Raise DataError if two options name the same column."""
+    option_of: dict[str, str] = {}
     for option, names in options.items():
         for name in dict.fromkeys(names):
-            other = said.setdefault(name, option)
+            other = option_of.setdefault(name, option)
             if other != option:
                 raise DataError(
                     f"{path}, column {name!r}: expected one of {other} and {option}, got both; leave one out"
@@ -143,24 +143,24 @@ def _report(text: Text, target: str, aim: Target, columns: dict[str, Column], le
         aim.against,
         aim.merged,
         {name: column.said for name, column in columns.items() if column.said},
-        _said_of(text),
+        _describe_file(text),
         {name: column.meaning for name, column in columns.items() if name not in left_out},
     )
 
 
-def _said_of(text: Text) -> str:
+def _describe_file(text: Text) -> str:
     separator = SEPARATORS.get(text.separator, shown(text.separator))
-    said = [
+    notes = [
         f"{separator}s between the columns" if text.separator != "," else "",
         f"encoding {text.encoding}" if text.encoding != "utf-8" else "",
     ]
-    return ", ".join(filter(None, said))
+    return ", ".join(filter(None, notes))
 
 
 def _index(text: Text, options: Options) -> dict[str, str]:
-    """Return the column that only counts the rows, where there is one, as one to leave out."""
+    """Return the first column as one to leave out if it has no name and only counts the rows."""
     first = next(iter(text.columns))
-    index = {first: "index"} if first in _INDEX and _leave(text, first, options) else {}
+    index = {first: "index"} if first in _INDEX and _is_index(text, first, options) else {}
     for number, name in enumerate(text.columns, start=1):
         if name.startswith(UNNAMED) and name not in index and any(text.columns[name]):
             way_out = "name it, or " + ("leave it out with --ignore-index" if number == 1 else "remove it")
@@ -168,7 +168,7 @@ def _index(text: Text, options: Options) -> dict[str, str]:
     return index
 
 
-def _leave(text: Text, name: str, options: Options) -> bool:
+def _is_index(text: Text, name: str, options: Options) -> bool:
     return options.ignore_index or _counts(text, name)
 
 
@@ -194,7 +194,7 @@ def _usable(path: Path, columns: dict[str, Column], rows: NDArray[np.intp] | Non
 
 
 def _useless(name: str, column: NDArray[Any], meaning: Meaning) -> str | None:
-    """Return why nothing can be learned from a column. Whether a value is missing counts as something to learn from."""
+    """Return why nothing can be learned from a column, or None; that values are missing can be learned from, too."""
     if column.dtype.kind == "f":
         missing = np.isnan(column)
         present = column[~missing]

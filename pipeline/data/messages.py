@@ -1,4 +1,4 @@
-"""What the errors about a table have in common."""
+"""The common form of errors about a table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MOST = 10  # names that a message lists
 
 
 class DataError(ValueError):
-    """What is wrong with the user's table: one line that says where, what was expected, what came, and the way out."""
+    """An error in the user's table, in one line: the place, the expected and the actual text, and the way out."""
 
 
 def shown(value: str) -> str:

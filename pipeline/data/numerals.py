@@ -3,7 +3,7 @@
 import math
 import re
 
-# What a missing value is called in a column that is otherwise numbers, or dates; in any case.
+# Words for a missing value in a column of numbers or dates, in upper or lower case.
 MISSING = frozenset(
     {
         "?",

@@ -81,7 +81,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Dataset:
-    """A table and what is to be predicted: `target` is int8 (n,), 1 for the positive class and 0 for the other."""
+    """A table and its target: `target` is int8 (n,), 1 for the positive class and 0 for the other."""
 
     table: Table
     target: NDArray[np.int8]
@@ -102,7 +102,7 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class DataSummary:
-    """What the training log says of a dataset. A column with no value at all has the mean and sd NaN."""
+    """The summary of a dataset in the training log. A column without values has mean and sd NaN."""
 
     n_features: int
     feature_mean: dict[str, float]

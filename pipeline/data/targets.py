@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pipeline.data.columns import Options
     from pipeline.data.reader.text import Text
 
-MOST_CLASSES = 20  # more different numbers than that are a quantity
+MOST_CLASSES = 20  # with more distinct numbers, a target is a quantity
 
 _POSITIVE = frozenset({"yes", "y", "true", "t", "approve", "approved", "accept", "accepted", "positive", "good"})
 _BOUND = re.compile(r"(>=|<=|>|<)\s*(.+)")
@@ -31,7 +31,7 @@ _ORDER = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Target:
-    """What is to be predicted.
+    """The target to predict.
 
     Attributes
     ----------
@@ -42,9 +42,9 @@ class Target:
     positive : str
         The value, or the bound such as ">250000", that counts as 1.
     against : dict[str, int]
-        The classes that count as 0, and their rows, most first.
+        The classes that count as 0, with their number of rows, the largest first.
     merged : dict[str, str]
-        Labels that are counted as another, since they differ in case alone.
+        Labels that differ from another in case alone, with the label that they count as.
     """
 
     rows: NDArray[np.intp]
@@ -55,12 +55,12 @@ class Target:
 
 
 def read_target(text: Text, name: str, positive: str | None, options: Options, least: int) -> Target:
-    """Read the column to predict. Only an empty cell, and what the user calls missing, is no label.
+    """Read the column to predict. All cells are labels, except empty ones and the user's words for missing values.
 
     Raises
     ------
     DataError
-        If fewer than `least` rows have one, or it doesn't say what the two classes are.
+        If fewer than `least` rows have a label, or the two classes aren't clear.
     """
     cells = Distinct.of(text.columns[name])
     labelled = np.array([value not in {"", *options.na} for value in cells.values], dtype=np.bool_)[cells.codes]
@@ -69,55 +69,55 @@ def read_target(text: Text, name: str, positive: str | None, options: Options, l
         what = f"expected at least {least} rows with a value in {name!r}, got {len(rows)}"
         raise DataError(f"{text.path}: {what}; add rows")
     counts = {cells.values[i]: n for i, n in enumerate(np.bincount(cells.codes[rows]).tolist()) if n}
-    chosen = _chosen(f"{text.path}, column {name!r}", counts, positive)
+    chosen = _positive_class(f"{text.path}, column {name!r}", counts, positive)
     is_positive = np.array([value in chosen.members for value in cells.values], dtype=np.int8)
     return Target(rows, is_positive[cells.codes[rows]], chosen.name, chosen.against, chosen.merged)
 
 
 @dataclass(frozen=True, slots=True)
-class _Chosen:
+class _PositiveClass:
     name: str
     members: frozenset[str]
     against: dict[str, int]
     merged: dict[str, str]
 
 
-def _chosen(where: str, counts: dict[str, int], positive: str | None) -> _Chosen:
+def _positive_class(where: str, counts: dict[str, int], positive: str | None) -> _PositiveClass:
     """Choose the spellings of the positive class."""
     numbers = _numbers(counts)
     if positive and numbers and (bound := _bound(positive)):
         return _by_bound(where, counts, numbers, positive, bound)
-    same = {value: spelled(number) for value, number in numbers.items()} if numbers else _same_but_for_case(counts)
+    label_of = {value: spelled(number) for value, number in numbers.items()} if numbers else _same_but_for_case(counts)
     classes: Counter[str] = Counter()
     for value, count in counts.items():
-        classes[same[value]] += count
+        classes[label_of[value]] += count
     if positive is None:
         positive = _default(where, classes, is_numeric=bool(numbers))
     else:
         number = read_number(positive) if numbers else None
-        wanted = spelled(number) if number is not None else same.get(positive, positive)
-        positive = _required(where, wanted, classes)
+        label = spelled(number) if number is not None else label_of.get(positive, positive)
+        positive = _required(where, label, classes)
     if len(classes) == 1:
         raise DataError(f"{where}: expected two classes, got only {listed(classes)}; add rows of the other class")
-    members = frozenset(value for value in counts if same[value] == positive)
-    merged = {} if numbers else {value: kept for value, kept in same.items() if value != kept}
+    members = frozenset(value for value in counts if label_of[value] == positive)
+    merged = {} if numbers else {value: label for value, label in label_of.items() if value != label}
     against = {name: count for name, count in classes.most_common() if name != positive}
-    return _Chosen(positive, members, against, merged)
+    return _PositiveClass(positive, members, against, merged)
 
 
 def _numbers(counts: dict[str, int]) -> dict[str, float]:
-    """Return the labels as numbers; nothing if one of them is none."""
+    """Return the labels as numbers; {} if one of them is no number."""
     numbers = {value: read_number(value) for value in counts}
-    found = {value: number for value, number in numbers.items() if number is not None}
-    return found if len(found) == len(counts) else {}
+    labels_as_numbers = {value: number for value, number in numbers.items() if number is not None}
+    return labels_as_numbers if len(labels_as_numbers) == len(counts) else {}
 
 
 def _same_but_for_case(counts: dict[str, int]) -> dict[str, str]:
-    """Return for each label the most frequent one that differs in case alone."""
-    kept: dict[str, str] = {}
+    """Return for each label its most frequent spelling, without regard to case."""
+    most_frequent: dict[str, str] = {}
     for value in sorted(counts, key=lambda value: -counts[value]):
-        kept.setdefault(value.casefold(), value)
-    return {value: kept[value.casefold()] for value in counts}
+        most_frequent.setdefault(value.casefold(), value)
+    return {value: most_frequent[value.casefold()] for value in counts}
 
 
 def _default(where: str, classes: dict[str, int], *, is_numeric: bool) -> str:
@@ -143,9 +143,9 @@ def _required(where: str, positive: str, classes: dict[str, int]) -> str:
 
 
 def _bound(positive: str) -> tuple[Callable[[float, float], bool], float] | None:
-    found = _BOUND.fullmatch(positive.strip())
-    number = read_number(found[2].strip()) if found else None
-    return None if found is None or number is None else (_ORDER[found[1]], number)
+    match = _BOUND.fullmatch(positive.strip())
+    number = read_number(match[2].strip()) if match else None
+    return None if match is None or number is None else (_ORDER[match[1]], number)
 
 
 def _by_bound(
@@ -154,7 +154,7 @@ def _by_bound(
     numbers: dict[str, float],
     positive: str,
     bound: tuple[Callable[[float, float], bool], float],
-) -> _Chosen:
+) -> _PositiveClass:
     compare, number = bound
     members = frozenset(value for value in counts if compare(numbers[value], number))
     n_rest = sum(count for value, count in counts.items() if value not in members)
@@ -162,4 +162,4 @@ def _by_bound(
         values = numbers.values()
         what = f"all rows are {'on one side of'} {positive!r}: the numbers go from {min(values):g} to {max(values):g}"
         raise DataError(f"{where}: {what}; choose a bound between them")
-    return _Chosen(positive, members, {"all others": n_rest}, {})
+    return _PositiveClass(positive, members, {"all others": n_rest}, {})

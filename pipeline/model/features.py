@@ -114,7 +114,7 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FeatureEncoder:
-    """What the training rows taught about each column.
+    """The encoding of each column, learned from the training rows.
 
     Attributes
     ----------

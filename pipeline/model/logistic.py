@@ -79,7 +79,7 @@ class LogisticModel:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SavedModel:
-    """What a model's file holds.
+    """The contents of a model's file.
 
     Attributes
     ----------
@@ -169,7 +169,7 @@ def _naming(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def _arrays(data: bytes, prefix: str = "") -> dict[str, NDArray[Any]]:
-    """Read the arrays whose names begin so, without it; without a prefix, all but those of the detector."""
+    """Read the arrays with a prefix, by the rest of their names; without a prefix, all except the detector's."""
     with np.load(io.BytesIO(data), allow_pickle=False) as file:
         chosen = [name for name in file if name.startswith(_DRIFT) == bool(prefix)]
         return {name.removeprefix(prefix): file[name] for name in chosen}

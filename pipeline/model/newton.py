@@ -105,12 +105,12 @@ def descend(loss: Loss, rng: np.random.Generator) -> Iterator[Step]:
     logits = loss.logits(parameters)
     gradient = loss.gradient(parameters, logits)
     scale = float(np.linalg.norm(gradient)) or 1.0
-    some = _some_rows(loss.inputs.n_rows, loss.inputs.width, rng)
+    sample = _sample_rows(loss.inputs.n_rows, loss.inputs.width, rng)
     relative = 1.0
     while True:
         p = sigmoid(logits)
         curvature = p * (1 - p)
-        solve = _preconditioner(loss, curvature, some)
+        solve = _preconditioner(loss, curvature, sample)
         direction = _conjugate_gradients(loss, curvature, -gradient, solve, tolerance=min(0.1, relative**0.5))
         step_size, parameters, logits = _line_search(loss, parameters, logits, direction, gradient)
         gradient = loss.gradient(parameters, logits)
@@ -118,18 +118,18 @@ def descend(loss: Loss, rng: np.random.Generator) -> Iterator[Step]:
         yield Step(parameters[:-1].copy(), float(parameters[-1]), logits, relative, step_size)
 
 
-def _some_rows(n_rows: int, width: int, rng: np.random.Generator) -> NDArray[np.intp] | slice:
+def _sample_rows(n_rows: int, width: int, rng: np.random.Generator) -> NDArray[np.intp] | slice:
     count = max(LEAST_ROWS, ROWS_AN_OUTPUT * width)
     return slice(None) if n_rows <= count else np.sort(rng.choice(n_rows, count, replace=False))
 
 
-def _preconditioner(loss: Loss, curvature: Vector, some: NDArray[np.intp] | slice) -> Callable[[Vector], Vector]:
-    """Return what divides by the second derivatives: nearly those of all rows where it can be afforded."""
+def _preconditioner(loss: Loss, curvature: Vector, sample: NDArray[np.intp] | slice) -> Callable[[Vector], Vector]:
+    """Return a function that divides by second derivatives: of sampled rows, or if too many, by their diagonal."""
     if loss.inputs.width > WIDEST:
         diagonal = np.append(loss.inputs.squared().transposed_dot(curvature), curvature.sum()) + loss.penalty
         return lambda vector: vector / np.maximum(diagonal, np.finfo(np.float64).tiny)
-    rows, curvature_of_some = loss.inputs.matrix(some), curvature[some]
-    rows = np.hstack([rows, np.ones((len(rows), 1))]) * np.sqrt(curvature_of_some)[:, np.newaxis]
+    rows, sample_curvature = loss.inputs.matrix(sample), curvature[sample]
+    rows = np.hstack([rows, np.ones((len(rows), 1))]) * np.sqrt(sample_curvature)[:, np.newaxis]
     second = rows.T @ rows * (len(curvature) / len(rows)) + np.diag(loss.penalty)
     second += np.eye(len(second)) * (1e-10 * second.trace() / len(second) + np.finfo(np.float64).tiny)
     inverse = np.linalg.inv(second)

@@ -28,7 +28,7 @@ log = logger.bind(channel="predictions")
 
 
 def calibrate(model: LogisticModel, validation: Dataset) -> Calibration | None:
-    """Return what a model's scores promise, and log it; None where the validation rows are of one class."""
+    """Fit the calibration of a model's scores and log it; None if the validation rows are of one class."""
     if validation.target.min() == validation.target.max():
         return None
     scores = model.predict_probability(validation.table)
@@ -38,14 +38,14 @@ def calibrate(model: LogisticModel, validation: Dataset) -> Calibration | None:
 
 
 class Outcomes:
-    """Learns what came of each batch of scored rows.
+    """Logs the outcomes of each batch of scored rows.
 
     Parameters
     ----------
     model : LogisticModel
-        It scored them.
+        The model that scored them.
     calibration : Calibration
-        What its validation rows promise.
+        The calibration on its validation rows.
     """
 
     def __init__(self, model: LogisticModel, calibration: Calibration) -> None:
@@ -53,7 +53,7 @@ class Outcomes:
         self._join, self._alarm = OutcomeJoin(by="batch_id"), BettingAlarm.after(calibration)
 
     def learn(self, batch: Table, target: NDArray[Any], *, batch_id: str, prefix: str) -> None:
-        """Log the outcomes of a batch that was scored with this prefix; audit it where the alarm rings."""
+        """Log the outcomes of a batch that was scored with this prefix; audit it if the alarm rings."""
         ids, actual = prediction_ids(prefix, batch.n_rows), target.tolist()
         log.info("outcome", batch={"prediction_id": ids, "actual": actual})
         probability = self._model.predict_probability(batch)

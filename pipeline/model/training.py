@@ -87,7 +87,7 @@ def train(
     train, val : Dataset
         At least one row each, with the same columns.
     epochs : int
-        At most so many steps; fewer, once the gradient's length is a millionth of what it was at first.
+        The largest number of steps; training ends earlier once the gradient's length is a millionth of the first one.
     l2 : float
         Added to the summed log loss is `l2` / 2 times the squared length of the weights (not the bias): at 1, each has
         a standard normal prior.

@@ -1,4 +1,4 @@
-"""What a model's rows are compared by for drift: its features against the training rows, its scores against others."""
+"""The drift detector of a model: features against the training rows, scores against the validation rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def make_detector(model: LogisticModel, training: Table, validation: Table) -> DriftDetector:
-    """Return a detector of drift; the scores are those of validation rows, which the model hasn't learned by heart."""
+    """Return a detector of drift, with scores of the validation rows, on which the model wasn't trained."""
     features = {name: training.columns[name] for name in model.schema}
     return DriftDetector(features, outputs=_scores(model, validation))
 

@@ -29,7 +29,7 @@ log = logger.bind(channel="drift")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a service is asked to do; workers read it from environment variables, ``SEVENFOLD_`` and the name.
+    """The options of a service; workers read them from environment variables, ``SEVENFOLD_`` and the name.
 
     Attributes
     ----------
@@ -59,25 +59,25 @@ class Settings:
 
     @classmethod
     def of(cls, options: object) -> Self:
-        """Take what an object, such as the parsed options of a command, has for attributes that are called as these."""
-        given = {name: kind for name, kind in cls._kinds().items() if hasattr(options, name)}
-        return cls(**{name: kind(getattr(options, name)) for name, kind in given.items()})
+        """Take the attributes of an object, such as parsed options, that have the names of the fields."""
+        kinds = {name: kind for name, kind in cls._kinds().items() if hasattr(options, name)}
+        return cls(**{name: kind(getattr(options, name)) for name, kind in kinds.items()})
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Self:
-        """Take what the environment says, and the defaults for the rest.
+        """Take the values in the environment, and the defaults for the rest.
 
         Raises
         ------
         ValueError
-            If a number is none; it names the variable.
+            If a value isn't a number; the message names the variable.
         """
-        given = {
+        values = {
             name: _convert(environment, variable, kind)
             for name, kind in cls._kinds().items()
             if (variable := f"SEVENFOLD_{name.upper()}") in environment
         }
-        return cls(**given)
+        return cls(**values)
 
     @classmethod
     def _kinds(cls) -> dict[str, Callable[[Any], Any]]:
@@ -171,8 +171,8 @@ class _Life:
             )
         self._version = saved.model.version
         self._lacks_reference = bool(settings.drift_rows) and detector is None
-        self._told: dict[str, Any] = {"actor": actor(), "resource": settings.model}
-        self._told |= {"model_hash": saved.model_hash, **self.worker}
+        self._audit_fields: dict[str, Any] = {"actor": actor(), "resource": settings.model}
+        self._audit_fields |= {"model_hash": saved.model_hash, **self.worker}
         self._started = perf_counter()
         self._at_end = at_end
 
@@ -180,7 +180,7 @@ class _Life:
     async def begin(self, _app: Starlette) -> AsyncIterator[None]:
         if self._lacks_reference:
             log.info("no live drift: the model's file has no reference", model_version=self._version)
-        audit("service_started", "started", **self._told)
+        audit("service_started", "started", **self._audit_fields)
         self._started = perf_counter()
         yield
 
@@ -189,7 +189,7 @@ class _Life:
         if self.watch is not None:
             self.watch.close()
         duration_s = perf_counter() - self._started
-        audit("service_stopped", "success", **self._told, request_count=request_count, duration_s=duration_s)
+        audit("service_stopped", "success", **self._audit_fields, request_count=request_count, duration_s=duration_s)
         if self._at_end is not None:
             self._at_end()
 

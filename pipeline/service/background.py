@@ -27,7 +27,7 @@ class Background:
         self._here()
 
     def close(self, timeout_s: float | None = 10.0) -> None:
-        """Let the thread finish what is left, and end it; calling twice is fine."""
+        """Let the thread finish its work, and end it; calling twice is fine."""
         self._here()
         with self._changed:
             self._closing = True

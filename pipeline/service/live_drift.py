@@ -82,7 +82,7 @@ class DriftWatch(Background):
                 self._changed.notify_all()
 
     def close(self, timeout_s: float | None = 10.0) -> None:
-        """Check what is left, if that is enough rows to tell anything, and end the thread."""
+        """Check the remaining rows, if they are enough for a test, and end the thread."""
         self._here()
         with self._changed:
             if len(self._rows) >= self._detector.min_rows:
@@ -106,7 +106,7 @@ class DriftWatch(Background):
                 log.exception("live batch failed", batch_id=batch_id)
 
     def _next(self) -> list[tuple[Row, float]]:
-        """Wait for a full batch; at the end, give what is left, and then nothing."""
+        """Wait for a full batch; at the end, return the remaining rows, and then none."""
         with self._changed:
             self._changed.wait_for(lambda: self._closing or len(self._rows) >= self._batch_rows)
             if len(self._rows) < self._detector.min_rows:

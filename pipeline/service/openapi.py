@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from pipeline.service.payload import MAX_NUMBER, MAX_ROWS, MEDIA_TYPE
 
-#: The fields of a prediction that a client is told.
-TOLD: Final = ("prediction_id", "model_version", "probability", "decision", "confidence")
+#: The fields of a prediction in an answer.
+ANSWER_FIELDS: Final = ("prediction_id", "model_version", "probability", "decision", "confidence")
 
 _KINDS: dict[str, Any] = {
     "number": {"type": ["number", "null"], "minimum": -MAX_NUMBER, "maximum": MAX_NUMBER},
@@ -57,7 +57,7 @@ def _rows(schema: Mapping[str, str]) -> dict[str, Any]:
 def _components() -> dict[str, Any]:
     text, share = {"type": "string"}, {"type": "number", "minimum": 0, "maximum": 1}
     decision = {"enum": ["approve", "deny"]}
-    prediction = _object(dict(zip(TOLD, (text, text, share, decision, share), strict=True)))
+    prediction = _object(dict(zip(ANSWER_FIELDS, (text, text, share, decision, share), strict=True)))
     rows = {"type": "array", "items": _ref("Prediction")}
     return {
         "Prediction": prediction,

@@ -1,4 +1,4 @@
-"""What a body asks to score: from bytes to rows in the model's order, or an error that names everything wrong."""
+"""The rows of a request: from bytes to rows in the model's order, or an error that names all mistakes."""
 
 import json
 from collections import Counter
@@ -32,7 +32,7 @@ class RequestError(Exception):
     kind : str
         A short constant name, logged as ``error_type``.
     headers : dict
-        What the answer must have besides.
+        Additional headers of the answer.
     """
 
     def __init__(self, status: int, kind: str, message: str, headers: dict[str, str] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""uvicorn, through what it offers itself: one process or several on a socket of ours, or a thread for a while."""
+"""Serve with uvicorn: in one process, in several on one socket, or in a thread for a while."""
 
 from __future__ import annotations
 
@@ -74,10 +74,10 @@ def tls_of(options: Mapping[str, Any]) -> dict[str, Any]:
     ValueError
         If a certificate or key can't be used; it names the file.
     """
-    given = {name: value for name, value in options.items() if name.startswith("ssl_") and value is not None}
-    if given:
-        _try_tls(**given)
-    return given
+    tls_options = {name: value for name, value in options.items() if name.startswith("ssl_") and value is not None}
+    if tls_options:
+        _try_tls(**tls_options)
+    return tls_options
 
 
 def _try_tls(

@@ -22,7 +22,7 @@ _OVERFLOWS = 1.7e308
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is sent."""
+    """A request to send."""
 
     method: str
     path: str
@@ -63,7 +63,7 @@ def _rows(table: Table, at_once: int) -> Iterator[dict[str, float | str | None]]
 def send(requests: Iterable[Request], url: str) -> int:
     """Send requests over one connection, each once the one before is answered.
 
-    It goes there directly, whatever the environment says of proxies.
+    The connection is direct, without the proxies of the environment.
 
     Returns
     -------

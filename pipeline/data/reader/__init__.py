@@ -1,1 +1,1 @@
-"""From the bytes of a text file to the cells of its columns; what they mean is said elsewhere."""
+"""From the bytes of a text file to the cells of its columns; `pipeline.data.columns` finds their meaning."""

@@ -55,8 +55,8 @@ class ArrowBlock:
         if len(self) < LEAST:
             return None
         spelled = pc.match_substring_regex(self._cells, _NUMBER)
-        others = self._cells.filter(pc.invert(spelled)).value_counts()
-        gaps = dict(zip(others.field("values").to_pylist(), others.field("counts").to_pylist(), strict=True))
+        words = self._cells.filter(pc.invert(spelled)).value_counts()
+        gaps = dict(zip(words.field("values").to_pylist(), words.field("counts").to_pylist(), strict=True))
         if not gaps.keys() <= set(GAPS):
             return None
         numbers = np.full(len(self), np.nan)
@@ -64,8 +64,8 @@ class ArrowBlock:
         numbers[is_number] = np.from_dlpack(self._cells.filter(spelled).cast(pa.float64()))
         gaps.pop("", None)
         # JSON has no infinity, and -0 is 0 there.
-        odd = np.isinf(numbers).any() or np.signbit(numbers[numbers == 0]).any()
-        return None if odd else (numbers, Counter(gaps))
+        is_beyond_json = np.isinf(numbers).any() or np.signbit(numbers[numbers == 0]).any()
+        return None if is_beyond_json else (numbers, Counter(gaps))
 
 
 def cut(text: str, width: int, separator: str) -> list[ArrowBlock] | None:

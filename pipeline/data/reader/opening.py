@@ -1,4 +1,4 @@
-"""What a file is, found from its first bytes and lines: packed or not, its encoding, what separates its columns."""
+"""The form of a file, detected from its first bytes and lines: compression, encoding and separator."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def opened(path: Path) -> Iterator[tuple[BinaryIO, bool]]:
 
 
 @contextmanager
-def told(path: Path) -> Iterator[None]:
-    """Name the file in what goes wrong with it, in one line."""
+def naming_file(path: Path) -> Iterator[None]:
+    """Turn errors of reading a file into a DataError of one line that names it."""
     try:
         yield
     except FileNotFoundError:
@@ -59,7 +59,7 @@ def told(path: Path) -> Iterator[None]:
 
 
 def require_text(path: Path, head: bytes) -> None:
-    """Raise DataError that says what a file is, if it doesn't begin as a text does."""
+    """Raise DataError with the kind of a file, if it doesn't begin like a text."""
     for start, what in _OTHERS.items():
         if head.startswith(start):
             raise DataError(f"{path}: expected a CSV file, got {what}")
@@ -78,7 +78,7 @@ def encodings(head: bytes) -> tuple[str, ...]:
 
 
 def undecodable(path: Path, binary: BinaryIO | gzip.GzipFile, encoding: str) -> DataError:
-    """Return what is wrong with a file that isn't in any encoding: the first line that isn't in the likeliest."""
+    """Return an error about a file in no known encoding: the first line that isn't in the likeliest one."""
     with io.TextIOWrapper(binary, encoding, errors="replace") as lines:
         line = next((number for number, text in enumerate(lines, start=1) if "\ufffd" in text), 1)
     what = "expected a text file in UTF-8, UTF-16 or Windows-1252, got bytes that are none of them"
@@ -86,7 +86,7 @@ def undecodable(path: Path, binary: BinaryIO | gzip.GzipFile, encoding: str) -> 
 
 
 def excel_says(block: str) -> str:
-    """Return the line by which Excel is told the separator, such as ``sep=;``, if the file begins with one."""
+    """Return the line with the separator for Excel, such as ``sep=;``, if the file begins with one."""
     line = io.StringIO(block, newline="").readline()
     word = line.strip("\r\n")
     return line if word[:4].lower() == "sep=" and len(word) == len("sep=;") else ""

@@ -1,4 +1,4 @@
-"""From the bytes of a file to the cells of its columns, as they stand there; what they mean is `columns`' to say.
+"""From the bytes of a file to the cells of its columns, as they stand there; `columns` finds their meaning.
 
 Blocks without a quote are cut in one step, which is several times as quick as a row at a time, and by pyarrow where it
 is installed and the file is long; the first block that isn't plain and all behind it go through the csv module.
@@ -26,10 +26,10 @@ from pipeline.data.reader.opening import (
     SEPARATORS,
     encodings,
     excel_says,
+    naming_file,
     opened,
     require_text,
     separator_of,
-    told,
     undecodable,
 )
 
@@ -107,7 +107,7 @@ def read_text(path: Path, separator: str | None = None) -> Text:
         If the file can't be read, or isn't one header and rows of as many cells.
     """
     csv.field_size_limit(sys.maxsize if sys.maxsize < 1 << 32 else 1 << 31)  # a cell of any length
-    with told(path), opened(path) as (raw, packed):
+    with naming_file(path), opened(path) as (raw, packed):
         head = (gzip.GzipFile(fileobj=raw) if packed else raw).read(1 << 12)
         require_text(path, head)
         for encoding in encodings(head):
@@ -187,8 +187,8 @@ class _Parser:
     def _slow_rows(self, block: io.StringIO, line: int, header: _Header, bar: tqdm[NoReturn]) -> None:
         """Read a block and all behind it, quotes, blank lines and all."""
         records, width = self._records(chain(block, self.stream), line), len(header.names)
-        while some := list(islice(records, _ROWS)):
-            for start, record, _ in some:
+        while batch := list(islice(records, _ROWS)):
+            for start, record, _ in batch:
                 if len(record) != width:
                     separator = SEPARATORS.get(self.separator, repr(self.separator))
                     what = f"expected {width} value{'s'[: width - 1]}, as in the header, got {len(record)}"
@@ -198,8 +198,8 @@ class _Parser:
                     name = header.names[next(j for j, cell in enumerate(record) if "\0" in cell)]
                     what = "expected text, got a NUL character; remove it"
                     raise DataError(f"{self.path}, line {start}, column {name!r}: {what}")
-            columns = [PackedBlock(cells) for cells in zip(*[record for _, record, _ in some], strict=True)]
-            self._append(columns, np.array([one[0] for one in some]))
+            columns = [PackedBlock(cells) for cells in zip(*[record for _, record, _ in batch], strict=True)]
+            self._append(columns, np.array([row[0] for row in batch]))
             bar.update(self.raw.tell() - bar.n)
 
     def _append(self, columns: Sequence[Block], lines: NDArray[np.int64]) -> None:
