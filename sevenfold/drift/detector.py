@@ -114,10 +114,10 @@ class DriftDetector:
                 step = max(1, -(-n_rows // JOINT_ROWS))
             profiles[name], sampled[name] = profile_of(column, labels), column.every(step)
         # Outputs of rows of their own have no groups.
-        scored = {name: profile_of(column, labels if column.n_rows == n_rows else None) for name, column in scores}
+        of_outputs = {name: profile_of(column, labels if column.n_rows == n_rows else None) for name, column in scores}
         if not profiles:
-            n_rows = next(iter(scored.values())).counts.n_rows
-        self._hold(profiles | scored, tuple(scored), n_rows)
+            n_rows = next(iter(of_outputs.values())).counts.n_rows
+        self._hold(profiles | of_outputs, tuple(of_outputs), n_rows)
         self._joint = self._make_joint(sampled, None if labels is None else labels[::step]) if joint else None
 
     def _hold(self, profiles: dict[str, Profile], outputs: tuple[str, ...], reference_size: int) -> None:
