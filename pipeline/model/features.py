@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -112,7 +113,7 @@ class Inputs:
         return np.hstack([self.dense[index], *[np.eye(width + 1)[codes[index], :width] for codes, width in pairs]])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class FeatureEncoder:
     """The encoding of each column, learned from the training rows.
 
@@ -151,12 +152,12 @@ class FeatureEncoder:
         gaps = np.array([np.isnan(table.columns[name]).any() for name in numeric], dtype=np.bool_)
         return cls(kinds, mean, std, low, high, gaps, tuple(_levels(table.columns[name]) for name in categorical))
 
-    @property
+    @cached_property  # a request asks for it, of thousands of names
     def numeric(self) -> tuple[str, ...]:
         """The names of the numeric columns."""
         return tuple(name for name, kind in self.kinds.items() if kind == "number")
 
-    @property
+    @cached_property
     def categorical(self) -> tuple[str, ...]:
         """The names of the categorical columns."""
         return tuple(name for name, kind in self.kinds.items() if kind == "category")
