@@ -2,9 +2,9 @@
 
     python -m benchmarks.growth [--rounds N] [--quick]
 
-1. A folder gets so many rotated files of one channel, gzipped. Then a call rotates again and again, and `configure` is
+1. A million calls (fewer with --quick) with rotation at 10 MB: the longest ones.
+2. A folder gets so many rotated files of one channel, gzipped. Then a call rotates again and again, and `configure` is
    called anew: CPU milliseconds, medians, the sizes in turn.
-2. A million calls (fewer with --quick) with rotation at 10 MB: the longest ones.
 3. `import sinks` beside importing loguru, NumPy and orjson: CPU seconds of processes, in turn.
 """
 
@@ -74,6 +74,21 @@ def configured(folder: Path) -> sinks.Sinks:
     return sinks.configure(folder, console=None, rotation=MAX_BYTES, retention=None, compression=None)
 
 
+def longest(folder: Path, n_calls: int) -> None:
+    with sinks.configure(folder, console=None, rotation="10 MB"):
+        log = logger.bind(channel="predictions").info
+        taken = np.empty(n_calls)
+        for number in range(n_calls):
+            begin = time.perf_counter()
+            log("prediction", prediction_id=f"batch-{number:07}", income=0.5, decision="approve", confidence=0.75)
+            taken[number] = time.perf_counter() - begin
+    most = 1e3 * float(taken.max())
+    print(f"the longest of {n_calls:,} calls took {most:.1f} ms; {verdict(most, BAR_LONGEST_MS)}.")
+    print(
+        f"The hundredth longest took {1e3 * np.sort(taken)[-100]:.2f} ms, the median {1e6 * np.median(taken):.1f} µs.\n"
+    )
+
+
 def grow(folder: Path, scale: argparse.Namespace) -> None:
     folders = {n_files: fill(folder / str(n_files), n_files) for n_files in scale.files}
     took: dict[int, list[tuple[float, float]]] = {n_files: [] for n_files in folders}
@@ -99,21 +114,6 @@ def grow(folder: Path, scale: argparse.Namespace) -> None:
     print(f"{verdict(ratios[many][1], BAR_ROTATION)}.\n")
 
 
-def longest(folder: Path, n_calls: int) -> None:
-    with sinks.configure(folder, console=None, rotation="10 MB"):
-        log = logger.bind(channel="predictions").info
-        taken = np.empty(n_calls)
-        for number in range(n_calls):
-            begin = time.perf_counter()
-            log("prediction", prediction_id=f"batch-{number:07}", income=0.5, decision="approve", confidence=0.75)
-            taken[number] = time.perf_counter() - begin
-    most = 1e3 * float(taken.max())
-    print(f"the longest of {n_calls:,} calls took {most:.1f} ms; {verdict(most, BAR_LONGEST_MS)}.")
-    print(
-        f"The hundredth longest took {1e3 * np.sort(taken)[-100]:.2f} ms, the median {1e6 * np.median(taken):.1f} µs.\n"
-    )
-
-
 def imports(folder: Path, rounds: int) -> None:
     """Compare imports whose bytecode is there, as it is from the second start on."""
     environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(folder)}
@@ -133,8 +133,8 @@ def main(arguments: Sequence[str]) -> None:
     scale = parse(arguments)
     print(f"{conditions('benchmarks.growth', arguments, PACKAGES)}\n")
     with tempfile.TemporaryDirectory() as folder:
+        longest(Path(folder) / "longest", scale.calls)  # first: the disk is still busy with what `grow` has written
         grow(Path(folder), scale)
-        longest(Path(folder) / "longest", scale.calls)
         imports(Path(folder) / "bytecode", scale.rounds)
 
 
