@@ -64,6 +64,7 @@ _SHORTEST: Final = 10  # characters of a text without a sign that may be a secre
 _SHORT: Final = 400  # characters of a text that a glance is worth
 _MIXED: Final = re.compile(r"[0-9](?:(?<=[^\W\d_].)|(?=[^\W\d_]))")  # a digit beside a letter
 _POINT: Final = re.compile(r"(?<![0-9])\.|\.(?![0-9])")  # one that isn't between digits
+_SENTENCE: Final = re.compile(r"[A-Za-z][a-z]++(?: (?:[a-z]++|-?[0-9]++(?:\.[0-9]++)?))*+")
 _JOINTS: Final = (" ", ":", "=", ",", ">", "(", "%", "\t", "&", "\\")  # between a name and its value
 
 
@@ -167,6 +168,12 @@ class Redactor:
     def is_secret(self, name: Any) -> bool:
         """Return whether a name has a say in its value."""
         return isinstance(name, str) and self.kind(name) is not NONE
+
+    def is_sentence(self, text: str) -> bool:
+        """Return whether a text is surely nothing but lower-case words and numbers: the quickest look, at ASCII alone."""
+        if self._patterns or not _SHORTEST <= len(text) <= _SHORT or _SENTENCE.fullmatch(text) is None:
+            return False
+        return "-" not in text or self._glance.search(text.lower()) is None  # a sign is none of prose
 
     def text(self, text: str) -> str:
         """Return a text without what looks like a secret."""

@@ -83,6 +83,8 @@ class Renderer:
         return text, passed.microseconds
 
     def _message(self, text: str) -> bytes:
+        if type(text) is str and self.redactor.is_sentence(text):
+            return text.encode()  # nothing in it is escaped
         self._values.require_usual(text)
         return escape(text).encode()
 

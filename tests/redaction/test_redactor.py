@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from loguru import logger
 
 from sevenfold.channel_log import ChannelLog
+from sevenfold.lines.grammar import escape
 from sevenfold.notices import notice
 from sevenfold.redaction.assignments import MAX_FOUND
 from sevenfold.redaction.redactor import SECRETS, Redactor
@@ -346,6 +347,35 @@ def test_a_list_of_secrets_may_name_them() -> None:
 def test_redaction_raises_for_nothing_and_is_done_once(value: Any) -> None:
     once = REDACTOR.value({"a": value, "password": value})
     assert REDACTOR.value(once) == once
+
+
+WORDS = st.sampled_from(
+    ["epoch", "took", "the", "password", "pin", "cvv", "bearer", "iban", "account", "Token", "é", "x|y"]
+)
+NUMBERS = st.from_regex(r"-?[0-9]{1,16}(?:\.[0-9]{1,4})?", fullmatch=True)
+
+
+@given(
+    st.lists(WORDS | NUMBERS, min_size=2, max_size=8).map(" ".join),
+    st.sampled_from([(), SECRETS, ["iban"], (*SECRETS, "account number"), [re.compile("[0-9]{4}")]]),
+)
+def test_what_passes_as_a_sentence_is_left_as_it_is(text: str, rules: Any) -> None:
+    redactor = Redactor(rules)
+    assert not redactor.is_sentence(text) or redactor.text(text) == escape(text) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["Epoch 3 took 0.123 s", "loss fell by -0.25 in 3 epochs", "password 12345678 is prose"]
+)
+def test_words_and_numbers_are_a_sentence(text: str) -> None:
+    assert REDACTOR.is_sentence(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["too short", "password 12345678 -1", "user=eve and more", "Key AbC123 of mine", "to 1e5 now ok"]
+)
+def test_what_may_be_more_is_no_sentence(text: str) -> None:
+    assert not REDACTOR.is_sentence(text)
 
 
 def test_a_list_in_a_list_of_random_secrets_is_judged_by_its_own_name() -> None:
