@@ -170,7 +170,7 @@ class Redactor:
         return isinstance(name, str) and self.kind(name) is not NONE
 
     def is_sentence(self, text: str) -> bool:
-        """Return whether a text is surely nothing but lower-case words and numbers: the quickest look, at ASCII alone."""
+        """Return whether a text is surely nothing but lower-case words of ASCII and numbers: the quickest look."""
         if self._patterns or not _SHORTEST <= len(text) <= _SHORT or _SENTENCE.fullmatch(text) is None:
             return False
         return "-" not in text or self._glance.search(text.lower()) is None  # a sign is none of prose

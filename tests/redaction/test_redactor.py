@@ -378,6 +378,10 @@ def test_what_may_be_more_is_no_sentence(text: str) -> None:
     assert not REDACTOR.is_sentence(text)
 
 
+def test_patterns_of_ones_own_are_asked_of_sentences_too() -> None:
+    assert not Redactor([re.compile("[0-9]{4}")]).is_sentence("epoch 1234 took long")
+
+
 def test_a_list_in_a_list_of_random_secrets_is_judged_by_its_own_name() -> None:
     text = 'token={"user": ["Zebra-77-kite"], "password": ["Zebra-77-kite"]}'
     assert Redactor().text(text) == 'token={"user": ["Zebra-77-kite"], "password": ["[redacted]"]}'
