@@ -531,6 +531,16 @@ def test_nothing_that_loguru_offers_on_a_call_breaks_a_line(tmp_path: Path, caps
     assert capsys.readouterr().err == ""
 
 
+def test_a_sealed_file_comes_last_since_it_alone_raises_and_json_before_it() -> None:
+    sealed, plain, errors = (
+        Channel("a", "a.log", serialize=True, sealed=True),
+        Channel("b", "b.log"),
+        Channel("c", "c.log", collects_errors=True),
+    )
+    routes = make_routes((sealed, Channel("d", "d.log", serialize=True), errors, plain), None, None)
+    assert [route.channel.name for route in routes] == ["b", "c", "d", "a"]
+
+
 def test_filters_and_formats_pickle() -> None:
     for route in make_routes(CHANNELS, None, 20):
         again = pickle.loads(pickle.dumps(route))  # noqa: S301

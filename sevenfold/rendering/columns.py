@@ -140,8 +140,7 @@ def texts_of(column: Any) -> list[Any] | None:
     """Return the items of a column that may hold texts, each text as a line says it, else None."""
     if not isinstance(column, list) or str not in set(map(type, column)):
         return None
-    texts = "".join([item for item in column if type(item) is str])
-    if texts.isascii() and texts.isprintable():
+    if "".join([item for item in column if type(item) is str]).isascii():
         return column
     return [clean(item) if type(item) is str else item for item in column]
 

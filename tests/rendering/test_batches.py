@@ -82,8 +82,8 @@ def test_a_secret_of_one_field_is_hidden_in_the_rows() -> None:
 
 def test_a_row_that_looks_like_a_mark_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sevenfold.rendering.batches._MARK", "mark_")
-    for bound in ({}, {"x": "mark_0_"}, {"x": "mark_"}):
-        batch = {"y": ["mark_0_", "mark_1_"], "mark_1_": [1, 2]}
+    for bound in ({}, {"x": "mark_0_>"}, {"x": "mark_1_>"}, {"x": "mark_"}):
+        batch = {"y": ["mark_0_>", "mark_1_>"], "mark_1_": [1, 2]}
         assert written(with_(**bound, batch=batch)) == one_by_one(bound, batch, 2)
 
 
