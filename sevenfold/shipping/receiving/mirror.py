@@ -24,8 +24,6 @@ from sevenfold.shipping.receiving.copies import Copy, Outcome, Refused, content_
 
 MIRROR_FILE: Final = ".mirror.json"
 HOST_FILE: Final = ".host.json"
-_WAIT_S: Final = 60.0  # for a reader that verifies
-_STAMP_BYTES: Final = 26
 
 
 class Mirror:
