@@ -3,7 +3,7 @@ r"""Values of telling names within a text: ``password=...``, ``"key": "..."``, `
 Only the value goes; quotation marks and an authorization scheme stay, so that JSON stays JSON. Quotation marks may be
 escaped to any depth (``\"``, ``\\\"``, ``&quot;``, ``%22``), as in JSON within JSON.
 
-What is read of a value is bounded until it is known to be a secret, and then read once: the whole takes time linear in
+Only a bounded part of a value is read until it is known to be a secret; then it is read once. So the time is linear in
 the text.
 """
 
@@ -35,7 +35,7 @@ from sevenfold.redaction.rules.names import (
 from sevenfold.redaction.texts import REDACTED
 
 MAX_VALUE: Final = 8192  # characters of a value that are read
-MAX_FOUND: Final = 20_000  # telling names of a text; behind so many all goes, so that no text takes seconds
+MAX_FOUND: Final = 20_000  # telling names in a text; all text behind the last is hidden, so that none takes seconds
 _MAX_JUDGED: Final = 256  # characters that decide whether a bare value is a secret
 _MAX_LIST: Final = 4096
 _OPENING: Final = re.compile(rf"[@$]?[brfuBRFU]{{0,2}}({MARK})")
@@ -114,7 +114,7 @@ def _instead(value: str, found: Found, judge: Judge) -> str:
 
 
 def _redact_flags(text: str, judge: Judge) -> str:
-    """Replace what stands behind the telling options of a command line: ``--password ...``."""
+    """Replace the values of telling options of a command line: ``--password ...``."""
     parts: list[str] = []
     done = at = n_found = 0
     while match := FLAG.search(text, at):
@@ -274,7 +274,7 @@ def _is_code(text: str, value: str, end: int) -> bool:
 
 
 def _list_spans(text: str, found: Found) -> tuple[list[Span], int]:
-    """Return where the secrets of a list or object stand, and its end: of an object values that don't describe it."""
+    """Return where the secrets of a list or object stand, without values that describe it, and where it ends."""
     i = found.value_at
     end = text.find({"[": "]", "(": ")", "{": "}"}[text[i]], i, i + _MAX_LIST)
     end = end if end >= 0 else min(len(text), i + _MAX_LIST)

@@ -1,4 +1,4 @@
-"""What the rules ask: a Redactor, which knows the names, patterns and pseudonyms that were chosen."""
+"""What the rules need of a `Redactor`, which knows the chosen names, patterns and pseudonyms."""
 
 from typing import Any, Protocol
 
@@ -15,10 +15,10 @@ class Judge(Protocol):
         """Return what a name says about its value."""
 
     def key(self, name: str) -> str:
-        """Return what is written of a name."""
+        """Return a name as it is written."""
 
     def text(self, text: str) -> str:
         """Return a text without its secrets."""
 
     def pseudonym(self, value: Any) -> Any:
-        """Return what is written of a personal value."""
+        """Return what is written in place of a personal value."""

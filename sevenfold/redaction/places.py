@@ -64,7 +64,7 @@ class Found(NamedTuple):
 
     @property
     def is_prose(self) -> bool:
-        """Whether nothing but words stands between: only a telling value is one then."""
+        """Whether only words join name and value: then only a telling value is a secret."""
         return self.joint in {"copula", "space"}
 
 
@@ -76,7 +76,7 @@ def finder(stems: frozenset[str] = STEMS) -> re.Pattern[str]:
 
 @cache
 def glance(stems: frozenset[str] = STEMS) -> re.Pattern[str]:
-    """Return a pattern without which a text in lower case has no rule's sign and no telling name in it."""
+    """Return a pattern that matches each lower-case text that has a rule's sign or a telling name in it."""
     return re.compile("|".join([*map(re.escape, _SIGNS), _any_of([*stems, "machine"])]))
 
 
@@ -130,7 +130,7 @@ def found_at(text: str, match: re.Match[str], judge: Judge) -> Found | None:
 
 
 def _name_start(text: str, stem_at: int) -> int:
-    """Return where the name begins that has a stem in it, at most 64 characters before."""
+    """Return where the name around a stem begins, at most 64 characters before it."""
     if stem_at == 0 or not (text[stem_at - 1].isalnum() or text[stem_at - 1] in "_.-"):
         return stem_at
     before = _NAME_BACKWARDS.match(text[max(0, stem_at - MAX_NAME) : stem_at][::-1])

@@ -24,7 +24,7 @@ class Pseudonyms:
     Raises
     ------
     ValueError
-        If the key is too short, or there is one and no name.
+        If the key is too short, or only one of names and key is given.
 
     Examples
     --------

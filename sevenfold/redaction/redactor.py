@@ -4,8 +4,7 @@ A secret is known by the name that it stands under and what it looks like (`name
 `texts`), by what joins it to a name in a text (`places`, `assignments`) or a list (`structures`), or because the same
 record holds it under its name elsewhere (`repeats`). docs/secrets.md says what is promised, and what can't be known.
 
-It has more than 300 lines since all that a redactor is asked (about a name, a text, a record, a traceback) is answered
-here.
+It has more than 300 lines since one class answers for names, texts, records and tracebacks.
 """
 
 from __future__ import annotations
@@ -55,13 +54,13 @@ _NOTHING: Final[Known] = (Repeats({}), {})
 #: The default of ``redact``; names and patterns of your own go behind it: ``(*SECRETS, "iban", re.compile(...))``.
 SECRETS: Final[tuple[Rule, ...]] = (Policy.SECRETS,)
 _PATHS: Final = frozenset({"path", "route", "endpoint"})
-# While its handlers are at work, a record with an exception holds what its frames expose, and what of it is known.
+# Keys of a record with an exception, while its handlers run: what its frames expose, and its known secrets.
 EXPOSED: Final = "sevenfold_exposed"
 _KNOWN: Final = "sevenfold_known"
 
 _MAX_NAMES: Final = 4096  # remembered: names may come from outside
 _SHORTEST: Final = 10  # characters of a text without a sign that may be a secret
-_SHORT: Final = 400  # characters of a text that a glance is worth
+_SHORT: Final = 400  # characters up to which a text is worth a glance
 _MIXED: Final = re.compile(r"[0-9](?:(?<=[^\W\d_].)|(?=[^\W\d_]))")  # a digit beside a letter
 _POINT: Final = re.compile(r"(?<![0-9])\.|\.(?![0-9])")  # one that isn't between digits
 _SENTENCE: Final = re.compile(r"[A-Za-z][a-z]++(?: (?:[a-z]++|-?[0-9]++(?:\.[0-9]++)?))*+")
@@ -86,7 +85,8 @@ class Redactor:
     Raises
     ------
     ValueError
-        If one of these isn't several, a rule is neither, a name has no letter or digit, or the key is too short.
+        If an argument isn't several items, a rule is of another type, a name has no letter or digit, the key is too
+        short, or only one of `pseudonymize` and `key` is given.
 
     Examples
     --------
@@ -125,7 +125,7 @@ class Redactor:
 
     @property
     def has_own_rules(self) -> bool:
-        """Whether somebody's own names or patterns have a say, besides those of `SECRETS`."""
+        """Whether there are names or patterns besides those of `SECRETS`."""
         return bool(self._patterns or self._own or self._pseudonyms.names)
 
     def about(self, name: str) -> About:
@@ -166,11 +166,11 @@ class Redactor:
         return About(kind, kind is STRONG and numbers, kind is NONE and words in IDENTITY, as_it_came)
 
     def is_secret(self, name: Any) -> bool:
-        """Return whether a name has a say in its value."""
+        """Return whether a name is telling: of any kind but NONE."""
         return isinstance(name, str) and self.kind(name) is not NONE
 
     def is_sentence(self, text: str) -> bool:
-        """Return whether a text is surely nothing but lower-case words of ASCII and numbers: the quickest look."""
+        """Return whether a short text is surely only words of ASCII and numbers: the quickest look."""
         if self._patterns or not _SHORTEST <= len(text) <= _SHORT or _SENTENCE.fullmatch(text) is None:
             return False
         return "-" not in text or self._glance.search(text.lower()) is None  # a sign is none of prose
@@ -250,7 +250,7 @@ class Redactor:
         return self._hide_in(value, repeats)
 
     def hides_numbers(self, name: str, array: np.ndarray[Any, Any]) -> bool:
-        """Return whether a name has a say in an array of numbers."""
+        """Return whether a name makes the numbers of an array secret or personal."""
         about = self.about(name)
         return about.kind is PERSONAL or (about.hides_numbers and array.dtype.kind in "iu")
 
@@ -309,7 +309,7 @@ def _names(names: Iterable[str], argument: str) -> list[str]:
 
 
 def _own_names(names: Iterable[str]) -> list[str]:
-    """Return names so that they can be looked for as whole words, those with a "$" at the end of a name alone."""
+    """Return names in the form that finds whole words; one with a "$" is found only at the end of a name."""
     found = []
     for name in names:
         words = normal(name)

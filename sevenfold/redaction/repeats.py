@@ -17,7 +17,7 @@ _SHORTEST_BASE64 = 8
 
 
 class Repeats:
-    """The secrets of one record, to be hidden wherever else it has them.
+    """The secrets of one record, to be hidden wherever the record repeats them.
 
     Parameters
     ----------
@@ -87,10 +87,10 @@ def _escaped(secret: str) -> Iterator[str]:
 
 
 def _base64(raw: bytes) -> Iterator[str]:
-    """Yield what Base64 makes of bytes, wherever in the encoded whole they begin."""
+    """Yield the Base64 of bytes, for each offset at which they may begin within encoded bytes."""
     whole = base64.b64encode(raw).decode().rstrip("=")
     yield from (whole, whole.replace("+", "-").replace("/", "_"))
-    for offset, n_mixed in ((0, 0), (1, 2), (2, 3)):  # letters that the bytes before have a say in
+    for offset, n_mixed in ((0, 0), (1, 2), (2, 3)):  # letters that depend on the bytes before
         encoded = base64.b64encode(bytes(offset) + raw).decode().rstrip("=")
         n_sure = (offset + len(raw)) * 8 // 6
         yield encoded[n_mixed:n_sure]

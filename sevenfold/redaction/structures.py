@@ -21,7 +21,7 @@ _Judge = Callable[[str], Kind]
 
 
 def neighbours(items: Sequence[Any], kind: _Judge) -> Iterator[tuple[int, str]]:
-    """Yield the secrets that stand behind their names in a list: its place, and the secret at the end of that text.
+    """Yield the place of each secret that stands behind its name in a list, and the secret, which ends the text there.
 
     ``["tool", "--password", "x"]`` and ``("X-Api-Key", "x")``; bytes are read as text.
     """
@@ -65,7 +65,7 @@ def _text(item: Any) -> str | None:
 
 
 def named_value(pairs: Mapping[Any, Any], kind: _Judge) -> tuple[str, str] | None:
-    """Return the telling name that an object holds, and the key of its value: of ``{"name": ..., "value": ...}``."""
+    """Return the telling name in an object like ``{"name": ..., "value": ...}``, and the key of its value."""
     if NAME_KEYS.isdisjoint(pairs) or VALUE_KEYS.isdisjoint(pairs):
         return None
     name = next((item for key, item in pairs.items() if key in NAME_KEYS and type(item) is str), "")

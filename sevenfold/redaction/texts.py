@@ -14,7 +14,7 @@ from sevenfold.redaction.rules.looks import is_basic, is_state, looks_random
 from sevenfold.redaction.rules.shapes import INNER_SHAPES, PATH_SECRETS, SHAPES, compiled
 
 REDACTED: Final = "[redacted]"
-# What no shape is: a word and numbers (batch-001-0000042), a number in hexadecimal (a UUID, a digest), a time, a
+# What is no token: a word and numbers (batch-001-0000042), a number in hexadecimal (a UUID, a digest), a time, a
 # decimal number; one a line.
 _ID: Final = (
     r"(?:(?!x)[a-z]{1,16}+(?:[-_.][0-9]{1,12}+)*+(?![^\n])"
@@ -64,7 +64,7 @@ class TextRule:
     source : str
         Where its form is defined or published.
     needs : str
-        A character that is in each text it finds something in: quicker to look for than hints.
+        A character in each text that has such a secret: quicker to look for than hints.
     hints : tuple of str
         Literals, one of which is in each such text.
     redact : callable
@@ -95,7 +95,7 @@ def token_pattern(*, behind_escapes: bool = False) -> re.Pattern[str]:
 
 def redact_shapes(text: str) -> str:
     """Replace the tokens of known services."""
-    if len(text) <= _FEW_WORDS:  # none is shorter than a long word, and few words are long
+    if len(text) <= _FEW_WORDS:  # each token is a long word, and few words are long
         words = " ".join([word for word in text.split() if len(word) > LONGEST_WORD])
         return _redact_tokens(text) if words and _redact_tokens(words) != words else text
     return _redact_tokens(text)
@@ -119,7 +119,7 @@ def _redact_paths(text: str) -> str:
 
 
 def _redact_key_blocks(text: str) -> str:
-    """Replace private keys; of one without an end, what stands before the next quotation mark."""
+    """Replace private keys; one without an end is replaced up to the next quotation mark."""
     parts, at, has_end = [], 0, True
     while found := _KEY_BEGINS.search(text, at):
         end = _KEY_ENDS.search(text, found.end()) if has_end else None
@@ -181,7 +181,7 @@ def _redact_logins(text: str) -> str:
     return _LOGIN.sub(_keep, text)
 
 
-#: The rules, in the order that they are applied in.
+#: The rules, in the order of their application.
 RULES: Final = (
     TextRule(
         "private key",

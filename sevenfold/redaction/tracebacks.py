@@ -26,7 +26,7 @@ _HOLDS_NOTHING: Final = frozenset(
     {int, float, bool, complex, type(None), type, range, slice, np.ndarray, np.float64, np.int64}
     | {FunctionType, BuiltinFunctionType, MethodType, ModuleType}
 )
-# A row of a value, under the column of its name in the source: "    │     └ 417".
+# A line that shows a value, under the column of its name in the source: "    │     └ 417".
 _ROW: Final = re.compile(r"\A([ │|]*)(?:└|->) (.*)")
 _MARGIN: Final = " │└|"
 _FRAME: Final = ('  File "', '> File "')
@@ -38,8 +38,8 @@ _TEXT: Final = re.compile(r"\Ab?['\"](.*?)['\"]?\Z", re.DOTALL)
 class Exposed:
     """What a record's exception exposes: the texts that stand under telling names in the variables of its frames.
 
-    These are all variables of the frames that the exception, its causes and its groups passed; and of the frames that
-    called these (loguru's backtrace), those that the line being executed names.
+    It looks at all variables of the frames that the exception, its causes and its groups passed. Of the frames that
+    called these (loguru's backtrace), it looks at the variables that the line being executed names.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class Exposed:
 
     def _look_at(self, name: Any, above: Kind, value: Any) -> list[tuple[Any, Kind, Any]]:
         """Remember a text that stands under a telling name, or within what does; return what is in a value."""
-        # By its own type: isinstance asks a value for its class, and somebody's may raise.
+        # By its own type, since isinstance reads the value's __class__, which may raise.
         if type(value) in _HOLDS_NOTHING:
             return []
         kind = self._kind(name, above)
@@ -79,7 +79,7 @@ class Exposed:
         return []
 
     def _kind(self, name: Any, above: Kind) -> Kind:
-        """Return what a name says of its value, within what another said something of."""
+        """Return what a name says of its value, given what the name above it says."""
         if not issubclass(type(name), str):
             return above
         own = self._judge.about(name[-MAX_NAME:]).kind
@@ -99,7 +99,7 @@ class Exposed:
 
 
 def _text(value: Any) -> str | None:
-    """Return what a value is as a text, None if it is none."""
+    """Return a str or bytes as a text, None for any other value."""
     kind = type(value)
     if issubclass(kind, str):
         return clean(value)
@@ -119,7 +119,7 @@ def _members(value: Any, room: int) -> list[tuple[Any, Any]]:
             own = getattr(value, "__dict__", {})
             found = [*islice(own.items(), room), *((name, getattr(value, name)) for name in slots)]
         return [(name, item) for name, item in found if type(item) not in _HOLDS_NOTHING]
-    except Exception:  # somebody's class: what it hides from us, repr hides from the log
+    except Exception:  # a class may raise anything; what it hides here, its repr hides from the log
         return []
 
 
@@ -148,7 +148,7 @@ def _frames(exception: BaseException | None) -> tuple[dict[int, tuple[FrameType,
             continue
         seen.add(id(error))
         queue += [_of(error, "__cause__"), _of(error, "__context__")]
-        with contextlib.suppress(Exception):  # somebody's class
+        with contextlib.suppress(Exception):  # a class may raise anything
             queue += error.exceptions if isinstance(error, BaseExceptionGroup) else ()
         trace = _of(error, "__traceback__")
         caller = trace.tb_frame.f_back if trace else None
@@ -162,7 +162,7 @@ def _frames(exception: BaseException | None) -> tuple[dict[int, tuple[FrameType,
 
 
 def _of(error: BaseException, name: str) -> Any:
-    """Return an attribute that each exception has, whatever its class makes of attributes."""
+    """Return an attribute that each exception has, even if its class overrides how it is read."""
     return getattr(BaseException, name).__get__(error)
 
 
@@ -178,7 +178,7 @@ def _named(frame: FrameType, line: int, scopes: tuple[dict[str, Any], ...]) -> I
 class Rendered:
     """A rendered traceback, to be written without secrets.
 
-    A row of a value is decided by the name that loguru shows it under. In lines of source only shapes are redacted, and
+    The name that loguru shows a value under decides on that value. In lines of source only shapes are redacted, and
     what a variable of the traceback is known to hold: ``token = tokens[i]`` is worth reading.
 
     Parameters
@@ -190,7 +190,7 @@ class Rendered:
     repeats : Repeats
         What the record is known to hold.
     untelling : dict of str to str
-        Known secrets that read as ordinary text: they go where they are a row's whole value.
+        Known secrets that read as ordinary text: hidden only where one is the whole value.
     """
 
     def __init__(self, judge: Judge, source: Callable[[str], str], repeats: Repeats, untelling: dict[str, str]) -> None:
@@ -239,7 +239,7 @@ class Rendered:
         return text if is_quiet else self._judge.text(text)
 
     def _row(self, name: re.Match[str] | None, value: str, *, is_quiet: bool) -> str:
-        """Redact a value by the name that it stands under."""
+        """Redact a value by the name that loguru shows it under."""
         kind = self._judge.kind(name[0]) if name else NONE
         if kind is not NONE and name:
             judged = self._judged(name[0], kind, value)
@@ -251,7 +251,7 @@ class Rendered:
         return self._repeats.hide_cut(value) if value.endswith(CUT) and self._repeats else value
 
     def _judged(self, name: str, kind: Kind, value: str) -> str | None:
-        """Return what is written of a value under a telling name, None if the name doesn't say."""
+        """Return what is written in place of a value under a telling name, None if the name doesn't decide."""
         bare = _bare(value)
         if kind is PERSONAL:
             return str(self._judge.pseudonym(bare))
@@ -265,6 +265,6 @@ class Rendered:
 
 
 def _bare(value: str) -> str:
-    """Return the text whose repr a row shows, or the row as it is."""
+    """Return the text that a shown value is the repr of, or the value as it is."""
     quoted = _TEXT.fullmatch(value)
     return quoted[1] if quoted else value

@@ -18,7 +18,7 @@ class Walk:
     Parameters
     ----------
     judge : Judge
-        Decides.
+        Decides on names, texts and personal values.
 
     Attributes
     ----------
@@ -79,7 +79,7 @@ class Walk:
         return REDACTED if about.kind is STRONG and REDACTED in redacted else redacted
 
     def _judged_dict(self, about: About, pairs: dict[str, Any]) -> Any:
-        """Redact an object under a telling name: of a secret's, each text that doesn't describe it."""
+        """Redact an object under a telling name; under a secret's, each text that doesn't describe the secret."""
         if about.kind is not STRONG:
             return self._dict(pairs)
         return {

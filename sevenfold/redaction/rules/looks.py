@@ -101,10 +101,10 @@ def _is_camel_case(text: str) -> bool:
 
 
 def is_telling(text: str) -> bool:
-    """Return whether a secret is unlike enough to ordinary text to be looked for elsewhere in its record.
+    """Return whether a secret differs enough from ordinary text to be looked for elsewhere in its record.
 
-    A secret that reads as a word, a date, a number, an address or a path isn't: what a client sends as a password must
-    not decide what of its record is written.
+    A secret that reads as a word, a date, a number, an address or a path doesn't: what a client sends as a password
+    must not decide what of its record is written.
 
     Examples
     --------

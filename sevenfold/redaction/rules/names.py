@@ -82,7 +82,7 @@ SECRET_NOUNS: Final = word_set(
     " losenord adgangskode passord salasana heslo пароль 密码 密碼 パスワード 비밀번호"
 )
 _SECRET_ENDS: Final = ("password", "passwd", "passphrase", "passwort", "secret")
-#: Of these, a list names secrets rather than holding them: ``secrets: [db-password, api-key]``.
+#: Nouns under which a list names secrets rather than holding them: ``secrets: [db-password, api-key]``.
 NAMED_IN_LISTS: Final = word_set("secret")
 
 #: Companies and programs whose keys and tokens are secrets; not those whose names are words, such as "segment".
@@ -231,7 +231,7 @@ IDENTITY: Final = word_set(
     " job_id task_id batch_id experiment_id prediction_id session_id model model_name model_version level logger"
     " channel function module service exception_type"
 )
-#: Those that an operator reads as one: written as they came, but for the shapes of tokens.
+#: Fields that an operator reads as a whole: written as they came, but for the shapes of tokens.
 AS_THEY_CAME: Final = word_set(
     "event event_id actor actor_id user username user_name user_id userid account_id customer_id client_id"
     " client_address client_ip remote_addr remote_address ip ip_address method status status_code request_id"
@@ -295,7 +295,7 @@ def _kind_of_noun(before: str, last: str) -> Kind:
 
 
 def _kind_of_joined(word: str) -> Kind:
-    """Return what a word says that is two: ``accountkey``, ``githubtoken``, ``dbpass``."""
+    """Return what two words written as one say: ``accountkey``, ``githubtoken``, ``dbpass``."""
     for end, noun in NOUNS.items():
         if word.endswith(end):
             return noun.before.get(word.removesuffix(end), NONE)

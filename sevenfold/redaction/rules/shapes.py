@@ -1,13 +1,13 @@
 r"""The shapes of services' keys and tokens: a known prefix, and a body of known letters and length.
 
-Each row names who issues it, its prefixes, the regular expression of what follows them, and where the shape is
+Each `Shape` names its issuer, its prefixes, the regular expression of what follows them, and where the shape is
 published: G gitleaks' rules (https://github.com/gitleaks/gitleaks), D detect-secrets' plugins
 (https://github.com/Yelp/detect-secrets), T trufflehog's detectors (https://github.com/trufflesecurity/trufflehog), V
-the issuer's own documentation. To add one, add a row; before a prefix may stand anything but a letter or digit, so an
-escape (``\n``, ``%3D``) may, too. The reason is the same for all: who has the token has what it opens.
+the issuer's own documentation. To add one, extend `SHAPES`; before a prefix may stand anything but a letter or digit,
+so an escape (``\n``, ``%3D``) may, too. The reason is the same for all: the token alone opens what it is for.
 
 All prefixes are one regular expression, a tree of their letters, which leaves most positions after one look. A body
-that needs something behind it has a bounded length, so that each row takes time linear in the text.
+that needs something behind it has a bounded length, so that each shape takes time linear in the text.
 
 It has more than 300 lines since it is one table.
 """
@@ -40,7 +40,7 @@ class Shape:
     issuer : str
         Who makes it.
     prefixes : str
-        What it begins with, of several separated by spaces.
+        What it begins with; several are separated by spaces.
     body : str
         A regular expression of what follows.
     source : str
@@ -301,7 +301,7 @@ SHAPES: Final = (
     Shape("Ubidots", "BBFF- BBUS-", f"{_A}{{30}}", "T"),
     Shape("Cal.com, Customer.io, PostHog", "cal_live_ cal_test_ phc_", f"{_NOT_A_WORD}{_A}{{20,}}", "V"),
 )
-"""Rows; order doesn't matter, since the longest prefix is tried first."""
+"""Their order doesn't matter, since the longest prefix is tried first."""
 
 #: Shapes without a prefix: issuer, a sign and a literal without which a text has none, pattern, source.
 INNER_SHAPES: Final = (
@@ -348,7 +348,7 @@ _BEFORE_OR_ESCAPE: Final = (
 
 
 def compiled(shapes: Iterable[Shape], *, behind_escapes: bool = False) -> re.Pattern[str]:
-    """Return one regular expression for shapes, to be searched in a text behind a space; its group 1 is the token."""
+    """Return one regular expression for shapes; a text needs a space before it. Group 1 is the token."""
     before = _BEFORE_OR_ESCAPE if behind_escapes else _BEFORE
     return re.compile(f"{before}({_pattern(_tree(shapes))})", re.ASCII)
 
