@@ -94,7 +94,7 @@ class Chain:
         return self._in_turn(lambda: self._recovered_head() is not None)
 
     def _in_turn(self, work: Callable[[], bool]) -> bool:
-        """Work while no other writer does."""
+        """Work while no other writer does; return False if the head must be opened anew."""
         try:
             fd = self._opened()
             try:
@@ -142,8 +142,8 @@ class Chain:
     def _head_if_unchanged(self) -> Head | None:
         """Return the head, if the log file is there and ends where the head says; None if a closer look is due.
 
-        Who deletes or moves the log file is noticed within a hundredth of a second; who replaces it, or touches the
-        head file alone, once another process has written or a second has passed.
+        That the log file was deleted or moved is noticed within a hundredth of a second; that it was replaced, or the
+        head file alone changed, once another process has written or a second has passed.
         """
         now = monotonic()
         if now >= self._next_cheap_check:  # looking a path up costs a fifth of all the rest
@@ -166,7 +166,7 @@ class Chain:
         return head if (head.inode, head.end) == self._file.position else self._repaired(head)
 
     def _is_older(self, head: Head) -> bool:
-        """Whether this process wrote a later one: numbers only rise, so somebody put an old head there."""
+        """Whether this process wrote a later one: numbers only rise, so the head was replaced by an old one."""
         known = self._known
         return known is not None and known.id == head.id and known.seq > head.seq
 
@@ -191,7 +191,7 @@ class Chain:
     def _after_lost_head(self) -> Head:
         """Go on behind the last line that is known, and leave out a number.
 
-        Nobody can tell any more whether lines at the end were cut: the number that is missing keeps a trace of that.
+        Whether lines at the end were cut can't be told any more: the missing number keeps a trace of that.
         """
         if last_id(self._file.names):
             sleep(GRACE_S)  # until the other writers are waiting for the new head that this one has locked

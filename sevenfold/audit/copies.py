@@ -42,11 +42,11 @@ class LiveFile:
         self.seq = self._own.last.seq
 
     def is_leftover(self, trail: Trail) -> bool:
-        """Return whether it begins among the lines of the rotated files, which have been read."""
+        """Return whether it begins within the rotated files, which the trail has read."""
         return 0 < self._first <= trail.last.seq
 
     def findings(self, trail: Trail) -> Iterator[Finding]:
-        """Report a leftover that isn't what it was; its last line stands for all before it."""
+        """Report a leftover that was changed; its last line stands for all before it."""
         last, rotated = self._own.last, trail.watched[self.seq]
         yield from self._own.findings(last.path, 0, self._first)
         if rotated is not None and rotated.mac != last.mac:
@@ -54,7 +54,7 @@ class LiveFile:
 
 
 def as_copied(findings: Iterable[Finding]) -> Iterator[Finding]:
-    """Report that what isn't there wasn't copied."""
+    """Report missing events and cut ends as not copied."""
     for finding in findings:
         yield replace(finding, what=NOT_COPIED) if finding.what in {"missing", "cut"} else finding
 

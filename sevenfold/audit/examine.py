@@ -63,7 +63,7 @@ class Trail:
         return not self.n_events or bool(self.n_genuine) or fits(self.claimed_id, self._key)
 
     def read(self, path: Path, lines: Iterable[AnyLine], progress: Callable[[int], object]) -> int:
-        """Read the lines of the next file, and give their number."""
+        """Read the lines of the next file, and return their number."""
         self._path, self._number = path, 0
         try:
             for self._number, line in enumerate(lines, start=1):
@@ -80,16 +80,16 @@ class Trail:
         return self._number
 
     def findings(self, path: Path, acknowledged: int, start: int) -> Iterator[Finding]:
-        """End the pass, and tell what was found.
+        """End the pass, and yield what was found.
 
         Parameters
         ----------
         path : Path
-            The live file, where the events up to the one that was acknowledged last should be.
+            The live file, which should have the events up to the last acknowledged one.
         acknowledged : int
-            That one's number.
+            The number of that event.
         start : int
-            What is missing before this event isn't told.
+            Missing events before this one aren't reported.
         """
         self._end(path, acknowledged)
         yield from self._findings
@@ -140,7 +140,7 @@ class Trail:
             self._misplaced.append(line)
 
     def _is_better(self, line: Line) -> bool:
-        """Whether the last line was the one in the wrong place, and this one goes there or comes before."""
+        """Whether the last line is in the wrong place, and this one belongs there or before it."""
         if self._left_out:
             return self._before.seq < line.seq < self.last.seq
         is_next = (line.seq, line.prev) == (self.last.seq, self._before.mac)
@@ -183,12 +183,12 @@ class Trail:
         self._gaps.append(Finding(line.path, line.number, line.number, what, *numbers, note))
 
     def _settle_unsealed(self, gap: int) -> int:
-        """Decide what the lines without a seal are: those that a gap lacks, spoilt, or more than there should be.
+        """Decide what the lines without a seal are: spoilt lines that belong in a gap, or lines too many.
 
         Returns
         -------
         int
-            How many of the gap's lines they are.
+            How many of them belong in the gap.
         """
         n_spoilt = min(gap, len(self._unsealed))
         for seq, finding in enumerate(self._unsealed[:n_spoilt], start=self.last.seq + 1):
@@ -208,7 +208,7 @@ class Trail:
             self._leave_out(end, "cut", gap - n_spoilt)
 
     def _missing(self, start: int) -> Iterator[Finding]:
-        """Report the gaps, without what is in the wrong place."""
+        """Report the gaps, without the events that are in the wrong place."""
         moved = sorted({line.seq for line in self._misplaced})
         for gap in self._gaps:
             first = max(start, gap.first_event)
@@ -233,7 +233,7 @@ class Trail:
 
 
 def _is_torn(line: bytes) -> bool:
-    """Whether it is the beginning of a line, and not the whole of one."""
+    """Whether it is the beginning of a line, and no whole line."""
     if not (line.startswith(_TORN_START) or _TORN_START.startswith(line)):
         return False
     try:

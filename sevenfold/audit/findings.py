@@ -23,11 +23,11 @@ class Finding:
     line, last_line : int
         Its lines, from 1; 0 for the file as a whole. What is missing would stand in front of the line.
     what : str
-        edited, missing, inserted, out of order, cut, damaged, head or torn by a crash.
+        edited, missing, inserted, out of order, cut, damaged, head, torn by a crash or, in a copy, not copied.
     first_event, last_event : int
         The numbers of the events that it is about; 0 for none.
     note : str
-        What else is to be said, with the punctuation that it follows the events with.
+        Further words, with the punctuation that joins them to the events.
 
     Examples
     --------
@@ -60,7 +60,7 @@ class Finding:
         return ": ".join(filter(None, (where, self.what, self.detail)))
 
     def goes_on_with(self, other: Finding) -> bool:
-        """Whether the other is the same about the next lines and events."""
+        """Whether the other finding says the same of the next lines and events."""
         same = (self.path, self.what, self.note) == (other.path, other.what, other.note)
         next_line = other.line == self.last_line + 1 or other.line == self.line == self.last_line
         next_event = other.first_event == (self.last_event + 1 if self.first_event else 0)
@@ -95,7 +95,7 @@ class Line(NamedTuple):
 
 
 def joined(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Join what is the same about consecutive lines and events."""
+    """Join findings that say the same of consecutive lines and events."""
     result: list[Finding] = []
     for finding in findings:
         if result and result[-1].goes_on_with(finding):

@@ -9,7 +9,7 @@ KEY_BYTES = 32
 
 
 class AuditError(ValueError):
-    """An audit chain that can't be gone on with as asked; the message says why, and the way out.
+    """An audit chain that can't be continued as asked; the message says why, and the way out.
 
     Examples
     --------
@@ -28,8 +28,8 @@ def read_key(path: Path, log_dir: Path | None) -> bytes:
     Raises
     ------
     AuditError
-        If there is none, it is too short, others may read it, or it lies in the log folder, whose readers it is to be
-        kept from.
+        If there is none, it is too short, others may read it, or it lies in the log folder, whose readers mustn't have
+        it.
     """
     if log_dir is not None and path.resolve().is_relative_to(log_dir.resolve()):
         raise AuditError(f"{path}: the key must lie outside the log folder {log_dir}; move it")

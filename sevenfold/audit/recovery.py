@@ -1,4 +1,4 @@
-"""The ends of audit files: what the last sealed lines say, for a chain that isn't as its head says."""
+"""The ends of audit files: what the last sealed lines say, for a chain that doesn't end as its head says."""
 
 import os
 from collections.abc import Iterator
@@ -14,9 +14,9 @@ _TAIL_BYTES = 65_536  # read from the end of a file; more where its last line is
 
 
 def read_tail(path: Path) -> bytes:
-    """Read the end of a file, with its last line whole unless it is too long for any of ours.
+    """Return the end of a file, with its last line whole unless that is longer than `LONGEST_LINE`.
 
-    Nothing is read of a file that is gone, or a broken archive.
+    Of a file that is gone, or a broken archive, nothing is returned.
     """
     try:
         with open_log(path) as file:
@@ -35,19 +35,19 @@ def read_tail(path: Path) -> bytes:
 
 
 def last_line(tail: bytes, key: bytes | None) -> Head | None:
-    """Find the last line in the end of a file that is sealed, and rightly so."""
+    """Find the last line with a genuine seal in the end of a file."""
     right = (seal for line, seal in _sealed(tail) if mac_of(line, key) == seal.mac)
     return next((Head(seal.id, seal.seq, seal.mac) for seal in right), None)
 
 
 def last_line_of_all(names: Names, key: bytes | None) -> Head | None:
-    """Find the last line in the live file and the newest rotated ones that is sealed, and rightly so."""
+    """Find the last line with a genuine seal in the live file and the newest rotated ones."""
     found = (last_line(read_tail(path), key) for path in _newest_first(names))
     return next(filter(None, found), None)
 
 
 def last_id(names: Names) -> str | None:
-    """Find which chain the last line says it is of, whatever the key."""
+    """Return the chain's id in the last sealed line, genuine or not; None without one."""
     return next((seal.id for path in _newest_first(names) for _, seal in _sealed(read_tail(path))), None)
 
 

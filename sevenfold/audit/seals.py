@@ -98,12 +98,12 @@ def fits(id_: str, key: bytes | None) -> bool:
 
 
 def opening(id_: str, seq: int, prev: str) -> bytes:
-    """Write a seal as far as it is known before its line is, up to the mac."""
+    """Return the beginning of a seal, up to the mac, which is known before the line."""
     return f', "chain": {{"id": "{id_}", "seq": {seq}, "prev": "{prev}", "mac": "'.encode()
 
 
 def seal_line(line: bytes, head: Head, key: bytes | None) -> tuple[bytes, str]:
-    """Seal a line that ends with ``}`` and a newline over the last one; the sealed line, and its mac."""
+    """Seal a line that ends with ``}`` and a newline over the last one; return the sealed line and its mac."""
     front = line[:-2] + opening(head.id, head.seq + 1, head.mac)
     mac = _digest(front, key)
     return front + mac.encode() + _CLOSING + b"\n", mac
@@ -124,7 +124,7 @@ def mac_of(line: bytes, key: bytes | None) -> str:
 
 
 def mac_if_sealed(line: bytes, opened: bytes, key: bytes | None) -> str | None:
-    """Return the mac of a line, without its newline, whose seal opens just so and is right; else None.
+    """Return the mac of a line without its newline, if its seal begins as `opened` and is right; else None.
 
     It says what `read_seal` and `mac_of` would, in half the time.
     """
@@ -145,7 +145,7 @@ def parse_head(text: bytes, key: bytes | None) -> Head | None:
 
 
 def id_in_head(text: bytes) -> str | None:
-    """Read of which chain a head file says its last line is, whatever the key; "" before the first, None if damaged."""
+    """Return the chain's id in a head file, whatever the key; "" before the first line, None if damaged."""
     found = _HEAD.fullmatch(text)
     if found is None:
         return None

@@ -13,7 +13,7 @@ from sevenfold.files.locks import acquire, is_same_file, release
 from sevenfold.files.names import Names
 from sevenfold.files.opening import LONGEST_LINE, open_log
 
-# A line; None for one that is longer than any of ours, and isn't held in memory.
+# A line; None for one that is longer than `LONGEST_LINE`, and isn't held in memory.
 AnyLine: TypeAlias = bytes | None
 
 _BUFFER_BYTES = 1 << 18
@@ -48,7 +48,7 @@ class File:
 
 
 def snapshot(names: Names, stack: ExitStack, wait_s: float) -> tuple[list[File], bytes | None]:
-    """List the files and open the live one while no writer is at work, so that what happens then changes nothing.
+    """List the files and open the live one while no writer is at work, so that nothing later changes the snapshot.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What becomes of rotated files: compressed and, in time, deleted, in the background.
+"""Compress rotated files and, in time, delete them, in the background.
 
 It has more than 300 lines since whether a rotated file goes or stays is decided in one place.
 """
@@ -100,7 +100,7 @@ class Archives:
         self._finishing = False
 
     def make_room(self) -> int:
-        """Delete the oldest files of all channels where together they have too much; how many were in use."""
+        """Delete the oldest files of all channels while they exceed their bound; return how many were in use."""
         if self._total is None:
             return 0
         in_use = 0
@@ -119,14 +119,14 @@ class Archives:
         return in_use
 
     def tidy(self) -> int:
-        """Delete and compress what can be; how many files were left since a writer still has them open."""
+        """Delete and compress what can be; return how many files were left, since a writer has them open."""
         in_use = 0 if self._has_room else self.make_room()
         in_use += self._each(self._delete, self._surplus())
         plain = self._names.rotated(plain=True, gently=not self._finishing) if self._compress else []
         return in_use + self._each(self._pack, plain)
 
     def _each(self, handle: Callable[[Rotated], bool], files: list[Rotated]) -> int:
-        """Handle each file, whatever befalls the others: a full disk mustn't keep old ones from being deleted."""
+        """Handle each file, even if others fail: a full disk mustn't keep old ones from being deleted."""
         in_use = 0
         for number, rotated in enumerate(files, start=1):
             try:
@@ -136,7 +136,7 @@ class Archives:
                 if rotated not in self._reported:
                     self._reported.add(rotated)
                     notice(f"{rotated.path}: left as it is: {describe(error)}")
-            if self._finishing and number > in_use:  # one at least: where each run is short, it is one a run
+            if self._finishing and number > in_use:  # at least one, so that short runs make progress
                 break
         return in_use
 
@@ -188,7 +188,7 @@ class Archives:
         return self._but_unshipped(surplus)
 
     def _but_unshipped(self, surplus: list[Rotated]) -> list[Rotated]:
-        """Leave out what isn't in the mirror yet, where the folder is shipped."""
+        """Leave out the files that aren't in the mirror yet, if the folder is shipped."""
         kept = self._only_here(surplus, [self._names.path]) if surplus else set()
         if kept and not self._waits:
             notice(f"{self._names.path}: {len(kept)} rotated files are kept beyond their time, until they are shipped")
@@ -262,7 +262,7 @@ class Archives:
 
     @contextlib.contextmanager
     def _held(self, fd: Descriptor) -> Iterator[Descriptor]:
-        """Close a file in the end, and in a child, where this thread doesn't go on, at once."""
+        """Close a file at the end; a forked child, where this thread doesn't go on, closes it at once."""
         self._open.add(fd)
         try:
             yield fd
@@ -284,7 +284,7 @@ class Archives:
 
 
 def _wait(requests: SimpleQueue[None], seconds: float) -> bool:
-    """Wait at most so long for a request to the thread; return whether there was one."""
+    """Wait up to `seconds` for a request to the thread; return whether there was one."""
     with contextlib.suppress(Empty):
         requests.get(timeout=seconds)
         while not requests.empty():

@@ -1,7 +1,7 @@
 """What is in a log folder: ``channels.json`` says which file is which channel's, and what is special about it.
 
-It is for those who read the folder later, and have no table: `sevenfold.read`, ``sevenfold logs`` and ``sevenfold
-verify``. It is a JSON list with an object for each file that any table ever had there.
+`sevenfold.read`, ``sevenfold logs`` and ``sevenfold verify`` read it later, without a table. It is a JSON list with an
+object for each file that any table ever had there.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ _PAUSE_S = 0.01
 def list_channels(folder: Path, channels: tuple[Channel, ...], mode: int | None = None) -> None:
     """Add channels to the list of a folder, in place of those that have the same files there.
 
-    What can't be read or written is told on stderr, and left as it is: logging goes on without a list.
+    A list that can't be read or written is reported on stderr and left as it is: logging goes on without it.
 
     Parameters
     ----------
@@ -51,10 +51,10 @@ def list_channels(folder: Path, channels: tuple[Channel, ...], mode: int | None 
 
 
 def listed_channels(folder: Path) -> tuple[Channel, ...]:
-    """Return the channels that a log folder has files of, as its list says, or else those of `CHANNELS`.
+    """Return the channels in the list of a log folder; those of `CHANNELS` if it has none.
 
     Of a channel only the name, the file, and whether it is serialized, sealed or collects errors are known. A list that
-    can't be read is told on stderr.
+    can't be read is reported on stderr.
 
     Parameters
     ----------

@@ -12,13 +12,13 @@ _methods: WeakKeyDictionary[object, Callable[[Any], object]] = WeakKeyDictionary
 
 
 def forget_in_children(method: Callable[[], object]) -> None:
-    """Call an object's method in each child that is forked from now on, for as long as there is the object.
+    """Call an object's method in each child that is forked from now on, for as long as the object lives.
 
     Parameters
     ----------
     method : callable
-        Bound, without parameters, one of an object. It closes what the parent has open, and drops threads, which don't
-        go on in a child.
+        A bound method without parameters. It closes what the parent has open, and drops threads, which don't go on in
+        a child.
     """
     bound = cast("MethodType", method)
     _methods[bound.__self__] = bound.__func__

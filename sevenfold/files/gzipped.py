@@ -21,7 +21,7 @@ else:
     _ERRORS = (zlib.error, isal_zlib.error)
     LEVEL = 2  # as small as level 6 of zlib, in a tenth of its time
 
-#: What reading a file raises that isn't whole, or isn't there.
+#: What reading raises if the file isn't whole, or isn't there.
 UNREADABLE: Final[tuple[type[Exception], ...]] = (OSError, EOFError, *_ERRORS)
-#: What reading a file raises that isn't whole.
+#: What reading raises if the file isn't whole.
 DAMAGED: Final[tuple[type[Exception], ...]] = (EOFError, gzip.BadGzipFile, *_ERRORS)

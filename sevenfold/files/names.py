@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sevenfold.files.forks import forget_in_children
 
-AHEAD = timedelta(days=1)  # how far before the clock a name is believed: somebody may have set the clock back
+AHEAD = timedelta(days=1)  # how far ahead of the clock a name is believed, since the clock may have been set back
 _STAMP = "%Y-%m-%d_%H-%M-%S_%f"  # sorts by time, and has no colon, which Windows refuses
 _STAMP_PATTERN = r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_\d{6}"
 _ROTATED = re.compile(rf"(.+)\.({_STAMP_PATTERN})(\.[^.]+)?", re.DOTALL)
@@ -154,7 +154,7 @@ class Names:
                 yield Rotated(stamp, bool(ending), self.path.with_name(name))
 
     def _matches(self, end: str = "", *, gently: bool) -> Iterator[tuple[str, str, str]]:
-        """Yield the stamp, ``.gz`` or nothing, and the name of what is named as a rotated file and ends so."""
+        """Yield the stamp, ``.gz`` or "", and the name of each file named as a rotated one that ends with `end`."""
         stem, suffix = re.escape(self.path.stem), re.escape(self.path.suffix)
         pattern = re.compile(rf"{stem}\.({_STAMP_PATTERN}){suffix}(\.gz|)")
         for name in _files_in(self.path.parent, f"{self.path.stem}.", end, gently=gently):
@@ -191,8 +191,8 @@ def check_name(name: str) -> None:
     Raises
     ------
     ValueError
-        If a rotated or compressed file, a lock, a head or an unfinished file is called so, or what becomes of the file
-        couldn't be called as it must.
+        If it is the name of a rotated or compressed file, a lock, a head or an unfinished file, or too long for the
+        names of its rotated files.
 
     Examples
     --------
@@ -238,7 +238,7 @@ def parse_stamp(stamp: str) -> datetime:
     Raises
     ------
     ValueError
-        If it isn't one.
+        If it isn't a stamp.
 
     Examples
     --------
@@ -279,7 +279,7 @@ def _is_time(stamp: str) -> bool:
 
 
 def _files_in(folder: Path, start: str, end: str, *, gently: bool) -> Iterator[str]:
-    """Yield the names of the files in a folder that begin and end so."""
+    """Yield the names of the files in a folder that begin with `start` and end with `end`."""
     try:
         with _gentle.lock if gently else nullcontext(), os.scandir(folder) as entries:
             for number, entry in enumerate(entries):
@@ -293,13 +293,13 @@ def _files_in(folder: Path, start: str, end: str, *, gently: bool) -> Iterator[s
 
 
 class _Gentle:
-    """Holds the lock of who lists a folder gently: the threads of seven channels at once would stop the program."""
+    """Lets one thread at a time list a folder gently: those of seven channels at once would stop the program."""
 
     def __init__(self) -> None:
         self.renew()
 
     def renew(self) -> None:
-        """Make another lock: in a child, nobody would open the one that a thread of the parent had."""
+        """Make another lock: in a child, nothing would release the one that a thread of the parent held."""
         self.lock = threading.Lock()
 
 

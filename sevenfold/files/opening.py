@@ -21,9 +21,9 @@ _PERMIT_TRIES = 50  # looks at a file that its maker may be about to give its pe
 
 
 class Descriptor(int):
-    """The number of an open file, which is closed once nobody has this any more.
+    """The number of an open file, which is closed with the last reference to this object.
 
-    Somebody may close all numbers, as daemons do, and then one may be somebody else's file: that isn't closed.
+    A program may close all numbers, as daemons do; the number may then be that of another file, which isn't closed.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class Descriptor(int):
             self.close()  # Ctrl-C may have come in between
 
 
-CLOSED = Descriptor(-1)  # any use of it raises the error of a descriptor that somebody closed
+CLOSED = Descriptor(-1)  # any use of it raises the error of a closed descriptor
 
 
 def check_mode(mode: int | None) -> int | None:
@@ -78,14 +78,14 @@ def check_mode(mode: int | None) -> int | None:
 
 
 def make_folder(folder: Path, mode: int | None = None) -> None:
-    """Make a log folder if need be: one that lets in those that may read its files, and gives these its group.
+    """Make a log folder if need be, which all who may read its files can enter, and which gives these its group.
 
     Parameters
     ----------
     folder : Path
         The folder; its parents are made, too, as is usual.
     mode : int, optional
-        The permissions of its files. By default it is made as is usual, and so is one that is there left.
+        The permissions of its files; by default the folder is made as is usual. One that exists is left as it is.
     """
     try:
         folder.mkdir(parents=True)
@@ -97,14 +97,14 @@ def make_folder(folder: Path, mode: int | None = None) -> None:
 
 
 def open_to_append(path: Path, mode: int | None = None) -> Descriptor:
-    """Open a log file as one of its writers: locked, for as long as it is open, together with the others.
+    """Open a log file as one of its writers, under a lock that they share, for as long as it is open.
 
     Parameters
     ----------
     path : Path
-        Where; it is made if need be.
+        The file, which is made if need be.
     mode : int, optional
-        The permissions of a file of ours; by default one that is made is for its owner alone.
+        The permissions of the file, if it is this user's; by default a new one is for its owner alone.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def open_to_append(path: Path, mode: int | None = None) -> Descriptor:
     """
     for _ in range(OPEN_TRIES):
         fd = _opened(path, os.O_CREAT | os.O_RDWR | os.O_APPEND, mode)
-        # Between the two calls the file may have been rotated, and even be in the hands of who compresses it.
+        # Between the two calls the file may have been rotated, and another process may even be compressing it.
         if lock(fd, exclusive=False) and is_same_file(fd, path):
             return fd
         fd.close()
@@ -122,12 +122,12 @@ def open_to_append(path: Path, mode: int | None = None) -> Descriptor:
 
 
 def open_beside(path: Path, mode: int | None = None) -> Descriptor:
-    """Open what lies beside a log file and is written in place, its head or its lock, as `open_to_append` does."""
+    """Open a file beside a log file that is written in place, its head or its lock, as `open_to_append` does."""
     return _opened(path, os.O_CREAT | os.O_RDWR, mode)
 
 
 def open_in_place(path: Path) -> Descriptor:
-    """Open a file that is there so that what is in it can be written over."""
+    """Open an existing file to write over its content."""
     return _opened(path, os.O_WRONLY)
 
 
@@ -182,12 +182,12 @@ def write_whole(path: Path, data: bytes, mode: int | None = None) -> None:
 
 
 def open_to_lock(path: Path) -> Descriptor:
-    """Open a file that is there, to be locked and read by who handles it."""
+    """Open an existing file to lock and read it."""
     return _opened(path, os.O_RDONLY)
 
 
 def permit(path: Path, mode: int | None) -> None:
-    """Give a file that is there and ours its permissions."""
+    """Set the permissions of an existing file, if it is this user's."""
     _opened(path, os.O_RDONLY, mode).close()
 
 
@@ -214,7 +214,7 @@ class _Unpacked(GzipFile):
 def _opened(path: Path, flags: int, mode: int | None = None) -> Descriptor:
     fd = _permitted(path, flags, mode)
     fd.identity = system.identity(fd)
-    # At a number that nobody gets by chance: once closed it isn't the program's next file.
+    # At a number that no other file gets by chance: once closed, it isn't that of the program's next file.
     with contextlib.suppress(OSError, StopIteration):  # none is left there, or there are none
         high = next(map(Descriptor, system.at_high_number(fd)))
         high.identity = fd.identity

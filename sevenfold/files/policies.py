@@ -1,7 +1,7 @@
 """When to rotate and what to keep, as people write it: "10 MB", "00:00", "30 days".
 
-The words are loguru's, with its meanings. Those that can't be taken are refused with the way out, and so is what could
-be meant in two ways: what is deleted then doesn't come back.
+The words are loguru's, with its meanings. Words that can't be taken, or could mean two things, are refused with the way
+out, since deleted files don't come back.
 """
 
 import math
@@ -33,7 +33,7 @@ _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "su
 _CLOCK = re.compile(
     r"(\d{1,2})(?::(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,6}))?)?)?\s*([ap]m)?\s*(z|[+-]\d\d:\d\d)?", re.IGNORECASE
 )
-# What is met, and what to write instead.
+# What people write, and what to write instead.
 _HINTS = (
     (r"([01]?\d|2[0-3])([0-5]\d)", r"for the time of day write '\1:\2', for a size '\g<0> B'"),
     (r"\d+", r"for a size write '\g<0> B'"),
@@ -62,7 +62,7 @@ class Schedule(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Every:
-    """A fixed time, on a grid that begins with the first file: one that is rotated late makes no later one late."""
+    """A fixed interval, on a grid that begins with the first file: a late rotation makes none after it late."""
 
     seconds: float
 
@@ -70,7 +70,7 @@ class Every:
         """Return the next place of the grid."""
         origin = moment if origin is None else origin
         found = origin + (math.floor((moment - origin) / self.seconds) + 1) * self.seconds
-        return found if found > moment else found + self.seconds  # what division has rounded
+        return found if found > moment else found + self.seconds  # division may have rounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class At:
         date = datetime.fromtimestamp(moment, tz=self.time.tzinfo).date()
         while True:
             found = datetime.combine(date, self.time)  # made anew each day, for the days when clocks change
-            # Not by the clock: in the hour that a clock shows twice, what is later on it may be over.
+            # In seconds, not by the clock: in the hour that a clock shows twice, its later time may be over.
             if found.timestamp() > moment and self.weekday in (None, found.weekday()):
                 return found.timestamp()
             date += timedelta(days=1)
@@ -174,7 +174,7 @@ def parse_retention(value: RetentionArgument) -> Retention:
     ----------
     value : int, str, datetime.timedelta, a tuple or list of these, or None
         How many rotated files are kept; for how long, such as "30 days"; or their total size, such as "1 GB". Of
-        several, all hold.
+        several, all hold; of two of a kind, the last.
 
     Raises
     ------
@@ -216,7 +216,7 @@ def _refuse_function(what: str, value: Any, why: str) -> None:
 
 
 def hint_for(value: Any) -> str:
-    """Return what to write instead of a word that is met but not taken; nothing of others."""
+    """Return what to write instead of a known mistake; "" for anything else."""
     text = value.strip() if isinstance(value, str) else ""
     found = ((re.fullmatch(met, text, re.IGNORECASE), hint) for met, hint in _HINTS)
     return next((f": {match.expand(hint)}" for match, hint in found if match), "")
@@ -229,7 +229,7 @@ def _several(value: Any) -> list[Any]:
 
 
 def size_of(value: Any, *, bits: bool = False) -> int | None:
-    """Return a size in bytes, None of what is none; a size in bits is one only where it may be."""
+    """Return a size in bytes, None if it isn't one; a size in bits is one only with `bits`."""
     if isinstance(value, Real | Decimal) and not isinstance(value, bool):
         return _bytes(float(value))
     found = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
@@ -278,7 +278,7 @@ def _weekday(text: str) -> int | None:
 
 
 def _clock(text: str) -> time | None:
-    """Read a time of day; None if it isn't one, or has no colon where it would be taken for a number."""
+    """Read a time of day; None if it isn't one. Minutes need a colon: "0830" reads as a number."""
     found = _CLOCK.fullmatch(text)
     if found is None:
         return None

@@ -15,7 +15,7 @@ The rules, by which any number of writers get along without a server:
 Where the file system has no locks, a folder is for one process. `sevenfold.files.systems.windows` has what O_APPEND and
 ``flock`` are there.
 
-It has more than 300 lines since whatever may befall one open file is met in one place.
+It has more than 300 lines since all that can happen to one open file is handled in one place.
 """
 
 import contextlib
@@ -41,9 +41,9 @@ from sevenfold.files.turns import Turn, last_rotation, turn
 from sevenfold.notices import describe, notice
 
 LOOK_S = 1.0  # how often a writer looks whether its file is still the one at the path
-MEASURE_S = 0.01  # how old a size may be, and which part of the room a writer may fill before it measures again
-TRUSTED_PART = 8
-RETRY_S = 10.0  # how long it leaves off after a rotation that failed
+MEASURE_S = 0.01  # how old a measured size may be
+TRUSTED_PART = 8  # a writer measures again before it has filled an eighth of the room itself
+RETRY_S = 10.0  # pause after a rotation that failed
 _FIRST_TIME = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
@@ -53,13 +53,12 @@ class RotatingFile:
     Parameters
     ----------
     path : Path
-        The file. Its folder is made if need be; neither is reached through a symbolic link in the file's place.
+        The file. Its folder is made if need be; a symbolic link in the file's place is refused.
     rotation, retention, compression
         As `sevenfold.files.policies` reads them; None switches each off. Rotated files are compressed and deleted by a
         thread in the background.
     mode : int, optional
-        The permissions of the file and of all that becomes of it, such as 0o640; by default a new one is for its owner
-        alone.
+        The permissions of the file and of those beside it, such as 0o640; by default a new one is for its owner alone.
     total : Total, optional
         A bound for this file and others together; it holds at each moment, over all writers.
 
@@ -107,8 +106,8 @@ class RotatingFile:
         Raises
         ------
         OSError
-            If they can't be written; then nothing of them is in the file, unless empty lines in their place, or a
-            torn one where even these don't fit.
+            If they can't be written; then the file has none of them, but perhaps empty lines in their place, or a
+            torn line where even these don't fit.
         """
         self.make_room(len(data))
         self.write(data)
@@ -119,8 +118,8 @@ class RotatingFile:
         Raises
         ------
         OSError
-            If they can't be written; then nothing of them is in the file, unless empty lines in their place, or a
-            torn one where even these don't fit.
+            If they can't be written; then the file has none of them, but perhaps empty lines in their place, or a
+            torn line where even these don't fit.
         """
         self.make_room(lines.index(b"\n") + 1)
         end = self._end_of_what_fits(lines)
@@ -159,13 +158,13 @@ class RotatingFile:
         data : bytes
             The lines.
         alone : bool
-            Whether nobody else can be writing to the file now.
+            Whether no other writer can be at work on the file now.
 
         Raises
         ------
         OSError
-            If they can't be written; then nothing of them is in the file, unless empty lines in their place, or a
-            torn one where even these don't fit.
+            If they can't be written; then the file has none of them, but perhaps empty lines in their place, or a
+            torn line where even these don't fit.
         """
         data = self._end_of_torn + data if self._end_of_torn else data
         try:
@@ -182,7 +181,7 @@ class RotatingFile:
         self.n_bytes += len(data)
 
     def _write_rest(self, data: bytes, written: int) -> None:
-        """Write what is left, or cut off what is there: the disk is full, or will be with the next byte."""
+        """Write the rest, or cut off the part that was written: the disk is full, or will be with the next byte."""
         try:
             while written < len(data):
                 written += system.append(self._fd, data[written:])
@@ -191,7 +190,7 @@ class RotatingFile:
             raise
 
     def _blank_out(self, written: int) -> None:
-        """Turn what is there into empty lines, since it can't be cut off: others may be writing behind it.
+        """Turn the part that was written into empty lines: it can't be cut off, since others may write behind it.
 
         A file system that copies what is written over (btrfs, ZFS) may have no room for that either: the line stays
         torn, which readers report, and the next one begins a line of its own.
@@ -218,7 +217,7 @@ class RotatingFile:
             fd.close()
 
     def follow(self) -> None:
-        """See to it now, not only once a second, that the open file is the one at the path.
+        """Make sure now, not only once a second, that the open file is the one at the path.
 
         Raises
         ------
@@ -263,10 +262,10 @@ class RotatingFile:
         self.follow()
 
     def _look(self, now: float) -> None:
-        """See whether the path is still the open file: logrotate, an outsider or another writer may have moved it."""
+        """Reopen the file if it isn't at the path any more: logrotate, a person or another writer may have moved it."""
         self._look_at = now + LOOK_S
         if not self._fd.is_open():
-            self._fd.close()  # given up before the number is had again, perhaps by the same file
+            self._fd.close()  # before its number is given again, perhaps to the same file
             self._fd = CLOSED
         if not self._is_current():
             self._reopen()
@@ -378,6 +377,6 @@ def _begun(fd: int) -> float:
     os.lseek(fd, 0, os.SEEK_SET)
     head = os.read(fd, 256)
     if found := _FIRST_TIME.search(head):
-        with contextlib.suppress(ValueError):  # somebody else's idea of a date
+        with contextlib.suppress(ValueError):  # no date of this calendar
             return datetime.fromisoformat(found[0].decode()).timestamp()
     return os.fstat(fd).st_mtime if head else time.time()

@@ -30,7 +30,7 @@ class Total:
 
     max_bytes: int
     limits: Mapping[Path, int]
-    # What was measured before, by name: each rotation looks, and 10,000 files would take it most of a second.
+    # What was measured before, by name: to measure 10,000 files at each rotation would take most of a second.
     _measured: dict[str, tuple[Rotated, int]] = field(default_factory=dict, compare=False, repr=False)
 
     def rotated(self) -> tuple[int, list[tuple[Rotated, int]]]:
@@ -48,7 +48,7 @@ class Total:
         return live + sum(self.limits.values()) + sum(size for _, size in sizes) - self.max_bytes, sizes
 
     def _sizes(self) -> list[tuple[Rotated, int]]:
-        """Measure the rotated files; the size of a compressed one is for ever."""
+        """Measure the rotated files; the size of a compressed one never changes."""
         (folder,) = {path.parent for path in self.limits}
         before, now = self._measured, {}
         for one in rotated_in(

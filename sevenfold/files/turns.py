@@ -1,7 +1,7 @@
 """Turns: one writer at a time rotates a log file, and leaves in the lock file when it did.
 
-So a rotation needs no listing of the folder to name a file later than all there are, however many that are. Beside it
-stands when the first file was begun, where the grid of an interval begins: ``<last rotation> <first begin>``.
+So a rotation can name a file later than all there are without listing the folder. The lock file also says when the
+first file was begun, where the grid of an interval begins: ``<last rotation> <first begin>``.
 """
 
 import contextlib
@@ -84,7 +84,7 @@ class Turn:
 
 @contextlib.contextmanager
 def turn(names: Names) -> Iterator[Turn | None]:
-    """Be the only one that rotates, for as long as the context lasts; None if another is at it."""
+    """Be the only writer that rotates, for as long as the context lasts; None if another one rotates."""
     # Opened afresh each time: a lock belongs to the open file, which a fork would share.
     fd = open_beside(names.lock, names.mode)
     try:
@@ -104,7 +104,7 @@ def last_rotation(names: Names) -> tuple[float, float | None]:
 
 
 def note_last(names: Names) -> None:
-    """Note the last rotation where it isn't noted: the files come from elsewhere, or somebody deleted the lock file."""
+    """Note the last rotation if it isn't noted: the files come from elsewhere, or the lock file was deleted."""
     stamp = "" if _noted(names).last else names.last_stamp(gently=True)
     if stamp:
         with turn(names) as mine:

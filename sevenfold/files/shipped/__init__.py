@@ -1,1 +1,1 @@
-"""What of a log folder is in a mirror, and what is only here."""
+"""Which files of a log folder a mirror has, and which are only here."""

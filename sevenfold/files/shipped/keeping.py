@@ -1,4 +1,4 @@
-"""What retention leaves where a folder is shipped: the files that no mirror has yet."""
+"""The files that retention keeps in a shipped folder, since no mirror has them yet."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,7 +8,7 @@ from sevenfold.files.shipped.notes import Progress, read_shipping
 
 
 def only_here(paths: Iterable[Path], rotated: Iterable[Rotated]) -> set[Rotated]:
-    """Return those rotated files that no mirror has; none where their folders aren't shipped.
+    """Return the rotated files that no mirror has; none if their folders aren't shipped.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""What of a log folder a mirror has: a shipper notes it there, so that nothing is deleted that isn't anywhere else.
+"""Which files of a log folder a mirror has: a shipper notes it there, so that nothing is deleted that is only here.
 
-``.shipping.json`` is an object: ``id`` and ``host`` say who ships the folder, ``files`` how far it has got with each
-log file. Of a file, ``mirrored`` lists the stamps of the rotated files that the mirror has on its disk, and
+``.shipping.json`` is an object: ``id`` and ``host`` name the shipper of the folder, ``files`` says how far it has got
+with each log file. For a file, ``mirrored`` lists the stamps of the rotated files that the mirror has on its disk, and
 ``mirrored_offset`` how much of the next; ``sent`` those that the broker has taken since, ``offset`` and ``print`` the
 place in the next one; ``late`` the finished ones that a writer still has open, and ``seen`` those that are to come.
 """
@@ -32,19 +32,19 @@ class Progress:
 
 @dataclass(slots=True)
 class Shipping:
-    """Who ships a folder, and how far."""
+    """The shipper of a folder, and how far it has got."""
 
     id: str
     host: str
     files: dict[str, Progress] = field(default_factory=dict)
 
     def save(self, folder: Path) -> None:
-        """Note it in the folder, for all writers to read: the shipper may be another user than they are."""
+        """Note it in the folder, readable by all writers, since the shipper may be another user."""
         write_whole(folder / STATE_FILE, json.dumps(asdict(self), indent=1).encode() + b"\n", _MODE)
 
 
 def read_shipping(folder: Path) -> Shipping | None:
-    """Return what is noted in a folder; None if it isn't shipped.
+    """Return the shipper's note in a folder; None if it isn't shipped.
 
     Raises
     ------

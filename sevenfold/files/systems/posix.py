@@ -17,19 +17,19 @@ _HIGHEST_FLOOR = 1 << 15  # the system keeps a table up to the highest number, a
 
 
 def opened(path: Path, flags: int, mode: int) -> Iterator[int]:
-    """Give, once it is asked for, the descriptor of a file that isn't reached through a symbolic link."""
+    """Yield the descriptor of a file, opened once it is asked for, and never through a symbolic link."""
     return map(os.open, (path,), (flags | os.O_CLOEXEC | os.O_NOFOLLOW,), (mode,))
 
 
 def at_high_number(fd: int) -> Iterator[int]:
-    """Yield the same file at a number that nobody gets by chance, if the system has such numbers."""
+    """Yield the same file at a number that no other file gets by chance."""
     half = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2
     floor = min(half, _HIGHEST_FLOOR) if half > 0 else _HIGHEST_FLOOR  # no limit is -1
     return map(fcntl.fcntl, (fd,), (fcntl.F_DUPFD_CLOEXEC,), (floor,))
 
 
 def permit(fd: int, mode: int) -> None:
-    """Give a file that is ours its permissions."""
+    """Set the permissions of a file, if it is this user's."""
     found = os.fstat(fd)
     if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) != mode:
         os.fchmod(fd, mode)
@@ -47,7 +47,7 @@ def open_to_read(path: Path) -> FileIO:
 
 
 def lock(fd: int, *, exclusive: bool) -> bool:
-    """Lock an open file without waiting; return whether the lock was got."""
+    """Lock an open file without waiting; return whether that succeeded."""
     try:
         fcntl.flock(fd, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -56,7 +56,7 @@ def lock(fd: int, *, exclusive: bool) -> bool:
 
 
 def unlock(fd: int) -> None:
-    """Give a lock back."""
+    """Release a lock."""
     fcntl.flock(fd, fcntl.LOCK_UN)
 
 

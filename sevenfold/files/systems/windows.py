@@ -1,8 +1,8 @@
 """Opening, locking and moving files on Windows: what O_APPEND, flock and rename do elsewhere.
 
 A file is opened with FILE_SHARE_DELETE, which Python's ``open`` never asks for: only then can others rename or delete
-it meanwhile. A lock is one on a byte far beyond any end, since Windows locks bytes against reading and writing, too; it
-goes with the open file. Nobody reads or writes these bytes.
+it meanwhile. A lock is on a byte far beyond the end of any file, which is never read or written, since Windows locks
+bytes against both. Closing the file releases it.
 """
 
 import sys
@@ -77,9 +77,9 @@ class _Reader(FileIO):
 
 
 def opened(path: Path, flags: int, mode: int) -> Iterator[int]:
-    """Give, once it is asked for, the descriptor of a file that isn't reached through a symbolic link.
+    """Yield the descriptor of a file, opened once it is asked for, and never through a symbolic link.
 
-    A file that is made is its owner's alone, unless the mode gives rights to others: then it has those of its folder.
+    A new file is its owner's alone, unless the mode gives rights to others: then it has those of its folder.
     """
     if path.is_symlink():
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
@@ -87,12 +87,12 @@ def opened(path: Path, flags: int, mode: int) -> Iterator[int]:
 
 
 def at_high_number(_fd: int) -> Iterator[int]:
-    """Yield nothing: the C runtime has no numbers that nobody gets by chance."""
+    """Yield nothing: the C runtime may give any number to the next file."""
     return iter(())
 
 
 def permit(_fd: int, _mode: int) -> None:
-    """Leave a file its rights, which it got when it was made."""
+    """Do nothing: a file got its rights when it was made."""
 
 
 def identity(fd: int) -> tuple[int, int]:
@@ -106,20 +106,20 @@ def open_to_read(path: Path) -> FileIO:
 
 
 def lock(fd: int, *, exclusive: bool) -> bool:
-    """Lock an open file without waiting; return whether the lock was got."""
+    """Lock an open file without waiting; return whether that succeeded."""
     return _lock(fd, _IN_USE, _EXCLUSIVE if exclusive else 0)
 
 
 def unlock(fd: int) -> None:
-    """Give a lock back."""
+    """Release a lock."""
     _unlock(fd, _IN_USE)
 
 
 def append(fd: int, data: bytes) -> int:
     """Write at the end of a file, in one piece; return how many bytes were written.
 
-    Under a lock, for only some file systems do what FILE_APPEND_DATA says among several processes, as NTFS does: it is
-    gone without once another has kept the lock for ten seconds, since it was stopped in mid-write.
+    Under a lock, since only some file systems, such as NTFS, keep to FILE_APPEND_DATA among several processes. After
+    ten seconds it writes without the lock, whose holder was stopped in mid-write.
     """
     locked = any(_lock(fd, _BEING_WRITTEN, _EXCLUSIVE) for _ in _tries(_WRITTEN_S))
     try:
@@ -233,7 +233,7 @@ def _at(byte: int) -> object:
 
 
 def _patiently(call: Callable[[], object]) -> object:
-    """Call again for a moment while somebody has a file open so that it can't be moved."""
+    """Call again for a moment while another program has a file open in a way that keeps it from being moved."""
     for _ in _tries(_SCANNED_S):
         with contextlib.suppress(PermissionError):
             return call()
@@ -241,7 +241,7 @@ def _patiently(call: Callable[[], object]) -> object:
 
 
 def _tries(wait_s: float) -> Iterator[None]:
-    """Go on at once, and then again after ever longer pauses, for so long in all."""
+    """Go on at once, and then after ever longer pauses, for `wait_s` seconds in all."""
     yield
     until, pause_s = monotonic() + wait_s, 1e-4
     while monotonic() < until:
