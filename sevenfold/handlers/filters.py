@@ -75,9 +75,9 @@ class OnConsole:
 class OnErrors:
     """Filter: what the file that collects errors keeps.
 
-    Errors and logged exceptions of all channels and of none; its own channel; warnings without a channel where the
-    console doesn't show them; and records of a channel that the table lacks where the console doesn't show them, or
-    shows one line for the rows of a batch, so that a misspelt name loses nothing. Each such name is told once.
+    Errors, and exceptions logged at INFO or above, of all channels and of none; its own channel; warnings without a
+    channel where the console doesn't show them; and records of a channel that the table lacks where the console doesn't
+    show them, or shows one line for the rows of a batch, so that a misspelt name loses nothing. A notice names it once.
 
     Attributes
     ----------
@@ -128,7 +128,7 @@ class OnErrors:
 
 @dataclass(frozen=True, slots=True)
 class GiveChannel:
-    """Filter that gives records that are bound to no channel one, and lets nothing through."""
+    """Filter that binds records without a channel to one, and lets nothing through."""
 
     name: str
 
@@ -159,7 +159,7 @@ def is_known(channel: object, names: tuple[str, ...]) -> bool:
 
 
 def unknown_channel(channel: object, names: tuple[str, ...]) -> str:
-    """Return the words for an unknown channel, with those that are known."""
+    """Return the message about an unknown channel, which lists the known ones."""
     return f"unknown channel {repr(plain(channel))[:80]}; known: {', '.join(names)}"
 
 

@@ -29,7 +29,7 @@ class Rendered:
     rows : Rows or None
         The rows of a batch.
     original : dict or None
-        Members of the record that a `JsonFormat` has put plain ones in place of, until its sink has written them.
+        Members of the record that a `JsonFormat` has replaced by plain ones, until its sink has written these.
     """
 
     data: bytes
@@ -95,7 +95,7 @@ class JsonFormat:
         return _LINE_AND_TRACEBACK if exception else _LINE
 
     def _is_plain(self, record: Record) -> bool:
-        """Put the line on the record, if it says all and nothing else than what loguru would dump."""
+        """Return whether loguru may dump the record as it is; if so, put its line on it."""
         if BATCH in record["extra"]:
             return False
         line = self.line.renderer.quick_line(record, as_json=True)
@@ -105,7 +105,7 @@ class JsonFormat:
 
 
 class _PlainException:
-    """An exception as loguru reads it: its serializer the attributes, its formatter the items, if it is true."""
+    """An exception as loguru reads it: its serializer reads the attributes, its formatter the items if it is true."""
 
     def __init__(self, fields: dict[str, Any], exception: Any, tracebacks: bool) -> None:
         self.type = SimpleNamespace(__name__=fields["exception_type"])

@@ -64,7 +64,7 @@ class JsonSink(LineSink):
 
 
 class SealedSink(JsonSink):
-    """Write loguru's JSON, sealed; an event that can't be written raises in the caller: it must not go on unseen.
+    """Write loguru's JSON, sealed; an event that can't be written raises in the caller, which mustn't go on without it.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ def make_sink(  # noqa: PLR0917
     key: bytes | None,
     wait_s: float,
 ) -> LineSink:
-    """Return the sink that writes the file of a channel as the channel wants it.
+    """Return the sink that writes the file of a channel in the channel's format.
 
     Parameters
     ----------

@@ -40,7 +40,7 @@ def file_options(
     Raises
     ------
     ValueError
-        If something of it can't be understood, or a file can't be called as it is to be.
+        If an option can't be understood, or a file's name can't be a log file's.
     """
     options = {one.name: _options(one, rotation, retention, compression, mode) for one in table}
     max_bytes, free = parse_total(max_total), [one for one in table if not one.sealed]

@@ -21,8 +21,8 @@ _US_PER_S: Final = 1_000_000
 class Serializer:
     """Dump records without an exception as loguru does; all others are left to loguru.
 
-    A site is where a call stands, at its level, in its thread and process: what is dumped of these is remembered, as
-    the text before the message and the text between it and the time.
+    A site is the place of a call, with its level, thread and process. Their JSON is remembered as two texts: before the
+    message, and between the message and the time.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Serializer:
         """Return the JSON of a record and its text, with the line's end."""
         try:
             return self._quick(text, record)
-        except Exception:  # an exception was logged, or somebody's patcher put something else on the record
+        except Exception:  # an exception was logged, or a patcher put something else on the record
             return serialized(text, record)
 
     def _quick(self, text: str, record: Record) -> str:
@@ -71,7 +71,7 @@ class Serializer:
         return site
 
     def _moment(self, time: datetime) -> str:
-        """Return a time as ``str`` has it, and its timestamp; what is the same within a second is made once."""
+        """Return a time as ``str`` has it, and its timestamp; what all times of one second share is made once."""
         if type(time.tzinfo) is not timezone or not time.microsecond:  # a zone may change its offset within a second
             return f'{time!s}", "timestamp": {time.timestamp()!r}'
         passed = time - self._second

@@ -22,13 +22,13 @@ NOTICE_S = 10.0  # between two notices about the same file
 
 
 def discard(message: Any) -> None:
-    """Write nothing: the sink of a handler that is there for its filter."""
+    """Write nothing: the sink of a handler that has only its filter to do."""
 
 
 class LineSink:
     """Write the line of each record to a file.
 
-    What can't be written (a full disk, a folder that is gone) doesn't stop the program: it is told on stderr, every
+    A line that can't be written (a full disk, a folder that is gone) doesn't stop the program: stderr says so, every
     ten seconds at most, and once there is room again a line in the file says how many are missing.
 
     Parameters
@@ -60,7 +60,7 @@ class LineSink:
         self._notice_from = 0.0
 
     def write(self, message: Any) -> None:
-        """Append what the message's record says: a line, or the lines of a batch."""
+        """Append the line of the message's record, or the lines of a batch."""
         record = message.record
         rendered: Rendered = record[RENDERED]
         before = self.events
@@ -73,7 +73,7 @@ class LineSink:
             self.warnings += self.events - before
 
     def lose(self, error: BaseException, n_lines: int = 1) -> None:
-        """Count lines that couldn't be written, and tell it unless that was done just now."""
+        """Count lines that couldn't be written, with a notice every `NOTICE_S` seconds at most."""
         self._lost += n_lines
         now = monotonic()
         if now >= self._notice_from:
@@ -104,7 +104,7 @@ class LineSink:
         self.stop()
 
     def stop(self) -> None:
-        """Close the file, and tell what it is missing for good."""
+        """Close the file; a notice says how many lines it is missing for good."""
         self.file.stop()
         if self._lost:
             notice(f"{self.file.path}: closed with {self._lost} lines lost")
@@ -181,19 +181,19 @@ def lost_text(channel: str, lost: int) -> str:
 
 
 class Unrendered(str):  # noqa: SLOT000 - it carries a record
-    """What is there of a message that loguru could not render; it has a record, as a message has."""
+    """The text there is of a message that loguru could not render, with its record."""
 
     record: Record
 
     def __new__(cls, record: Record, text: str = "") -> Self:
-        """Make a message of what text there is."""
+        """Make a message of the text there is."""
         unrendered = super().__new__(cls, text)
         unrendered.record = record
         return unrendered
 
 
 def traceback_of(message: str, record: Record, redactor: Redactor) -> str:
-    """Return a record's traceback without secrets, as loguru rendered it, or else as it can be had."""
+    """Return a record's traceback without secrets, as loguru rendered it, or else as Python's `traceback` does."""
     if not isinstance(message, Unrendered) and message != record["message"]:
         return redactor.traceback(message, record)
     try:  # opt(raw=True), or an exception that is too much for loguru

@@ -16,7 +16,7 @@ from sevenfold.lines.record import Contents, Record
 WIDTH: Final = 60  # characters of a value; the file has it whole
 DIGITS: Final = 5  # significant ones of a number
 MORE: Final = "…"
-_LEAST: Final = 16  # columns that a cut field is worth showing in
+_LEAST: Final = 16  # columns that a cut field must have to be shown
 _MOST_KINDS: Final = 100  # of records whose fields are remembered; messages may differ each time
 _WIDE: Final = frozenset("WF")  # East Asian characters and emojis, two columns each
 
@@ -82,7 +82,7 @@ class Terminal:
         return " ".join(f"{code}{text}{RESET}" if code else text for code, text in shown)
 
     def _ordered(self, of: tuple[str | None, str], texts: Mapping[str, str], context: Container[str]) -> Iterator[str]:
-        """Yield the names of the fields to show, those first that tell most."""
+        """Yield the names of the fields to show, the most telling ones first."""
         around = {name: text for name, text in texts.items() if name in context}
         yield from (name for name, text in around.items() if self._context.get(name) != text)
         own = {name: text for name, text in texts.items() if name not in around}
@@ -99,7 +99,7 @@ class Terminal:
 
 
 def columns_of(stream: TextIO) -> int | None:
-    """Return how wide the terminal is that a stream writes to; None where there is none, or it doesn't say."""
+    """Return the width of a stream's terminal in columns; None if it has none, or its width isn't known."""
     try:
         return os.get_terminal_size(stream.fileno()).columns or None
     except (OSError, ValueError, AttributeError):
@@ -107,7 +107,7 @@ def columns_of(stream: TextIO) -> int | None:
 
 
 def _fitting(parts: list[tuple[str, str]], width: int) -> Iterator[tuple[str, str]]:
-    """Yield what fits: whole parts, the beginning of a long one, and a mark where something is missing."""
+    """Yield the parts that fit, the beginning of a long one, and a mark where something is missing."""
     left = width
     for number, (code, text) in enumerate(parts):
         is_last = number == len(parts) - 1
@@ -122,7 +122,7 @@ def _fitting(parts: list[tuple[str, str]], width: int) -> Iterator[tuple[str, st
 
 
 def _is_number(text: str) -> bool:
-    """Return whether a field's value is a number, which isn't what it was once it is cut."""
+    """Return whether a field's value is a number, which would be another one if it were cut."""
     return text.partition("=")[2][:1].removeprefix("-").isdigit()
 
 

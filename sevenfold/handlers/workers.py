@@ -1,4 +1,4 @@
-"""What a worker process shows that was never configured, in place of loguru's default line, which lacks the fields."""
+"""What an unconfigured worker process shows, in place of loguru's default line, which lacks the fields."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ UNCONFIGURED = (
 
 
 def is_worker() -> bool:
-    """Return whether another process started this one as its worker, with multiprocessing or on top of that."""
+    """Return whether another process started this one as its worker, with multiprocessing or a library on top of it."""
     process = sys.modules.get("multiprocessing.process")
-    # A worker that imports its main module has its name, and no parent yet.
+    # While a worker imports its main module, it has its name, but no parent yet.
     return process is not None and process.current_process().name != "MainProcess"
 
 
 def tell_unconfigured_worker() -> None:
-    """Take loguru's default handler's place."""
+    """Put a console in the place of loguru's default handler, if that is there."""
     if DEFAULT_ID not in handler_ids():
         return
     (handler,) = new_handlers(_add).values()

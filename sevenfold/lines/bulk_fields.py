@@ -21,7 +21,7 @@ _DIGITS = bytes.maketrans(b"0123456789[:-=", b"0000000000,,,,")
 _LONG_INTEGER = b"," + b"0" * 19
 _MAX_KEYS = 10_000
 
-_known_keys: set[str] = set()  # words all; the same ones come with every line
+_known_keys: set[str] = set()  # all of them words; the same ones come with every line
 
 
 def decode(texts: list[str]) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _NUMBERS: Final = "biuf"
-_BLOCK_ITEMS: Final = 1 << 15  # of a column whose items must be made: what is in memory at a time
+_BLOCK_ITEMS: Final = 1 << 15  # in memory at a time, of a column whose items must be made
 _ARROW_TEXTS: Final = ("string", "large_string")
 _FRACTIONS: Final = ("s", "us", "ns")  # the units of pandas' ISO 8601: as many digits as are needed
 
@@ -58,7 +58,7 @@ def columns_of(value: Any) -> list[tuple[Any, Any]] | None:
     """Return the names and the columns of a frame, unconverted; None if the value is no frame.
 
     A frame is a pandas or polars DataFrame, a pyarrow Table or RecordBatch, an object with the same attributes, or a
-    structured array of NumPy with one row or more dimensions.
+    structured array of NumPy with at least one dimension.
     """
     kind = type(value)
     if isinstance(value, np.ndarray):

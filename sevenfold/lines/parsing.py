@@ -104,7 +104,7 @@ def parse_all(lines: list[str]) -> list[Event]:
 
 
 class _Draft:
-    """An Event to be: a frozen dataclass takes five times as long to fill in."""
+    """An Event in the making: a frozen dataclass takes five times as long to fill in."""
 
     __slots__ = ("time", "level", "channel", "message", "fields", "exception")  # noqa: RUF023 - as an Event has them
     time: datetime

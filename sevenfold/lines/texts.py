@@ -12,7 +12,7 @@ _MOST_REMEMBERED, _LONGEST_REMEMBERED = 5_000, 100  # values, and characters of 
 
 
 class Texts(list[str]):
-    """The texts of one field, an item a line; "" where a line lacks the field.
+    """The texts of one field, one for each line; "" where a line lacks the field.
 
     Examples
     --------

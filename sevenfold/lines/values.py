@@ -72,7 +72,7 @@ def plain(value: Any) -> Any:
 
 def clean(text: str) -> str:
     """Write lone surrogates, which UTF-8 can't, as the text of their escapes; other text stays as it is."""
-    text = str.__str__(text)  # a subclass may have a say of its own in everything else
+    text = str.__str__(text)  # a subclass may override everything else
     return text if text.isascii() else _SURROGATES.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
@@ -106,7 +106,7 @@ def _plain(value: Any, parents: _Parents) -> Any:
         if kind is float:
             return _float(value)
         return _scalar(value, parents) if isinstance(value, _SCALARS) else _container(value, parents)
-    except Exception:  # somebody's class raised in a method of its own: the record must be written all the same
+    except Exception:  # a class raised in a method of its own: the record must be written all the same
         return _described(value)
 
 

@@ -6,8 +6,8 @@ from a 2-D one, an object from a dict of columns.
 
 The renderer writes one line, with a mark in place of each column. The text between the marks is the same for all rows;
 in place of the marks come the texts of the columns, each dumped by orjson in one piece. If a column can't be written in
-this way (objects, a secret's name, integers beyond 64 bits), its rows go through the renderer one by one, which takes
-some forty times as long.
+this way (objects, lists of anything but numbers of 64 bits, lists under a secret's name), its rows go through the
+renderer one by one, which takes some forty times as long.
 """
 
 import os
@@ -30,7 +30,7 @@ CHUNK_ROWS = 1024  # rendered at a time: what is in memory, and in one write
 _MARK = f"{PLACEHOLDER}{os.urandom(8).hex()}_"  # that no record holds by chance, and no name takes for a secret
 _MAX_REPORTED = 50  # call sites
 
-_reported: set[tuple[str, int]] = set()  # files and lines of calls whose batch= was none
+_reported: set[tuple[str, int]] = set()  # files and lines of calls whose batch= was no table
 
 
 class Rows:
@@ -52,7 +52,7 @@ class Rows:
         self._table = table
         self._columns = table.columns
         self._n_rows = table.n_rows
-        # Whether a column is nested is asked once: of some, the first item must be made.
+        # Asked once, since for some columns the first item must be made to tell whether they are nested.
         self._leaves = [(name, column, write, is_nested(column)) for name, column, write in _leaves(self._columns)]
         self._has_telling_names = any(render.redactor.is_secret(name) for name, *_ in self._leaves)
 
@@ -78,7 +78,7 @@ class Rows:
             if key == BATCH:
                 extra.update(fields)
             else:
-                extra.setdefault(key, value)  # a column wins over one value of its name
+                extra.setdefault(key, value)  # a column wins over a field of its name
         return {**self._record, "extra": extra}
 
     def _exact_text(self, chunk: slice) -> str:

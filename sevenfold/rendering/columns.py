@@ -20,7 +20,7 @@ from sevenfold.redaction.rules.names import PERSONAL
 _WORDS: Final = re.compile(rf"(?:{WORD}\n)+")
 _RESERVED: Final = frozenset(RESERVED)
 _SCALARS: Final = frozenset({int, float, bool, type(None), str})
-_UNLIKE: Final = frozenset({int, str, type(None)})  # but 1, 1.0 and True are one key of a dict, as 0.0 and -0.0 are
+_UNLIKE: Final = frozenset({int, str, type(None)})  # never one key of a dict, as 1, 1.0 and True, or 0.0 and -0.0, are
 _SHORTEST: Final = 6  # characters of a text that is telling
 _TEXTS: Final[dict[type, Callable[[Any], str]]] = {
     Decimal: str,
@@ -29,7 +29,7 @@ _TEXTS: Final[dict[type, Callable[[Any], str]]] = {
     date: date.isoformat,
     time: time.isoformat,
 }
-_ZONES: Final = frozenset({None, UTC})  # of others orjson leaves out the seconds of an offset
+_ZONES: Final = frozenset({None, UTC})  # for others orjson leaves out the seconds of an offset
 _NUMBERS: Final = "dflqLQiIhHbB?"  # dtypes whose numbers orjson knows; of float16 it prints other digits
 
 Write = Callable[[Any], str]
@@ -137,7 +137,7 @@ def _bare(text: str) -> str:
 
 
 def texts_of(column: Any) -> list[Any] | None:
-    """Return the items of a column that may hold texts, each text as a line says it, else None."""
+    """Return the items of a column with texts, each text as a line has it; None for a column without."""
     if not isinstance(column, list) or str not in set(map(type, column)):
         return None
     if "".join([item for item in column if type(item) is str]).isascii():

@@ -119,7 +119,7 @@ class QuickValues:
 
     def _learn_keys(self, keys: tuple[Any, ...]) -> Check | None:
         """Return the check of the values under these keys; None if they need none."""
-        # The redactor remembers names: of some thousand at once, which are learned anew each time, most are known.
+        # The redactor remembers names: where thousands of keys are learned anew each time, it knows most of them.
         if any(type(key) is not str or clean(key) != key or self.redactor.key(key) != key for key in keys):
             raise UnusualError
         verdicts = {key: self.redactor.about(key) for key in keys}
@@ -205,7 +205,7 @@ class QuickValues:
 
 
 class Check:
-    """What the values of some keys must be, for the quick way: numbers, under a name that has a say in texts."""
+    """Checks the values of some keys for the quick way: under a telling name, only numbers take it."""
 
     def __init__(self, redactor: Redactor, telling: tuple[tuple[str, bool], ...], may_name: bool) -> None:
         self._kind = redactor.kind
@@ -264,7 +264,7 @@ def _safe(text: bytes) -> bytes:
 
 
 class _Null:
-    """The text of None, which is no `NULL`: that stands for NaN."""
+    """The text of None, which isn't equal to `NULL`: that stands for NaN."""
 
     def __bytes__(self) -> bytes:
         return NULL

@@ -114,7 +114,7 @@ class Renderer:
 
 
 class _CheckedTemplate(bytes):
-    """A template of keys that have a say in their values."""
+    """A template of keys whose values need a check."""
 
     check: Check
 

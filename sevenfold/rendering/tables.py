@@ -24,7 +24,7 @@ class Table:
         Arrays, lists or `Items`, or dicts of these, of one length; empty if the records differ in their keys.
     n_rows : int
         The number of rows, at least 1.
-    records : list of dict
+    records : tuple of dict
         The rows themselves if they differ in their keys, else empty.
     """
 
@@ -59,7 +59,7 @@ def table_of(batch: Any) -> Table | str | None:
         columns = _columns(batch, _MAX_DEPTH)
         if columns is None:
             return _records(batch) if isinstance(batch, list | tuple) else _refusal(batch)
-    except Exception as error:  # somebody's frame that raises
+    except Exception as error:  # a frame may raise anything
         return f"{type(batch).__name__} can't be read ({type(error).__name__})"
     if "channel" in columns:
         return 'a column may not be called "channel"'
