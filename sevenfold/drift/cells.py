@@ -1,4 +1,4 @@
-"""The cells that the reference fixes once for a column, and what a batch leaves in them: counts, which add up."""
+"""The cells that the reference fixes for a column, and a batch's counts in them, which add up over batches."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from sevenfold.drift.statistics import Counted
 
 FINE = 256  # quantile cells of a column with many values; a value with as large a share is a cell of its own
-ON_GRID = 0.05  # at most this share of the reference may be alone with its number, where the numbers are a grid
+ON_GRID = 0.05  # numbers are a grid if less than this share of the reference's rows are alone with theirs
 TIE_OF_VALUE, TIE_OF_RANGE = 2.0**-22, 1e-7  # numbers nearer than both are one: float32, or computed another way
 TIED_ROWS = 100_000  # with more rows, neighbours come nearer by themselves
-NEAR = 2.0**-20  # relative: so far from a number, what float32 makes of it never lies
+NEAR = 2.0**-20  # relative: float32 never moves a number so far
 LEAST = 5e-324
 CHUNK_ROWS = 1_000_000
 LISTED_UNSEEN = 2_000  # levels that the reference lacks; the rarer ones of a longer list are counted together
@@ -27,7 +27,7 @@ LISTED_UNSEEN = 2_000  # levels that the reference lacks; the rarer ones of a lo
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What the reference leaves of a column, or a batch of a column of text; batches add up.
+    """The counts of a column of the reference, or of a batch's column of text; batches add up.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class Counts:
 
     @property
     def n_rows(self) -> int:
-        """Rows of the batch."""
+        """Rows counted."""
         return int(self.cells.sum()) + int(self.special.sum()) + self.n_unseen
 
     def __add__(self, other: Counts) -> Counts:
@@ -68,7 +68,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class CellCounts:
-    """What a batch leaves of its k columns of numbers, to be added up over batches.
+    """The counts of a batch's k columns of numbers, which add up over batches.
 
     Attributes
     ----------
@@ -112,8 +112,8 @@ class Cuts:
         Shape (c - 1,), ascending: cell i holds the numbers in (edges[i - 1], edges[i]]. The first cell lies below the
         reference's least number, the last one beyond its greatest: the reference has nothing there.
     grid
-        Shape (2, d): from where to where each of the reference's distinct numbers reaches, if they are a grid: at most
-        256, most of them repeated. Else None.
+        Shape (2, d): the bounds within which a number is taken for one of the reference's distinct numbers, if these
+        are a grid: at most 256, most of them repeated. Else None.
     n_distinct, n_single, n_double
         How many distinct numbers the reference has, and how many come once and twice.
     """
@@ -148,7 +148,7 @@ def cut(ordered: Floats) -> Cuts:
     first, top = _pads(ordered, last, continuous=continuous)
     outermost = float(ordered[0]) - first, float(ordered[-1]) + top
     edges = np.concatenate([[np.nextafter(outermost[0], -np.inf)], middle, [outermost[1]]])
-    # A run of one ends right behind another's end; of two, one behind.
+    # A run of one row ends right behind the end of another run; a run of two rows, one row later.
     before = np.concatenate([[True], ends[:-1]])
     n_single = int((ends & before).sum())
     n_double = int((ends[1:] & ~before[1:] & before[:-1]).sum())

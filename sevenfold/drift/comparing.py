@@ -1,4 +1,4 @@
-"""What a batch leaves to be judged, and what the tests find in each column of it, by its name."""
+"""A batch's counts and sums, and what the tests find in each of its columns, by name."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What a batch, or several, leave to be judged: counts by column, sums for the joint test, and their rows.
+    """The counts by column, the sums for the joint test, and the number of rows of a batch, or of several.
 
-    `n_squared` is the sum of the batches' squared rows: a batch is a group of rows, which may be alike.
+    `n_squared` is the sum of the batches' squared numbers of rows: a batch is a group of rows, which may be alike.
     """
 
     numbers: CellCounts

@@ -75,7 +75,7 @@ def _log_factorials(n: int) -> Floats:
 
 
 def _durbin_sf(x: Floats, n: Ints) -> Floats:
-    """Return P(D_n >= x), those whose matrices are of one order and power together."""
+    """Return P(D_n >= x), computed together where the matrices have one order and power."""
     found, orders = np.empty(x.size), np.floor(n * x).astype(np.intp) + 1
     for size, order in set(zip(n.tolist(), orders.tolist(), strict=True)):
         alike = (n == size) & (orders == order)
@@ -94,7 +94,7 @@ def _durbin_cdf(x: Floats, n: int) -> Floats:
     matrix[:, :, 0], matrix[:, -1] = edge, edge[:, ::-1]
     corner = 1.0 - 2.0 * h**order + np.maximum(0.0, 2.0 * h - 1.0) ** order
     matrix[:, -1, 0] = corner[:, 0] * reciprocals[-1]
-    column, left = np.repeat(np.eye(order)[None, :, k - 1 : k], x.size, axis=0), n  # of the power, one is wanted
+    column, left = np.repeat(np.eye(order)[None, :, k - 1 : k], x.size, axis=0), n  # the needed one of the power
     while left:
         if left % 2:
             column = matrix @ column
@@ -149,7 +149,7 @@ def chi2_sf(statistics: Floats, dfs: Ints) -> Floats:
     erfc(sqrt h), Q(1, h) = exp(-h), and Q(a + 1, h) = Q(a, h) + h^a exp(-h) / Gamma(a + 1). Its terms are positive and
     come from logs: nothing cancels or overflows.
     """
-    half, odd, n_terms = np.maximum(statistics / 2.0, LEAST_P), dfs % 2, dfs // 2  # of which the logs are finite
+    half, odd, n_terms = np.maximum(statistics / 2.0, LEAST_P), dfs % 2, dfs // 2  # so that the logs are finite
     steps = np.arange(n_terms.max(initial=0))
     gammas = np.array([math.lgamma(1.0 + twice / 2.0) for twice in range(2 * steps.size)])
     twice = odd[:, None] + 2 * steps
@@ -160,7 +160,7 @@ def chi2_sf(statistics: Floats, dfs: Ints) -> Floats:
 
 
 def hypergeometric_sf(found: int, total: int, marked: int, drawn: int) -> float:
-    """Return P(X >= found), where found is at least the mean, among drawn items of a total of which some are marked."""
+    """Return P(X >= found) for the marked items among those drawn of a total; `found` must be at least the mean."""
     k = np.arange(found, min(marked, drawn), dtype=np.float64)
     ratios = (marked - k) * (drawn - k) / ((k + 1.0) * (total - marked - drawn + k + 1.0))
     log_first = _log_choose(marked, found) + _log_choose(total - marked, drawn - found) - _log_choose(total, drawn)
@@ -188,7 +188,7 @@ def t_sf(t: float, df: float) -> float:
 
 
 def student(p_value: float, df: float) -> float:
-    """Return the p-value that a test has whose scale was estimated with `df` degrees of freedom.
+    """Return the p-value of a test whose scale was estimated with `df` degrees of freedom.
 
     The two-sided normal quantile of the p-value is looked up in Student's distribution: exact for a normal statistic.
     """

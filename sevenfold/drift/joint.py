@@ -1,7 +1,7 @@
 """What single columns don't show: many small shifts together, and columns that no longer go with each other.
 
-Each row's values become ranks among the reference's, in [-1, 1], so that no column has a tail; what is kept of a batch
-are sums, which add up over batches.
+Each row's values become ranks among the reference's, in [-1, 1], so that no column has a tail; only sums are kept of a
+batch, which add up over batches.
 
 References
 ----------
@@ -29,17 +29,17 @@ if TYPE_CHECKING:
 
     from sevenfold.drift.distributions import Floats, Ints
 
-KURTOSIS = 10.0  # a column with more is left out, about a yes in 1 of 12 rows: its correlations have heavy tails
+KURTOSIS = 10.0  # a column with more, such as a yes in 1 of 13 rows, is left out: its correlations have heavy tails
 LEAST_ROWS, ROWS_A_COLUMN = 200, 10  # of the reference, for a joint test
 LARGEST_R = 0.999
-CONSTANT = 1e-9  # a variance of ranks below it is none
-ALIKE = 1e-6  # a direction whose variance is so small a part of the largest is no direction
+CONSTANT = 1e-9  # a variance of ranks below it counts as none
+ALIKE = 1e-6  # a direction is left out if its variance is at most this part of the largest
 N_TESTS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """What a batch leaves of its scores less the reference's mean: rows, sums (k,) and sums of products (k, k)."""
+    """The number of a batch's rows, and of their scores less the reference's mean the sums (k,) and products (k, k)."""
 
     n: int
     first: Floats
@@ -71,7 +71,7 @@ class Joint:
     mean, covariance, correlation_variance
         Shapes (k,), (k, k), (k, k); the last has the variances of Fisher's transform of each correlation, times m.
     groups, pair_groups
-        How much alike the reference's groups are, in their means and in their correlations; None without groups.
+        How much alike the rows of a group are, in their means and in their correlations; None without groups.
     """
 
     def __init__(  # noqa: PLR0917 - five of them are what the reference leaves
@@ -113,7 +113,7 @@ class Joint:
         return found
 
     def sums(self, scores: Floats) -> Sums:
-        """Return what is kept of a batch's scores, shape (n, columns)."""
+        """Return the sums of a batch's scores, shape (n, columns)."""
         centred = scores[:, self.used] - self.mean
         return Sums(centred.shape[0], centred.sum(axis=0), centred.T @ centred)
 

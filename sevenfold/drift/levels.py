@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from sevenfold.drift.statistics import Counted
 
 LISTED_LEVELS = 10  # a column of identifiers would list every row
-MANY_LEVELS = 100_000  # with more, so many rows are kept, spread over the reference: each level takes memory
+MANY_LEVELS = 100_000  # with more, only so many rows, spread over the reference, are kept: each level takes memory
 FACTOR = 5.0  # by which each test's p-value is multiplied, as for numbers
-SCORED_SINGLES = 0.5  # a column with more rows that are alone with their level has no ranks worth comparing
+SCORED_SINGLES = 0.5  # if a larger share of rows is alone with its level, the column has no ranks worth comparing
 
 
 class Comparison(NamedTuple):
@@ -45,7 +45,7 @@ class Comparison(NamedTuple):
     status
         ok, constant or all_missing, as in a line.
     findings
-        One a test that had something to test.
+        One for each test that had something to test.
     tables
         Counts of both samples by cell, shape (2, c) each: the largest PSI of them counts.
     unseen
@@ -79,7 +79,7 @@ class Levels:
     counts
         The reference's, in their order.
     groups
-        How much alike the reference's groups are; None without groups.
+        How much alike the rows of a group are; None without groups.
     """
 
     kind = "text"
@@ -204,7 +204,7 @@ class Levels:
     def _compare_new(
         self, table: Counted, sizes: Counted, n_new: float, most: float
     ) -> tuple[list[Finding], list[Counted]]:
-        """Compare what the reference lacks: all such rows, and the most frequent such level by itself."""
+        """Compare the rows whose level the reference lacks: all of them, and the most frequent level by itself."""
         m, n = sizes.tolist()
         findings = unseen_share(self._n_single, self._n_double, m, n_new, n)
         n_as_frequent = int((table.sum(axis=0) >= most).sum())  # any of them could have been all the batch's
@@ -238,7 +238,7 @@ def require_kind(name: str, profile: Profile, column: Column) -> None:
 
 
 def _counted(values: NDArray[Any]) -> dict[Any, int]:
-    """Count the levels, as far as there aren't too many."""
+    """Count the levels; stop once there are too many."""
     counted: Counter[Any] = Counter()
     for part in chunks(values):
         counted.update(part)

@@ -39,7 +39,7 @@ class Column(NamedTuple):
 
     @property
     def n_rows(self) -> int:
-        """Present or missing."""
+        """Rows, those whose value is missing among them."""
         return len(self.values)
 
     def every(self, step: int) -> Column:
@@ -51,7 +51,7 @@ class Column(NamedTuple):
 
 
 def read_columns(table: Any, names: Iterable[str] | None = None) -> Iterator[tuple[str, Column]]:
-    """Yield the named columns of a table, or all, with their names, one after the other: read, each takes memory.
+    """Yield the named columns of a table, or all, with their names, one after the other, since each takes memory.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def number_groups(groups: Any, n_rows: int) -> NDArray[np.intp]:
     Raises
     ------
     ValueError
-        If they aren't one a row, or fewer than three.
+        If there isn't one for each row, or there are fewer than three.
     """
     labels = [str(label) for label in np.asarray(groups).tolist()]
     if len(labels) != n_rows:
@@ -172,7 +172,7 @@ def _array(name: str, column: Any) -> tuple[NDArray[Any], NDArray[np.bool_] | No
 
 
 def _is_garbled(column: Any, array: NDArray[Any]) -> bool:
-    """Return whether a column lost something: integers with gaps are rounded, a gap in a dictionary is a word."""
+    """Return whether NumPy spoilt a column: it rounds integers with gaps, and takes a dictionary's gap for a word."""
     dtype = str(getattr(column, "dtype", getattr(column, "type", ""))).lower()
     return dtype.startswith("dictionary<") or ("int" in dtype and array.dtype.kind == "f")
 
@@ -256,7 +256,7 @@ def _microseconds(value: dt.date | None) -> Any:
 
 
 def centre_of(column: Column) -> int:
-    """Return the median of integers that float64 can't hold, else 0: what `centred` takes off."""
+    """Return the median of integers that float64 can't hold, else 0: the offset for `centred`."""
     values = column.values
     if values.dtype.kind not in "iu" or max(int(values.max()), -int(values.min())) <= EXACT_INTEGER:
         return 0

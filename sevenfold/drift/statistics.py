@@ -102,8 +102,8 @@ def rank_sum(reference: Counted, batch: Counted) -> Findings:
 def chi_squared(tables: Counted, df_scale: Sequence[int | None] | None = None) -> Findings:
     """Compare the shares of two samples' cells, shape (k, 2, c); nothing where there is nothing to compare.
 
-    Where a column's counts were scaled by a design effect that so many degrees of freedom estimate, `df_scale`, the
-    statistic over its own is looked up in Fisher's F distribution.
+    If a column's counts were scaled by a design effect, `df_scale` has the degrees of freedom of its estimate: then the
+    statistic over its own degrees of freedom is looked up in Fisher's F distribution.
     """
     statistic, p_value = np.zeros(len(tables)), np.full(len(tables), np.inf)
     dfs = (tables.sum(axis=1) > 0).sum(axis=1) - 1
@@ -111,7 +111,7 @@ def chi_squared(tables: Counted, df_scale: Sequence[int | None] | None = None) -
     statistic[tested] = homogeneity(tables[tested])
     p_value[tested] = chi2_sf(statistic[tested], dfs[tested])
     for i, below in enumerate(df_scale or ()):
-        if below is not None and p_value[i] <= 1.0:  # of what was compared
+        if below is not None and p_value[i] <= 1.0:  # if it was compared
             p_value[i] = f_sf(float(statistic[i] / dfs[i]), int(dfs[i]), below)
     return Findings("chi_squared", statistic, p_value)
 
@@ -180,8 +180,8 @@ def all_in_batch(k: int, m: float, n: float) -> float:
 def unseen_share(n_single: float, n_double: float, m: float, unseen: float, n: float) -> list[Finding]:
     """Compare the rows whose value the reference lacks with its rows that are alone with theirs (Good 1953).
 
-    Such a row is unseen by the others, as a new row may be. The variance of their number is n_single + 2 n_double, not
-    n_single: the reference counts for so many rows fewer. One-sided: fewer is no finding.
+    The other rows lack the value of such a row, as they may lack a new one's. The variance of their number is
+    n_single + 2 n_double, not n_single, so the reference counts for fewer rows. One-sided: fewer is no finding.
     """
     if unseen * m <= n_single * n:
         return []

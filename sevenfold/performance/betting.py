@@ -22,7 +22,7 @@ TOLERATED = 0.01
 
 
 class BettingAlarm:
-    """Bets, batch by batch, that the loss is above a bound; so much wealth is hardly won where it isn't.
+    """Bet, batch by batch, that the loss is above a bound; much wealth is hardly ever won if it isn't.
 
     The wealth begins at 1 and begins anew where it fell below. If the loss is at most the bound, whatever the order of
     the batches and their sizes, the expected number of batches before it reaches horizon / alpha is at least that, so
@@ -66,7 +66,7 @@ class BettingAlarm:
 
     @classmethod
     def after(cls, calibration: Calibration, *, horizon: int = 365, alpha: float = 0.05) -> BettingAlarm:
-        """Return an alarm for a loss that is above the upper limit of the validation rows' by more than .01."""
+        """Return an alarm for a loss that exceeds the upper limit of the validation rows' loss by more than .01."""
         bound = wilson(calibration.n_wrong, calibration.n_rows, Z90)[1] + TOLERATED
         return cls(min(bound, 1.0 - TOLERATED / 2), horizon=horizon, alpha=alpha)
 
@@ -90,9 +90,9 @@ class BettingAlarm:
 
 
 def first_alarm(joined: Joined, alarm: BettingAlarm) -> dt.date | None:
-    """Have an alarm take in the labelled predictions day by day; return the first day on which it rings.
+    """Update an alarm with the labelled predictions day by day; return the first day on which it rings, else None.
 
-    Predictions without a time are a day, the first.
+    Predictions without a time count as the first day.
 
     Examples
     --------

@@ -34,12 +34,12 @@ LEAST = 1e-12  # a score of 0 or 1 has no logit
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What is estimated of some rows.
+    """Accuracy and AUC of some rows, estimated without labels.
 
     Attributes
     ----------
     n_rows
-        How many there are.
+        The number of rows.
     accuracy, lower, upper
         The share of right decisions, and where it lies in 95 % of samples of so many rows; in [0, 1].
     auc

@@ -1,4 +1,4 @@
-"""Labels that come later, brought to the predictions that they are about."""
+"""Join labels that come later to the predictions that they belong to."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Joined:
     decision
         An index of `decisions`.
     probability
-        Of the positive class, NaN where it wasn't told.
+        Of the positive class, NaN where none was given.
     labelled, positive, right
         Whether there is a label, whether that is the positive class, and whether the decision was right; the last two
         are False where there is no label.
@@ -183,7 +183,7 @@ class OutcomeJoin:
     def _labels_of(
         self, ids: NDArray[np.int64], first: NDArray[np.intp], order: NDArray[np.intp]
     ) -> tuple[NDArray[np.int64], int, int]:
-        """Return each prediction's label, in their order, and how many are of none and of one that had a label."""
+        """Return each prediction's label, and how many labels have no prediction, or one that had a label."""
         label_ids, first_label = np.unique(np.frombuffer(self._label_ids, dtype=np.int64), return_index=True)
         labels = np.full(order.size, np.iinfo(np.int64).min)
         if not ids.size:
@@ -196,7 +196,7 @@ class OutcomeJoin:
         return labels, n_unknown, len(self._label_ids) - n_unknown - int(known.sum())
 
     def _meaning(self, taken: NDArray[np.int32], decision: NDArray[np.int32]) -> NDArray[np.bool_]:
-        """Return for each decision whether it is for the positive class: where most of its predictions are."""
+        """Return for each decision whether it means the positive class, as it does for most of its predictions."""
         votes = np.bincount(decision, weights=2.0 * (taken == POSITIVE) - 1.0, minlength=len(self._decisions))
         meaning: NDArray[np.bool_] = votes > 0.0
         return meaning

@@ -1,4 +1,4 @@
-"""What labels say of a model, with limits, beside what was estimated without them.
+"""Metrics of a model by its labels, with limits, beside the estimates without labels.
 
 References
 ----------
@@ -43,7 +43,7 @@ class Performance:
     metric
         accuracy, auc or brier (the mean squared error of the probabilities).
     segment
-        The value of the field that was asked for; all without one.
+        The value of the field `by` of `OutcomeJoin`; "all" without one, "(others)" for those beyond 20.
     n_rows, n_labelled
         Predictions, and those with a label.
     realized_value
@@ -81,7 +81,7 @@ class Performance:
 
 
 def measure(joined: Joined, calibration: Calibration | None = None) -> list[Performance]:
-    """Return accuracy, AUC and Brier score of each segment, the largest first; beyond 20 they are one.
+    """Return accuracy, AUC and Brier score of each segment, the largest first; those beyond 20 count as one.
 
     Examples
     --------
@@ -122,7 +122,7 @@ def _largest(joined: Joined) -> tuple[NDArray[np.intp], list[str]]:
 
 
 def log_performance(performances: Iterable[Performance], joined: Joined | None = None) -> None:
-    """Log a line `performance` a metric and segment to `monitoring`, and, given what was joined, a line `labels`.
+    """Log a line `performance` for each metric and segment to `monitoring`; with `joined`, first a line `labels`.
 
     Examples
     --------
