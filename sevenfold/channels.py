@@ -39,7 +39,7 @@ INHERIT: Final = Inherit.INHERIT
 
 
 def require_format(format_: object, of: str) -> None:
-    """Raise ValueError unless a format is one that there is."""
+    """Raise ValueError unless a format is "text" or "json"."""
     if format_ not in FORMATS:
         raise ValueError(f"{of} must be 'text' or 'json', got {format_!r}")
 
@@ -80,7 +80,7 @@ class Channel:
     Raises
     ------
     ValueError
-        If the name is empty or ``-``, the file is no bare file name, or what is asked for doesn't go together.
+        If the name is empty or ``-``, the file is no bare file name, or options contradict each other.
 
     Examples
     --------

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sevenfold.intercept import Interception
     from sevenfold.redaction.redactor import Redactor
 
-# Takes the table, the level over all channels, the channel of what has none, the format and the folder that
+# Takes the table, the level over all channels, the channel of records without one, the format and the folder that
 # `configure` was called with.
 StandIn: TypeAlias = Callable[[tuple[Channel, ...], LevelArgument | None, str | None, LineFormat, Path | None], "Sinks"]
 
@@ -90,7 +90,7 @@ class Sinks:
         self._replaced: Sinks | None = None
         self._default: dict[int, Any] = {}  # loguru's default handler, if this replaced it
         self._closed = False
-        self._held = False  # while a test captures: what closes this then is the test's business
+        self._held = False  # while a test captures: then `close` leaves this in force
 
     @property
     def events(self) -> dict[str, int]:
@@ -113,7 +113,7 @@ class Sinks:
     def close(self) -> None:
         """Take these handlers out of the logger and close their files, for good; nothing takes their place.
 
-        It is no error where somebody removed them already.
+        Handlers that were removed already are no error.
         """
         global _active  # noqa: PLW0603 - see the module's docstring
         if self._held:
@@ -224,13 +224,13 @@ def _put_in_force(
 
 
 def stand_in() -> StandIn | None:
-    """Return what takes the calls of ``configure``, if something does."""
+    """Return the stand-in that takes the calls of ``configure``; None without one."""
     return _stand_in
 
 
 @contextlib.contextmanager
 def captured(by: StandIn) -> Iterator[Iterable[int]]:
-    """Have calls of ``configure`` taken by a stand-in, and the configuration in force survive what closes it.
+    """Let a stand-in take the calls of ``configure``, and keep the configuration in force from being closed.
 
     Yields
     ------
@@ -252,7 +252,7 @@ def captured(by: StandIn) -> Iterator[Iterable[int]]:
 
 
 def _call_all(calls: Iterable[Callable[[], object]]) -> None:
-    """Call each, whatever the others do; Ctrl-C is passed on at the end."""
+    """Call each, even if others fail; raise Ctrl-C at the end."""
     interrupt: BaseException | None = None
     for call in calls:
         for _ in range(2):  # once more where Ctrl-C came in between

@@ -1,4 +1,4 @@
-"""The standard library's logging, its warnings, and exceptions that nobody caught -> loguru.
+"""The standard library's logging, its warnings, and uncaught exceptions -> loguru.
 
 `install` hooks in where each of them passes, and undoes it on close:
 
@@ -58,7 +58,7 @@ _here = threading.local()  # how deep this thread is in handing records over
 
 
 def install(loggers: Mapping[str, str | None] = LOGGERS, *, level: int = INFO, console: bool = True) -> Interception:
-    """Let loguru have what the standard library logs and warns of, and the exceptions that nobody caught.
+    """Send the standard library's log records and warnings, and uncaught exceptions, to loguru.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ class Interception:
         self._undo.callback(log_cells(self._cell_crashed))
 
     def close(self) -> None:
-        """Put everything back; what was hooked in on top since then stays, and is passed through to what was found."""
+        """Put everything back; hooks that others put on top since then stay, and reach what was there before."""
         self._active = False
         self._undo.close()
 
@@ -200,7 +200,7 @@ class Interception:
             self._take(logging.LogRecord(name, level, path, line, message, (), crash, function), **fields)  # type: ignore[arg-type]
 
     def _take(self, source: logging.LogRecord, **fields: Any) -> None:
-        """Give a record to loguru; what is logged on the way there (by a sink, by stderr) is told on stderr, once."""
+        """Give a record to loguru; a notice reports a record that is logged meanwhile (by a sink, by stderr), once."""
         message, troubles = _message(source)
         with _nested() as depth:
             if depth == 0:
@@ -287,7 +287,7 @@ def _exception(source: logging.LogRecord) -> Any:
 
 def _is_logged(source: logging.LogRecord) -> bool:
     exception = _exception(source)
-    with contextlib.suppress(Exception):  # somebody's class
+    with contextlib.suppress(Exception):  # a class may raise anything
         return exception is not None and getattr(exception[1], _LOGGED, False) is True
     return False
 

@@ -106,7 +106,7 @@ def new_handlers(add: Callable[[Logger], object]) -> dict[int, Any]:
 
 @contextlib.contextmanager
 def _libraries_listed_once() -> Iterator[None]:
-    """Spare each handler loguru's listing of the folders of libraries, which takes 2 to 20 ms and gives the same."""
+    """List the folders of libraries once for all handlers: loguru does so for each, which takes 2 to 20 ms."""
     _formatter._get_lib_dirs = staticmethod(lambda: _libraries_on(tuple(sys.path)))  # noqa: SLF001
     try:
         yield
@@ -120,7 +120,7 @@ def _libraries_on(_path: tuple[str, ...]) -> Any:
 
 
 def swap_handlers(out: Iterable[int], into: Mapping[int, Any]) -> dict[int, Any]:
-    """Take handlers out of the logger and put others in, in one step: each call meets the ones or the others.
+    """Take handlers out of the logger and put others in, in one step: each call meets either the old or the new ones.
 
     Handlers that are taken out aren't stopped: a call in another thread may still be on its way through them.
 
@@ -162,7 +162,7 @@ def serialize_with(handler_id: int, logger: Logger, serializer: Callable[[str, A
 
 
 def attach(sink: Sink, handler_id: int, logger: Logger, *, report_failures: bool) -> None:
-    """Let a sink know its handler, and be told what fails in it where that is kept from the caller."""
+    """Tell a sink its handler, and, with `report_failures`, each failure that loguru keeps from the caller."""
     handler = logger._core.handlers[handler_id]  # type: ignore[attr-defined]  # noqa: SLF001
     sink.handler = handler
     if report_failures:
@@ -182,9 +182,9 @@ def contextualized() -> Mapping[str, Any]:
 
 @contextlib.contextmanager
 def borrowed_logger(set_aside: Iterable[int] = ()) -> Iterator[Callable[[int], None]]:
-    """Lend the logger, and put it back as it was found, whatever is done to it meanwhile.
+    """Lend the logger, and put it back as it was found, however it was changed meanwhile.
 
-    Handlers that were found are unhooked when somebody removes them, not stopped, so that they can be hooked in again.
+    Handlers that were found are unhooked when they are removed, not stopped, so that they can be hooked in again.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""IPython's exceptions: what a cell raises is logged, and shown as ever."""
+"""Exceptions of IPython's cells: logged, and shown as ever."""
 
 import sys
 from collections.abc import Callable
@@ -9,7 +9,7 @@ KERNEL_LOGGER = "IPKernelApp"  # of Jupyter's kernel, which speaks of itself
 
 
 def log_cells(log: Log) -> Callable[[], None]:
-    """Have IPython hand over what a cell raises, where there is an IPython.
+    """Have IPython hand over the exceptions of cells; do nothing outside of IPython.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def log_cells(log: Log) -> Callable[[], None]:
 
     def show(shell: Any, kind: type, error: BaseException, trace: Any, tb_offset: int | None = None) -> Any:
         log((kind, error, trace))
-        if found is not None and taken and isinstance(error, taken):  # somebody else's, which shows it
+        if found is not None and taken and isinstance(error, taken):  # another extension shows it
             return found(kind, error, trace, tb_offset=tb_offset)
         return shell.showtraceback((kind, error, trace), tb_offset=tb_offset)
 

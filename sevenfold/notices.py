@@ -1,4 +1,4 @@
-"""What the sinks have to say themselves: one line on stderr, and never an exception, nor a call that waits for ever."""
+"""Sevenfold's own messages: one line on stderr, and never an exception, nor a call that waits for ever."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ from sevenfold.lines.values import clean
 from sevenfold.redaction.redactor import Redactor
 
 PREFIX = "sevenfold: "
-MAX_LENGTH = 500  # characters; a notice may quote what somebody logged
+MAX_LENGTH = 500  # characters; a notice may quote a logged text
 PATIENCE_S = 1.0  # for a stream that takes nothing, such as a full pipe or a terminal after Ctrl-S
 _PIECE_BYTES = 4096  # which a pipe that can be written takes at once (PIPE_BUF of Linux; elsewhere 512 or more)
 _usual = cache(Redactor)  # made when there is something to say: most programs never have
@@ -38,14 +38,14 @@ def notice(text: str) -> None:
 
 
 def redact_with(redactor: Redactor | None) -> None:
-    """Take secrets out of notices as the configuration in force does; None is as it is done by default."""
+    """Take secrets out of notices as the configuration in force does; None stands for the default rules."""
     global _configured  # noqa: PLW0603 - there is one stderr, and one configuration in force
     _configured = redactor
 
 
 @contextlib.contextmanager
 def redacting(redactor: Redactor) -> Iterator[None]:
-    """Redact with another while a configuration is being made, and then as before."""
+    """Redact notices with another redactor while a configuration is being made, and then as before."""
     before = _configured
     redact_with(redactor)
     try:
@@ -67,7 +67,7 @@ def describe(error: BaseException) -> str:
 
 
 def write_in_time(stream: TextIO, text: str) -> bool:
-    """Write text, unless the stream takes none of it within a second; once it took none, within no time.
+    """Write text, unless the stream takes nothing for a second; one that took nothing last time isn't waited for.
 
     A stream without a descriptor, such as a StringIO, is written as it is.
 

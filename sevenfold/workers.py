@@ -1,4 +1,4 @@
-"""What a process does when it imports `sinks`, if another one started it: a worker, or a program under test."""
+"""What a process that another one started, a worker or a program under test, does when it imports `sinks`."""
 
 import os
 
@@ -7,7 +7,7 @@ from sevenfold.handlers.workers import CAPTURED_IN, is_worker, tell_unconfigured
 
 
 def begin() -> None:
-    """Send a worker's records to the test that captures them, or have it say that nobody has configured it."""
+    """Send a worker's records to the test that captures them, or have it say that it was never configured."""
     owner, _, folder = os.environ.get(CAPTURED_IN, "").partition(":")
     if not is_worker():
         if owner and int(owner) != os.getpid():  # a program that a test has started, which writes files as ever

@@ -1,4 +1,4 @@
-"""One api line a request for any ASGI application, and windows of them: ``app = ApiLog(app)``.
+"""One api line for each request of any ASGI application, and windows of requests: ``app = ApiLog(app)``.
 
 It needs loguru, NumPy and asyncio: no framework, no server, and nothing of the rest of Sevenfold.
 """

@@ -1,4 +1,4 @@
-"""Who sent a request, where proxies stand between."""
+"""The address of a client, also behind proxies."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def networks(texts: Iterable[str]) -> tuple[Network, ...]:
     Raises
     ------
     ValueError
-        If one is none; it is named.
+        If one is neither; the error names it.
     """
     if isinstance(texts, str):
         raise ValueError(f"trusted_proxies must be several addresses or networks, got {texts!r}")  # noqa: TRY004 - as for all arguments
@@ -33,13 +33,13 @@ def networks(texts: Iterable[str]) -> tuple[Network, ...]:
 def client_address(scope: Scope, forwarded: str, trusted: tuple[Network, ...]) -> str:
     """Return the address nearest to the client that can be believed.
 
-    Each proxy appends to X-Forwarded-For whom it was asked by. So the list is read from its end, for as long as those
-    who wrote it are trusted: what stands further in front, anybody may have sent.
+    Each proxy appends to X-Forwarded-For the address that asked it. So the list is read from its end, for as long as
+    the writer of an address is trusted: anybody may have sent the addresses before.
 
     Parameters
     ----------
     scope : dict
-        The request's; ``client`` in it is who connected.
+        The request's; ``client`` in it is the address that connected.
     forwarded : str
         The values of all X-Forwarded-For headers, joined by commas.
     trusted : tuple of networks

@@ -1,4 +1,4 @@
-"""The middleware: one line a request, and windows of them."""
+"""The middleware: one line for each request, and windows of requests."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class ApiLog:
     window_requests, window_s : int, float or None
         How many requests, and how many seconds after its first one, a window is closed, whichever comes first.
     averaged, counted : collection of str
-        Names that `note` is given, which windows tell the mean and the counts of; see `Windows`.
+        Names of noted fields, of which windows have the mean or the counts; see `Windows`.
     quiet : collection of str
         Paths such as ``/health``: what is answered there with a status below 400 has no line, and is only counted.
     trusted_proxies : iterable of str
@@ -52,7 +52,7 @@ class ApiLog:
         Whether an exception that came with a whole answer is raised again once it is logged, for a middleware outside.
         One without a whole answer always is: the server must know.
     fields : mapping, optional
-        What each line and window has besides, such as a worker's id.
+        Further fields of each line and window, such as a worker's id.
     on_close : callable, optional
         Called with the number of requests at the end of the lifespan, once the last window is logged.
     route : callable, optional
@@ -140,7 +140,7 @@ class ApiLog:
         self._context = contextvars.copy_context()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or live through the server's life."""
+        """Answer a request, or follow the server's lifespan."""
         if self._silences_access_log:
             self._silence_access_log()
         if scope["type"] == "lifespan":

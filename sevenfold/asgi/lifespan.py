@@ -1,4 +1,4 @@
-"""A server's life, passed on to an application, or lived for one that knows nothing of it."""
+"""A server's lifespan, passed on to an application, or answered for one without a lifespan."""
 
 from __future__ import annotations
 

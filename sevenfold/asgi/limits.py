@@ -1,4 +1,4 @@
-"""What an application refuses before it does any work: bodies that are too long or too slow, and too many at once."""
+"""Refuse requests before an application does any work: bodies too long or too slow, and too many requests at once."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Limits:
     app : ASGI application
         The other one.
     max_body_bytes : int or None
-        The longest body; what declares more is refused before anything of it is read, with 413, and what sends more as
+        The longest body; a request that declares more is refused with 413 before it is read, and one that sends more as
         soon as it does. None takes any.
     body_timeout_s : float or None
         Seconds that a client may let the application wait for a body, all in all; then 408. None waits.
@@ -110,7 +110,7 @@ class Limits:
             self._n_in_flight -= counts
 
     def too_large(self, got: str) -> Refusal:
-        """Return why a body is refused that is longer than may be."""
+        """Return the refusal of a body that is too long."""
         return Refusal(413, "too_large", f"expected at most {self.max_body_bytes} bytes, got {got}")
 
     def _refuses(self, scope: Scope, *, counts: bool) -> Refusal | None:
@@ -140,7 +140,7 @@ class _Request:
         try:
             await self._limits.app(self._scope, self._listen, self._say)
         except Exception:
-            if not self._refused:  # what it makes of a client that has left
+            if not self._refused:  # else it is how the application ends when told that the client has left
                 raise
 
     async def refuse(self, refusal: Refusal) -> None:

@@ -1,11 +1,11 @@
-"""What an application says of the request that it is answering, from wherever it is in it."""
+"""An application's notes on the request that it is answering, taken anywhere in its code."""
 
 import contextlib
 from contextvars import ContextVar
 from typing import Any, Final, Protocol
 
-#: The attribute that marks an exception whose traceback is logged with its request. What logs exceptions, too, such as
-#: ``sinks.configure(intercept=True)``, leaves out those that have it.
+#: The attribute that marks an exception whose traceback is logged with its request. ``sinks.configure(intercept=True)``
+#: leaves out exceptions that have it, and other code that logs exceptions should, too.
 LOGGED: Final = "__sevenfold_logged__"
 
 
@@ -59,5 +59,5 @@ def failed(error: BaseException) -> None:
 
 def mark(error: BaseException) -> None:
     """Mark an exception as logged."""
-    with contextlib.suppress(Exception):  # somebody's class: it is logged twice then
+    with contextlib.suppress(Exception):  # a class may refuse the attribute: then it is logged twice
         setattr(error, LOGGED, True)

@@ -18,7 +18,7 @@ def route_of(scope: Scope, asked_below: str) -> str | None:
     scope : dict
         The request's, after the application has seen it.
     asked_below : str
-        The ``root_path`` before it has: what mounts add to it stands in front of the template.
+        The ``root_path`` before that: the part that mounts add to it stands in front of the template.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What the ASGI specification calls things, as types: https://asgi.readthedocs.io/en/latest/specs/main.html."""
+"""The terms of the ASGI specification as types: https://asgi.readthedocs.io/en/latest/specs/main.html."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias

@@ -33,16 +33,16 @@ class Windows:
     channel : str or None
         Where windows are logged; None only counts.
     requests : int
-        Requests a window, at least 1.
+        Requests per window, at least 1.
     seconds : float, optional
-        The age at which a window is closed, above 0; None for any age.
+        The age at which a window is closed, above 0; None closes none by its age.
     averaged : collection of str
         Numbers among the requests' fields: a window has the ``mean_`` of each, over the requests that have it.
     counted : collection of str
         Fields that take few values: a window has the ``_counts`` of each. The value may be counts itself, such as
         ``{"approve": 7, "deny": 3}`` for a request of ten rows.
     fields : mapping, optional
-        What all windows have besides.
+        Further fields of all windows.
 
     Attributes
     ----------
@@ -58,8 +58,8 @@ class Windows:
     -----
     A line has ``window_start`` and ``window_end`` (UTC, ISO 8601), ``request_count``, ``quiet_count``, ``error_count``
     (a status of 500 or above), ``error_rate`` in [0, 1], ``requests_per_s``, ``latency_ms_mean``, ``_p50``, ``_p95``,
-    ``_p99`` (by linear interpolation) and ``_max``, and ``status_2xx_count`` and so on. What can't be told without a
-    request is None.
+    ``_p99`` (by linear interpolation) and ``_max``, and ``status_2xx_count`` and so on. A figure that needs a request
+    is None without one.
 
     Examples
     --------
@@ -105,7 +105,7 @@ class Windows:
         duration_ms : float
             How long it took, in milliseconds.
         **fields
-            What is known of it besides; those named by ``averaged`` and ``counted`` go into the window.
+            Its other fields; those named by ``averaged`` and ``counted`` go into the window.
         """
         self.close_old()
         with self._lock:
@@ -117,7 +117,7 @@ class Windows:
         return begins and not full
 
     def observe_quiet(self) -> bool:
-        """Count a request of which nothing is told but that it came, and return whether it began a window."""
+        """Count a request without its status and duration, and return whether it began a window."""
         self.close_old()
         with self._lock:
             begins = self._count(0.0)
