@@ -53,8 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit status: 0 when all went well, 1 when the pipeline failed, 2 when the user's input was wrong, 130
-        after Ctrl-C.
+        The exit status: 0 when all went well, 1 when the pipeline, its report or the server failed, 2 when the user's
+        input was wrong, 130 after Ctrl-C; of another command, as `sevenfold.cli.main`.
     """
     arguments = sys.argv[1:] if argv is None else argv
     need_streams()
@@ -87,9 +87,9 @@ def _pipeline(arguments: Sequence[str]) -> int:
 def create_app(settings: ServiceSettings | None = None) -> ApiLog:
     """Make the application that an ASGI server runs: ``uvicorn main:create_app --factory --workers 4``.
 
-    Each worker calls it, so that each has its own sinks, in the same folder. Environment variables say the rest, see
-    `pipeline.service.application.Settings`; where they are wrong, the process ends with a line that says so, and the
-    exit status by which uvicorn knows that a worker needn't be started again.
+    Each worker calls it, so that each has its own sinks, in the same folder. Without `settings`, environment variables
+    give them, see `pipeline.service.application.Settings`; if these are wrong, the process ends with a line that says
+    so, and the exit status by which uvicorn knows that a worker needn't be started again.
     """
     from pipeline.service import application  # noqa: PLC0415 - a run or a command may need no server
 
@@ -146,7 +146,7 @@ def _serve(arguments: Sequence[str]) -> int:
 
 @contextmanager
 def _metrics(options: argparse.Namespace) -> Iterator[str]:
-    """Answer Prometheus for all workers, if that is asked for, and give what to say of it."""
+    """Answer Prometheus for all workers, if an option says so, and yield the words about it for the first line."""
     if options.metrics_port is None:
         yield ""
         return
@@ -221,7 +221,7 @@ run_id {report.run_id}, logged in {Path(handle.log_dir or "").resolve()}
 
 
 def _table(handle: sinks.Sinks) -> str:
-    """Return what this run wrote: earlier ones may have written the same files."""
+    """Return a table of what this run wrote; earlier runs may have written to the same files."""
     width = max(map(len, handle.written))
     rows = [f"{'file':{width}} {'events':>9} {'warnings':>9} {'written':>9}"]
     rows += [

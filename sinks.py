@@ -137,8 +137,8 @@ def configure(
     strict : bool
         Raise ValueError in the caller for a channel that the table lacks, instead of a notice on stderr.
     intercept : bool or mapping
-        Whether what the standard library logs, warnings and uncaught exceptions are logged here, too; see
-        `sevenfold.intercept`. A mapping says the channels of stdlib loggers by name, before its table
+        Whether the standard library's records, warnings and uncaught exceptions are logged here, too; see
+        `sevenfold.intercept`. A mapping gives the channels of stdlib loggers by name, ahead of the table
         ``sevenfold.intercept.LOGGERS``. Under the fixture ``channel_log`` nothing is intercepted.
     redact : iterable of str and re.Pattern
         What is written as ``[redacted]``: `SECRETS`, values under names of your own (whole words, anywhere in a name),
@@ -153,8 +153,8 @@ def configure(
         A key file, which seals the audit chain; see `sevenfold.audit`. It must lie outside the log folder, and others
         must not be able to read it.
     audit_wait : float
-        Seconds that an audit event waits at most while another process keeps the chain locked, which is told on stderr
-        after one; then `AuditError` is raised.
+        Seconds that an audit event waits at most while another process keeps the chain locked; a notice says so after
+        one second. Then `AuditError` is raised.
     unbound : str, optional
         The channel of records that are bound to none. By default they are shown on the console, and from WARNING on,
         where no console shows them, kept in the file that collects errors.
@@ -230,7 +230,7 @@ def _open_sinks(  # noqa: PLR0917
     key: bytes | None,
     wait_s: float,
 ) -> dict[str, LineSink]:
-    """Open the file of each channel, and return what writes it, by the channel's name in the order of the table."""
+    """Open the file of each channel, and return the sinks by the channel's name, in the order of the table."""
     other_routes = [route for route in routes if not route.channel.collects_errors]
     sinks: dict[str, LineSink] = {}
     with contextlib.ExitStack() as opened:
@@ -254,7 +254,7 @@ def _add_handlers(
     unbound: str | None,
     strict: bool,
 ) -> None:
-    """Add the handlers to a logger: of the options that ask for one, of the console, and of each channel's file."""
+    """Add to a logger the handlers of the options that need one, of the console, and of each channel's file."""
     names = tuple(route.channel.name for route in routes)
     if strict:
         logger.add(discard, level=0, filter=RaiseOnUnknown(names).accepts, format="", catch=False)
@@ -377,7 +377,7 @@ class _Shown:
 
 
 def _or_environment(value: Any, name: str, default: Any) -> Any:
-    """Return the value of a call; if it is `INHERIT`, that of the environment or else the default."""
+    """Return the value of a call; if it is `INHERIT`, the environment's value or else the default."""
     return os.environ.get(f"SEVENFOLD_{name}") or default if value is INHERIT else value
 
 

@@ -1,4 +1,4 @@
-"""The whole pipeline, stage by stage: train, check for drift, score, serve, learn what came; audited throughout."""
+"""The whole pipeline, stage by stage: train, check for drift, score, serve, learn outcomes; audited throughout."""
 
 import hashlib
 import json
@@ -175,7 +175,7 @@ def _stages(settings: Settings, score_table: Table | None) -> Iterator[str]:
     yield from ("train", "score")
     if settings.requests:
         yield "serve"
-    if score_table is None:  # the other rows' outcomes are known
+    if score_table is None:  # only the held-out rows have known outcomes
         yield "learn outcomes"
     if settings.faults:
         yield "provoke faults"
@@ -237,7 +237,7 @@ def _monitor(detector: DriftDetector, state: Path) -> DriftMonitor:
 
 
 def _watch(monitor: DriftMonitor, report: DriftReport, run_id: str) -> MonitorVerdict:
-    """Have the monitor know a batch by its run, too: another run's first batch isn't the same one again."""
+    """Update the monitor with a batch named by its run, too, since the first batches of two runs differ."""
     verdict = monitor.update(replace(report, batch_id=f"{run_id}-{report.batch_id}"))
     return replace(verdict, batch_id=report.batch_id)
 

@@ -152,7 +152,7 @@ class FeatureEncoder:
         gaps = np.array([np.isnan(table.columns[name]).any() for name in numeric], dtype=np.bool_)
         return cls(kinds, mean, std, low, high, gaps, tuple(_levels(table.columns[name]) for name in categorical))
 
-    @cached_property  # a request asks for it, of thousands of names
+    @cached_property  # each request needs it, and there may be thousands of names
     def numeric(self) -> tuple[str, ...]:
         """The names of the numeric columns."""
         return tuple(name for name, kind in self.kinds.items() if kind == "number")
@@ -257,7 +257,7 @@ def _scales(table: Table, names: tuple[str, ...]) -> NDArray[np.float64]:
 
 
 def _scales_of(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the same of columns without gaps, shape (columns, n)."""
+    """Return what `_scales` does, for columns without gaps, shape (columns, n)."""
     low, high = _fences(rows)
     rows = np.clip(rows, low[:, np.newaxis], high[:, np.newaxis])
     mean, std = means_and_stds(rows)

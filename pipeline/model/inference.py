@@ -62,7 +62,7 @@ def predict(model: LogisticModel, table: Table, *, prefix: str | None = None) ->
     Parameters
     ----------
     model : LogisticModel
-        It decides.
+        The model that decides.
     table : Table
         With the model's columns; others go to the log, too.
     prefix : str, optional

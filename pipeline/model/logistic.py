@@ -1,4 +1,4 @@
-"""A logistic model: from a table to probabilities, and its file, which also holds what finds drift in later rows."""
+"""A logistic model: from a table to probabilities, and its file, which also holds the drift detector for later rows."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class SavedModel:
     _data: bytes
 
     def detector(self) -> DriftDetector | None:
-        """Return what finds drift in the rows that are scored; None where the file has none.
+        """Return the drift detector for scored rows; None if the file has none.
 
         Raises
         ------
@@ -134,7 +134,7 @@ def save(
 
 
 def load_saved(path: str | os.PathLike[str]) -> SavedModel:
-    """Read a model that `save` wrote, with all that its file holds besides.
+    """Read a model that `save` wrote, with the rest of its file.
 
     Raises
     ------
@@ -161,7 +161,7 @@ def sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @contextmanager
 def _naming(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Name the file in what goes wrong with its content."""
+    """Name the file in each error about its content."""
     try:
         yield
     except Exception as error:

@@ -39,7 +39,7 @@ _HALVINGS = 40
 
 
 class Step(NamedTuple):
-    """Where a step led.
+    """A step's end.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class Step(NamedTuple):
     gradient_norm : float
         The length of the gradient there, as a part of that at weights and bias of zero.
     step_size : float
-        The part of Newton's step that was gone, in (0, 1].
+        The part of Newton's step that was taken, in (0, 1].
     """
 
     weights: Vector
@@ -75,7 +75,7 @@ class Loss:
 
     @property
     def penalty(self) -> Vector:
-        """What each parameter's square is multiplied by, twice."""
+        """Twice the factor of each parameter's square in the loss."""
         return np.append(np.full(self.inputs.width, self.l2), 0.0)
 
     def logits(self, parameters: Vector) -> Vector:
@@ -100,7 +100,7 @@ class Loss:
 
 
 def descend(loss: Loss, rng: np.random.Generator) -> Iterator[Step]:
-    """Yield one step after another towards the optimum, for ever; each is lower than the one before."""
+    """Yield one step after another towards the optimum, for ever; none raises the loss by more than rounding."""
     parameters = np.zeros(loss.inputs.width + 1)
     logits = loss.logits(parameters)
     gradient = loss.gradient(parameters, logits)
@@ -124,7 +124,7 @@ def _sample_rows(n_rows: int, width: int, rng: np.random.Generator) -> NDArray[n
 
 
 def _preconditioner(loss: Loss, curvature: Vector, sample: NDArray[np.intp] | slice) -> Callable[[Vector], Vector]:
-    """Return a function that divides by second derivatives: of sampled rows, or if too many, by their diagonal."""
+    """Return a function that divides by the second derivatives of sampled rows, or, of many outputs, their diagonal."""
     if loss.inputs.width > WIDEST:
         diagonal = np.append(loss.inputs.squared().transposed_dot(curvature), curvature.sum()) + loss.penalty
         return lambda vector: vector / np.maximum(diagonal, np.finfo(np.float64).tiny)

@@ -1,4 +1,4 @@
-"""What came of the rows that were scored, once it is known: logged, and how right the model was with it."""
+"""Log the outcomes of scored rows, once they are known, and how right the model was."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class EpochReport:
 class TrainingReport:
     """How training ended, and the validation figures of the model.
 
-    `stop_reason` is "converged" or "max_epochs"; `baseline_accuracy` is had by always predicting the training
+    `stop_reason` is "converged" or "max_epochs"; `baseline_accuracy` is the accuracy of always predicting the training
     rows' more frequent class.
     """
 
@@ -80,7 +80,7 @@ def train(
     rng: np.random.Generator,
     seed: int | None = None,
 ) -> tuple[LogisticModel, TrainingReport]:
-    """Fit a model to `train`, and tell after each epoch how it does on `val`.
+    """Fit a model to `train`, and log after each epoch how it does on `val`.
 
     Parameters
     ----------
