@@ -4,7 +4,7 @@
 
 `speed` (a call, through each logger), `events` (kinds of events), `growth` (many files, `configure`, imports), `bulk`
 (a whole table, and one channel more), `whole` (a run of main.py), `audit` (the chain), `files` (shared by processes),
-`reading`, `tables` (of one's own), `service` (HTTP). Each is a command of its own with more options, such as ``python
+`reading`, `tables` (CSV files), `service` (HTTP). Each is a command of its own with more options, such as ``python
 -m benchmarks.speed --help``. ``python -m benchmarks.drift`` compares detectors, and takes long.
 """
 

@@ -4,8 +4,8 @@
 
 1. The chain. The same event (eight fields) goes through `sinks.configure` to the audit file: sealed without a key, with
    one, and, for comparison, not sealed, but through the same `RotatingFile`. Rotation is off.
-2. The verification. What was written so is verified, and each line of it goes through a bare loop of ``json.loads`` and
-   ``sha256``; that is for scale, since a verification needs no JSON. The same for a gzipped file.
+2. The verification. That trail is verified, and, for scale, each line of it goes through a bare loop of ``json.loads``
+   and ``sha256``, though a verification needs no JSON. The same for a gzipped file.
 
 All take turns within each round, in an order that moves on from round to round; times are medians over the rounds, and
 ratios medians of the ratios within a round.

@@ -2,9 +2,9 @@
 
     python -m benchmarks.bulk [--rows N] [--rounds N] [--quick]
 
-1. Bulk. ``batch=`` columns (four features, a decision, a confidence, all digits) against textbook loguru, a call a row;
-   features as lists, and by name. Both rotate at 10 MB and compress nothing. Afterwards every line of the last round is
-   read back and compared with the arrays.
+1. Bulk. ``batch=`` columns (four features, a decision, a confidence, all digits) against textbook loguru, a call for
+   each row; features as lists, and by name. Both rotate at 10 MB and compress nothing. Afterwards every line of the
+   last round is read back and compared with the arrays.
 2. Channels. A logging call with 7, 28 and 100 channels, against loguru with as many handlers that reject the record.
 
 All take turns within each round; ratios are medians of the ratios within a round.

@@ -6,13 +6,13 @@
 1. Accuracy. The Kolmogorov-Smirnov distance and p-value against SciPy's.
 2. Answers. The share of batches of ten Gaussian features in which any is flagged though none has drifted, and in which
    the one that was changed is flagged. Each column of a table has random numbers of its own, the same for every tool.
-   Then, for Sevenfold alone, columns of other kinds. A tool that raises is shown so.
+   Then, for Sevenfold alone, columns of other kinds. If a tool raises, the table says so.
 3. Speed. A batch of 20 features against a reference of 100,000 rows. All take turns within each round, in an order that
    moves on from round to round; times are medians over the rounds, and ratios medians of the ratios within a round.
 
 The peers have the settings that they come with. SciPy's ``ks_2samp`` and frouros, which judge one column, count as
 flagging it at p < .05. NannyML's chunk is the batch; since its threshold is three standard deviations above the mean of
-the reference's chunks, batches half as large as the reference leave it two to go by. A peer that isn't installed is
+the reference's chunks, batches half as large as the reference leave it two chunks. A peer that isn't installed is
 left out with a line that says so. In full it takes an hour, nearly all of it Evidently's.
 
 It has more than 300 lines since each peer is called in its own way.

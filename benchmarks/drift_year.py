@@ -5,7 +5,7 @@
 A year is 365 batches of ten features, Gaussian with a common factor (correlation .3), against a reference of 10,000
 rows, with the joint test; every year has a reference of its own. A change comes at day 100, in one feature. The
 monitor's alarms are counted, beside the single batches that are found drifted, of which one in twenty is by chance.
-With groups, each day differs from the others by .05 sd anyway, and the reference is of so many days.
+With groups, days differ by .05 sd without drift, and the reference has as many days as the table says.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""The peer of `benchmarks.service`: FastAPI with loguru as its documentation has it, for the same lines."""
+"""The peer in `benchmarks.service`: FastAPI, with loguru used as loguru's documentation does, for the same lines."""
 
 import time
 import uuid

@@ -1,4 +1,4 @@
-"""What becomes of lines when several processes write the same log file and rotate it, and what it costs.
+"""The fate and the cost of lines when several processes write and rotate the same log file.
 
     python -m benchmarks.files [--events N] [--processes N] [--rounds N] [--calls N] [--quick]
 
@@ -6,10 +6,10 @@
    confidence, a decision) to one ``predictions.log``, rotated at 1 MB: through `sinks.configure`, loguru's own file
    sink (and the same with ``watch=True``), the standard library's RotatingFileHandler (gzip as in the logging
    cookbook) and concurrent-log-handler. Each line has its writer and number in it. When all have closed their files,
-   every file is read, the compressed ones too, and what was logged is looked for: lines that are lost, torn (neither
-   whole nor empty) or twice there, rotated files of less than half the limit or not gzipped, lines on stderr. Events
-   per second are over all processes, from the first call to the last close, with compression in it, as it is in the
-   CPU time. "On disk": the line of the first call is in the file when that call returns.
+   every file is read, the compressed ones too, and faults are counted: lines that are lost, torn (neither whole nor
+   empty) or twice there, rotated files of less than half the limit or not gzipped, lines on stderr. Events per second
+   are over all processes, from the first call to the last close; compression is in it, as it is in the CPU time.
+   "On disk": the line of the first call is in the file when that call returns.
 2. Blocked calls. One process, 10 MB, gzip: how long a call takes, the longest and the 99.9th percentile.
 3. Memory. The growth of that process over its 1,000,000 calls, after a rotation to warm up.
 

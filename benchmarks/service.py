@@ -1,4 +1,4 @@
-"""What logging costs a service that answers single predictions, over HTTP, and what it costs elsewhere.
+"""The cost of logging for a service that answers single predictions over HTTP, beside FastAPI with loguru.
 
     python -m benchmarks.service [--requests N] [--rounds N] [--connections N] [--workers N] [--quick]
 
@@ -10,7 +10,7 @@ features, on connections that are kept alive, from as many other processes as th
 
 All servers run throughout and take turns within each round, in an order that moves on from round to round. Rates are
 medians over rounds, and their ratio is the median of each round's. CPU time is the server's, with its workers'
-(Linux only). In the end, the lines that there are in the files are counted.
+(Linux only). In the end, the lines in the files are counted.
 """
 
 import argparse

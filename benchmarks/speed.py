@@ -3,10 +3,10 @@
     python -m benchmarks.speed [--events N] [--rounds N] [--quick] [--only PART]
 
 1. One thread, by CPU time. The five text channels take turns (a prediction with four features, a decision and a
-   confidence among them); then the audit trail alone, as JSON, which Sevenfold chains and nobody else. Rotation at
-   10 MB, nothing compressed, no console; textbook loguru formats ``{extra}`` and microseconds, as Sevenfold's lines do.
+   confidence among them); then the audit trail alone, as JSON, which only Sevenfold chains. Rotation at 10 MB, nothing
+   compressed, no console; textbook loguru formats ``{extra}`` and microseconds, as Sevenfold's lines do.
 2. Threads. Eight of them make the same calls through one set of handlers: wall time, and percentiles of a call.
-3. Processes. One, four and sixteen of them, each with handlers of its own, write to the same files: lines a second.
+3. Processes. One, four and sixteen of them, each with handlers of its own, write to the same files: lines per second.
 
 `benchmarks.lockstep` says how all of this is measured. Afterwards the lines in all files are counted.
 """

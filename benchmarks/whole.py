@@ -1,12 +1,12 @@
-"""What all logging costs a whole run: ``python main.py`` beside the same arithmetic without a line of log.
+"""The cost of all logging in a whole run: ``python main.py`` beside the same arithmetic without a log line.
 
     python -m benchmarks.whole [--rows N] [--rounds N] [--quick]
 
 The bare script imports NumPy and loguru and calls the stages of `pipeline` one by one, with loguru's handlers removed:
 it makes, splits and fingerprints the table, trains, saves the model, checks each batch for drift, decides on each row
-and compares that with what came of it. ``main.py`` does that, writes its files (``--requests 0``: without the service)
-and makes a report of them. Both are whole processes, started in turn, and measured by CPU time (Windows keeps none of
-an ended process: wall time there); the ratio is the median of the ratios within a round.
+and compares the decisions with the outcomes. ``main.py`` does that, writes its files (``--requests 0``: without the
+service) and makes a report of them. Both are whole processes, started in turn, and measured by CPU time (by wall time
+on Windows, which keeps no CPU time of an ended process); the ratio is the median of the ratios within a round.
 """
 
 import argparse

@@ -1,6 +1,6 @@
-"""One file through each logger: what `benchmarks.files` compares, all set to the same work.
+"""One file through each logger that `benchmarks.files` compares, all set to the same work.
 
-A tool is given a folder, a limit in bytes, and "gz" or None; it gives back what logs a prediction and what closes it.
+A tool takes a folder, a limit in bytes, and "gz" or None; it returns the functions that log a prediction and close.
 """
 
 import gzip
