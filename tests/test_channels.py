@@ -1,4 +1,4 @@
-"""A channel says what it is, and any may be serialized or sealed, or collect the errors."""
+"""The table of channels: any channel may be serialized or sealed, or collect the errors."""
 
 import json
 from pathlib import Path

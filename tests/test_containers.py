@@ -1,4 +1,4 @@
-"""Logging without a folder, as JSON, and as the environment says: how it is done in containers."""
+"""Logging as in containers: without a folder, as JSON, set by environment variables."""
 
 import io
 import json

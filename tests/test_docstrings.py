@@ -1,4 +1,4 @@
-"""What the docstrings show is so, and each public function and class shows something."""
+"""The examples in docstrings are true, and each public function and class has one."""
 
 import doctest
 import importlib

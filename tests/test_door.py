@@ -1,4 +1,4 @@
-"""`import sevenfold` is the front door: what stands in docs/api.md, no more and no less."""
+"""`import sevenfold` is the front door: it has the names in docs/api.md, no more and no less."""
 
 import re
 import subprocess

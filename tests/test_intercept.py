@@ -1,4 +1,4 @@
-"""Each way into the log files that isn't loguru's own: in programs of their own, with real files."""
+"""Each way into the log files besides loguru, in programs of their own, with real files."""
 
 import importlib
 import json

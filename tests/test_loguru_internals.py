@@ -1,4 +1,4 @@
-"""What is used of loguru's private parts; these tests fail first when loguru changes them."""
+"""The private parts of loguru that are used; these tests fail first when loguru changes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The applications of docs/api-log.md and examples/, and what else frameworks do, behind a real server."""
+"""The applications of docs/api-log.md and examples/, and peculiarities of frameworks, behind a real server."""
 
 import re
 import signal

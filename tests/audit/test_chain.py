@@ -1,4 +1,4 @@
-"""What befalls a chain while it is written: several processes, crashes, lost files, keys, full disks."""
+"""A chain while it is written: several processes, crashes, lost files, keys, full disks."""
 
 import contextlib
 import gc

@@ -1,4 +1,4 @@
-"""Copies that were made while the original was being written: each file as it was at another moment."""
+"""Copies made while the original was being written: each file is from another moment."""
 
 import gzip
 from collections.abc import Iterator, Mapping, Sequence

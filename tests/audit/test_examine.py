@@ -1,4 +1,4 @@
-"""Whatever is done to a trail in whatever order, it isn't said to be proved unless it is as it was."""
+"""However a trail is changed, and in any order, it is proved only if it is as it was."""
 
 from collections.abc import Callable
 from pathlib import Path

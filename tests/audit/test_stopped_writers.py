@@ -1,4 +1,4 @@
-"""A writer that is stopped at any system call of an append accuses nobody, and loses no acknowledged event."""
+"""A writer that is stopped at any system call of an append causes no false finding, and loses no acknowledged event."""
 
 import json
 import sys

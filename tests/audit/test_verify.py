@@ -1,4 +1,4 @@
-"""Attacks on audit trails, and what is found of each: alone, by the head, by the key, or by a checkpoint only."""
+"""Attacks on audit trails, and which of them the trail alone, the head, the key or only a checkpoint reveals."""
 
 import gzip
 import re

@@ -1,4 +1,4 @@
-"""What child processes log is seen by the fixture of the test that started them."""
+"""The fixture of a test sees the records of the child processes that the test starts."""
 
 import contextlib
 import multiprocessing

@@ -1,4 +1,4 @@
-"""The command `metrics`: what it says where it can't serve."""
+"""The command `metrics`: its message if it can't serve."""
 
 import importlib.util
 import json

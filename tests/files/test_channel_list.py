@@ -1,4 +1,4 @@
-"""channels.json says what is in a log folder."""
+"""channels.json lists the channels of a log folder."""
 
 import json
 import multiprocessing

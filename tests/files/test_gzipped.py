@@ -1,4 +1,4 @@
-"""Gzip by isal and by the standard library: one format, and the same of what is damaged."""
+"""Gzip by isal and by the standard library: one format, and the same errors for damaged files."""
 
 import gzip
 import importlib

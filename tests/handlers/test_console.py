@@ -1,4 +1,4 @@
-"""A program whose stderr nobody reads goes on, and so do its files."""
+"""If nothing reads a program's stderr, the program and its files go on."""
 
 import select
 import subprocess

@@ -1,4 +1,4 @@
-"""What a record looks like on a terminal."""
+"""Records as they look on a terminal."""
 
 import re
 from datetime import UTC, datetime

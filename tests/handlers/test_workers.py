@@ -1,4 +1,4 @@
-"""Workers of pools: those of joblib with real files, and those that nobody configured."""
+"""Workers of pools: joblib's, with real files, and unconfigured ones."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""A shape reads only what `parse` reads, and finds the same in it."""
+"""A shape matches only lines that `parse` reads, and finds the same values."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Lines that are counted without making events of them are counted as their events would be."""
+"""Counting lines without making events of them gives the same figures as their events."""
 
 import gzip
 import random

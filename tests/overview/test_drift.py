@@ -1,4 +1,4 @@
-"""What is kept of the checks of a table of many columns."""
+"""Drift checks of a table of many columns: which of them an overview keeps."""
 
 from datetime import UTC, datetime
 

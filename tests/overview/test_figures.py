@@ -1,4 +1,4 @@
-"""The figures of a page are what DuckDB says of the same files."""
+"""The figures of a page equal DuckDB's for the same files."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""One pass over events: what it finds is compared whole, or with what another way of counting says."""
+"""One pass over events: its results are compared whole, or with another way of counting."""
 
 import gc
 from datetime import UTC, datetime

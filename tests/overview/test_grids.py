@@ -1,4 +1,4 @@
-"""Buckets widen, and count what they would have counted with the last width from the beginning."""
+"""Buckets widen, and have the same counts as with their last width from the beginning."""
 
 from collections import Counter
 from datetime import timedelta

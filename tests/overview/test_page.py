@@ -1,4 +1,4 @@
-"""The page: what comes from logs is text in it, whatever it is; each chart says what it shows."""
+"""The page: anything from logs is plain text in it, never markup; each chart says what it shows."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Conditions choose events, and the bytes that they ask for are those of every event that they choose."""
+"""Conditions select events, and each event that they select has the bytes that they look for."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What was logged comes back, from live, rotated and compressed files, while they are written and rotated."""
+"""All logged events come back from live, rotated and compressed files, while these are written and rotated."""
 
 import contextlib
 import gc

@@ -1,4 +1,4 @@
-"""Portions are merged as their events would be, one by one."""
+"""Portions are merged into the same order as their events one by one."""
 
 import heapq
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""One file, line by line: what is an event, what is none, and where a block ends."""
+"""One file, line by line: which lines are events, and where a block ends."""
 
 import contextlib
 import gzip

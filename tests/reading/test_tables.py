@@ -1,4 +1,4 @@
-"""What was logged as a table comes back as one."""
+"""A logged table comes back as the same table."""
 
 from datetime import UTC, datetime
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A corpus of the project's own: none of its secrets is written, and nothing of what is none is lost."""
+"""A corpus of the project's own: none of its secrets is written, and no harmless value is lost."""
 
 import random
 from typing import Any

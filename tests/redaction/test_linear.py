@@ -1,7 +1,7 @@
-"""No text makes a rule take more than linear time, whatever is in it: who sends a text must not stop who logs it.
+"""No text makes a rule take more than linear time: the sender of a text must not stop the program that logs it.
 
-Each rule is found here by itself: the compiled patterns of all modules, each shape, each text rule, each function of a
-text. Each is tried on texts that repeat what it nearly matches, and on what has been trouble elsewhere.
+The tests find each rule by themselves: the compiled patterns of all modules, each shape, each text rule, each function
+of a text. Each is tried on texts that repeat near matches, and on texts that have been trouble elsewhere.
 """
 
 import importlib

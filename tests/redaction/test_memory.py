@@ -1,4 +1,4 @@
-"""No secret is kept: once a call has returned, no object of the process holds what it hid."""
+"""No secret is kept: once a call has returned, no object of the process holds a secret that it hid."""
 
 import gc
 import secrets

@@ -1,4 +1,4 @@
-"""Sinks of one's own get records without secrets, and without a live exception."""
+"""A user's own sinks get records without secrets, and without a live exception."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Values whose name stands behind or beside them."""
+"""Values that stand behind or beside their names."""
 
 from typing import Any
 

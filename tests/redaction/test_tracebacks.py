@@ -1,4 +1,4 @@
-"""Tracebacks without secrets: rows by the name that they stand under, and what a variable is known to hold."""
+"""Tracebacks without secrets: values by the name that they stand under, and secrets that a variable holds."""
 
 import linecache
 import secrets

@@ -1,4 +1,4 @@
-"""A batch writes what a call for each row would."""
+"""A batch writes the same lines as a call for each row."""
 
 import sys
 from dataclasses import replace

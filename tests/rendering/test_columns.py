@@ -1,4 +1,4 @@
-"""Each kind of column is written as its items would be."""
+"""Each kind of column is written like its items one by one."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Real frames of pandas, polars and pyarrow are written as their rows would be."""
+"""Real frames of pandas, polars and pyarrow are written like their rows one by one."""
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal

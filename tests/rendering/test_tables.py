@@ -1,4 +1,4 @@
-"""What people have in their hands is a table, and what only looks like one is told."""
+"""Common kinds of tables are read as tables; a notice names a value that only looks like one."""
 
 from __future__ import annotations
 

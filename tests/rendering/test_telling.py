@@ -1,4 +1,4 @@
-"""Under telling names, columns and fields are written alike by both ways, and quickly where they may be."""
+"""Under telling names, both ways write columns and fields alike, and the quick way is taken where it may be."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What travels comes back as it was, and nothing in it leads out of a folder."""
+"""Messages decode to what was encoded, and no path in them leads out of a folder."""
 
 import time
 

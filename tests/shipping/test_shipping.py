@@ -1,4 +1,4 @@
-"""A shipper and a collector in one process, over a broker that is full or loses what it has."""
+"""A shipper and a collector in one process, over a broker that is full or loses its messages."""
 
 import asyncio
 import errno

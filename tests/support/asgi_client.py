@@ -1,4 +1,4 @@
-"""A server for one request, in this process: it says what is sent, and when."""
+"""A server for one request, in this process: it records which messages are sent, and when."""
 
 import asyncio
 from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""Audit trails for the tests: made with rotations and gzip, and what an attacker does to their lines."""
+"""Audit trails for the tests, with rotations and gzip, and an attacker's changes of their lines."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""Batches, and the lines that a call for each of their rows would write."""
+"""Batches, and the lines of a call for each of their rows."""
 
 from typing import Any
 

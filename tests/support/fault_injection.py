@@ -1,4 +1,4 @@
-"""Stop the writer of an audit trail at the n-th system call of an append, for every n, and see how others go on.
+"""Stop the writer of an audit trail at the n-th system call of an append, for every n; then other writers go on.
 
 It is killed, or interrupted by an exception, as a signal handler raises one. Then a writer goes on that had the files
 open before, and one that opens them only now. All this is for a process of its own, since it forks.

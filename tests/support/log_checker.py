@@ -1,4 +1,4 @@
-"""Lines that say who wrote them and which they are, and the count of what became of them.
+"""Lines with their writer and number in them, and counts of those that are lost, torn or doubled.
 
 A writer notes after each call how many have returned, in a file of its own that survives a ``kill -9``.
 """

@@ -1,4 +1,4 @@
-"""What the tests read logs with."""
+"""Functions with which the tests read logs."""
 
 import json
 from pathlib import Path

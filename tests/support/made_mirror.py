@@ -1,4 +1,4 @@
-"""A mirror, as the hosts themselves would write it."""
+"""A mirror, written in place as if by its hosts."""
 
 from pathlib import Path
 

@@ -1,7 +1,7 @@
-"""Secrets made at run time, the names and places that they stand in, and what is no secret: our own corpus.
+"""Secrets made at run time, the names and places that they stand in, and harmless values: our own corpus.
 
-The formats are written down from what their issuers and public rule sets say, apart from the rules that are tried on
-them. In a format, ``{A36}`` is 36 letters and digits, ``{a}`` lower case, ``{H}`` hexadecimal, ``{D}`` digits, ``{U}``
+The formats are taken from their issuers and public rule sets, independently of the rules that are tried on them. In a
+format, ``{A36}`` is 36 letters and digits, ``{a}`` lower case, ``{H}`` hexadecimal, ``{D}`` digits, ``{U}``
 capitals and digits, ``{B}`` Base64, ``{W}`` letters, digits, hyphens and underscores.
 """
 

@@ -1,4 +1,4 @@
-"""A broker in memory, which can be full and lose what it has."""
+"""A broker in memory, which can be full and lose its messages."""
 
 from __future__ import annotations
 

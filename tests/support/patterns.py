@@ -1,4 +1,4 @@
-"""Strings that a regular expression matches, and strings that it nearly matches: what rules are tried on."""
+"""Strings that a regular expression matches, and strings that it nearly matches, to try rules on."""
 
 import random
 import re

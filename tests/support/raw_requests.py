@@ -1,4 +1,4 @@
-"""Requests as bytes, which no well-behaved client sends, and what comes back."""
+"""Requests as bytes that no well-behaved client sends, and their responses."""
 
 import re
 import socket

@@ -1,4 +1,4 @@
-"""Real servers on the loopback: to start, to talk to, and to end by their process id."""
+"""Start real servers on the loopback, talk to them, and end them by their process id."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""The reference service as `main.py serve` runs it, with what a test asks for in an environment variable."""
+"""The reference service as `main.py serve` runs it, with a test's settings from an environment variable."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A model that takes no time and logs nothing, for the tests of what serves one."""
+"""A model that takes no time and logs nothing, for the tests of the service."""
 
 from functools import cache
 from pathlib import Path

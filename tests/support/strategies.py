@@ -1,4 +1,4 @@
-"""What somebody may log, drawn by hypothesis."""
+"""Values that a program may log, drawn by hypothesis."""
 
 from typing import NoReturn
 

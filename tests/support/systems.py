@@ -1,4 +1,4 @@
-"""Tests that some system can't run, each with its reason."""
+"""Marks for tests that some systems can't run, each with its reason."""
 
 import sys
 

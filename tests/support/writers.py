@@ -1,4 +1,4 @@
-"""What spawned processes run, apart from the tests: importing those takes pytest and hypothesis with them."""
+"""Functions for spawned processes, apart from the tests, whose import loads pytest and hypothesis."""
 
 from multiprocessing.synchronize import Event
 from typing import Any

@@ -1,4 +1,4 @@
-"""The configurations of log collectors in docs/collectors/ name what our lines have, and read their times as meant."""
+"""The log collectors' configurations in docs/collectors/ name the fields of our lines, and read their times right."""
 
 import fnmatch
 import json

@@ -1,4 +1,4 @@
-"""A folder that is being written is copied again and again, and each copy is proved as far as it goes."""
+"""A folder is copied again and again while it is written, and each copy is proved as far as it reaches."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""What the README and the pages of docs/ say is so: each of their blocks runs, and what they show is what comes."""
+"""The README and the pages of docs/ are true: each of their blocks runs, and its output is the one shown."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""What befalls log files in production, done to real files by real processes.
+"""Faults of log files in production, caused in real files by real processes.
 
 The lines are counted over live, rotated, moved and compressed files. ``--slow`` adds the large sizes.
 """

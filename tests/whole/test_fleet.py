@@ -1,4 +1,4 @@
-"""A fleet whose parts are killed, wiped and filled: the mirror is what the hosts have, byte for byte."""
+"""A fleet whose parts are killed, wiped and filled: the mirror equals the hosts' folders, byte for byte."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""lnav reads our files by the format that docs/lnav has."""
+"""lnav reads our files with the format in docs/lnav."""
 
 from __future__ import annotations
 

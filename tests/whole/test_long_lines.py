@@ -1,4 +1,4 @@
-"""A line without an end costs readers bounded memory, and is told."""
+"""A line without an end costs readers bounded memory, and is reported."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""A request of any size and text is soon answered, and what others ask meanwhile sooner."""
+"""A request of any size and text is soon answered, and other requests meanwhile even sooner."""
 
 import json
 import threading

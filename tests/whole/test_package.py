@@ -1,4 +1,4 @@
-"""The package as it is installed: what it needs, and what it brings, without anything of the clone's around it."""
+"""The installed package: its dependencies and its contents, without the clone around it."""
 
 from __future__ import annotations
 

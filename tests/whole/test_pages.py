@@ -1,4 +1,4 @@
-"""What the README and the pages of docs/ say of the code, and where they lead, without a block being run."""
+"""The README and the pages of docs/ agree with the code, and their links lead somewhere; no block is run here."""
 
 import inspect
 import re

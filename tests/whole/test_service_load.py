@@ -1,4 +1,4 @@
-"""Many clients, several workers that rotate the same files, and one that is killed: what became of each line."""
+"""Many clients, several workers that rotate the same files, and one that is killed: each line is accounted for."""
 
 import asyncio
 import json

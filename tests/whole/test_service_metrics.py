@@ -1,4 +1,4 @@
-"""``main.py serve --metrics-port``: one place where Prometheus finds what all workers did."""
+"""``main.py serve --metrics-port``: one address at which Prometheus finds the counts of all workers."""
 
 import importlib.util
 import re

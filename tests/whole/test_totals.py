@@ -1,4 +1,4 @@
-"""A folder of seven channels stays in its bound while several processes write it as quickly as they can."""
+"""A folder of seven channels stays within its bound while several processes write it as quickly as they can."""
 
 import contextlib
 import time

@@ -1,4 +1,4 @@
-"""What a mirror hasn't yet is kept."""
+"""Files that the mirror doesn't have yet are kept."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What `posix` and `windows` both promise, of the one that this system has."""
+"""The promises that `posix` and `windows` share, tried on the one that this system uses."""
 
 import multiprocessing
 import os

@@ -1,4 +1,4 @@
-"""What Windows alone needs; tests/windows/wine.sh runs it on Debian."""
+"""Tests for Windows alone; tests/windows/wine.sh runs them on Debian."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Counters for Prometheus: what they say of a folder, and that they go on after a restart and never fall."""
+"""Counters for Prometheus: they count a folder's events, go on after a restart, and never fall."""
 
 import json
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What Prometheus is answered."""
+"""The answers that Prometheus gets."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""The service behind a real uvicorn: each answer and its line, and clients that mean no good."""
+"""The service behind a real uvicorn: each answer and its line, and malicious clients."""
 
 import contextlib
 import json

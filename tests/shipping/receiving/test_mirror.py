@@ -1,4 +1,4 @@
-"""A mirror goes on where a collector was killed, and refuses what can't belong there."""
+"""A mirror goes on where its collector was killed, and refuses messages that can't belong there."""
 
 import gzip
 from pathlib import Path

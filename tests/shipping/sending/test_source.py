@@ -1,4 +1,4 @@
-"""What is read of a host, applied to a mirror: whatever happens in between, the mirror is what the host has."""
+"""A host's files, read and applied to a mirror: whatever happens in between, the mirror equals them."""
 
 import gzip
 import os

@@ -1,4 +1,4 @@
-"""How far a folder is behind is said by what is there and what is noted."""
+"""The files of a folder and the shipper's note say how far its mirror is behind."""
 
 import gzip
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Tables as they may come, drawn cell by cell, and all that is read of one."""
+"""Random tables, drawn cell by cell, and the whole result of reading one."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""With pyarrow, every table is what it is without: the same cells, lines, columns, and errors."""
+"""Every table reads the same with pyarrow as without: the same cells, lines, columns and errors."""
 
 import gzip
 import importlib

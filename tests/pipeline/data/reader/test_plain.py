@@ -1,4 +1,4 @@
-"""However wide a table is, what is read of it is the same: the same cells, columns, words and errors."""
+"""Tables of any width read the same both ways: the same cells, columns, words and errors."""
 
 import tempfile
 from collections.abc import Iterator
