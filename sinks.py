@@ -112,13 +112,13 @@ def configure(
         When a file is rotated: a size ("10 MB", bytes), a time ("00:00", "monday at 12:00"), an interval ("1 day", a
         timedelta), a tuple of these, or None; see `sevenfold.files.policies.parse_rotation`.
     retention
-        Which rotated files each channel keeps: so many, for so long ("30 days"), up to a total size ("1 GB"), a tuple
-        of these, or None for all; see `sevenfold.files.policies.parse_retention`.
+        Which rotated files each channel keeps: a number of files, an age ("30 days"), a total size ("1 GB"), a tuple of
+        these, or None for all; see `sevenfold.files.policies.parse_retention`.
     compression : "gz" or None
         Whether rotated files are gzipped.
     max_total : int, float or str, optional
-        What the files of all channels but the sealed ones may have together, "10 GB" or bytes: the oldest rotated files
-        are deleted first, and files are rotated while they are small enough for it, whatever `rotation` says.
+        The total size of the files of all channels but the sealed ones, "10 GB" or bytes: the oldest rotated files are
+        deleted first, and files are rotated while they are small enough for it, even before `rotation` says so.
     mode : int, optional
         The permissions of all files, such as 0o640 for a group that reads them and 0o660 for one that writes them, too;
         a folder that is made lets the group in, and gives it to the files. By default new files are for their owner
@@ -141,14 +141,14 @@ def configure(
         `sevenfold.intercept`. A mapping gives the channels of stdlib loggers by name, ahead of the table
         ``sevenfold.intercept.LOGGERS``. Under the fixture ``channel_log`` nothing is intercepted.
     redact : iterable of str and re.Pattern
-        What is written as ``[redacted]``: `SECRETS`, values under names of your own (whole words, anywhere in a name),
-        and texts that match a pattern; see `sevenfold.Redactor`. ``()`` switches redaction off.
+        The rules for ``[redacted]``: `SECRETS`, names of your own (whole words, anywhere in a name), whose values are
+        secrets, and patterns of texts; see `sevenfold.Redactor`. ``()`` switches redaction off.
     keep : iterable of str
         Names that are no secrets, in any style: ``("session_token",)``.
     pseudonymize : iterable of str
         Names of personal values, written as pseudonyms: the same value gives the same, so that lines can be joined.
     pseudonym_key : str or Path, optional
-        The key file of the pseudonyms, as `audit_key` takes one; once it is erased, nobody can link them to anybody.
+        The key file of the pseudonyms, as `audit_key` takes one; once it is erased, they can't be linked to people.
     audit_key : str or Path, optional
         A key file, which seals the audit chain; see `sevenfold.audit`. It must lie outside the log folder, and others
         must not be able to read it.

@@ -1,4 +1,4 @@
-"""A pytest plugin: the fixture `channel_log`, which captures what would stand in the log files.
+"""A pytest plugin: the fixture `channel_log`, which captures the records that would stand in the log files.
 
 Where Sevenfold is installed, pytest finds it by itself. Use it as you use caplog::
 
@@ -39,7 +39,7 @@ def channel_table() -> tuple[Channel, ...]:
 
 @pytest.fixture
 def channel_log(request: pytest.FixtureRequest, channel_table: tuple[Channel, ...]) -> Iterator[ChannelLog]:
-    """Capture what is logged during a test, by channel; the logger is given back as it was found."""
+    """Capture the records of a test, by channel; afterwards the logger is as it was before."""
     from sevenfold.channel_log import capturing  # noqa: PLC0415 - see above
 
     with capturing(channel_table) as log:
@@ -49,13 +49,13 @@ def channel_log(request: pytest.FixtureRequest, channel_table: tuple[Channel, ..
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
-    """Show what was captured while the fixtures were made."""
+    """Show the records captured while the fixtures were made."""
     return (yield from _shown(item, "setup"))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Show what the test logged, and fail it if it passed although a call named an unknown channel."""
+    """Show the test's records, and fail it if it passed although a call named an unknown channel."""
     result = yield from _shown(item, "call")
     log = item.stash.get(_LOG, None)
     if log is not None and log.unknown:
@@ -65,12 +65,12 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
-    """Show what was captured while the fixtures were ended."""
+    """Show the records captured while the fixtures were ended."""
     return (yield from _shown(item, "teardown"))
 
 
 def _shown(item: pytest.Item, when: str) -> Generator[None, object, object]:
-    """Add what was captured meanwhile to the report, as the section that pytest prints of a test that failed."""
+    """Add the records captured meanwhile to the report, as a section that pytest prints if the test fails."""
     try:
         return (yield)
     finally:

@@ -1,4 +1,4 @@
-"""The table of channels: what each is called, which file it has, and what is special about it."""
+"""The table of channels: the name, the file and the properties of each."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -46,7 +46,7 @@ def require_format(format_: object, of: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A channel: its name, its file, and what is special about it.
+    """A channel: its name, its file, and its properties.
 
     Attributes
     ----------
@@ -133,7 +133,7 @@ CHANNELS: Final = (
     Channel("drift", "data_drift.log", console_omits=("feature", "joint", "monitor")),
     Channel("monitoring", "monitoring.log", console_omits=("performance", "performance_alarm")),
     Channel("api", "api_requests.log", console_level="WARNING"),
-    # Evidence isn't deleted unless somebody says so.
+    # Evidence isn't deleted by default.
     Channel("audit", "app_json.log", serialize=True, sealed=True, retention=None),
     Channel("errors", "errors.log", collects_errors=True, backtrace=True, diagnose=True),
 )

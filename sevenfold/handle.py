@@ -105,7 +105,7 @@ class Sinks:
         }
 
     def __repr__(self) -> str:
-        """Return what is written where, for an interactive prompt."""
+        """Return the folder, the state and the events of each file, for an interactive prompt."""
         state = "closed" if self._closed else "in force" if self is _active else "replaced"
         wrote = ", ".join(f"{file} {count:,}" for file, count in self.events.items())
         return f"<Sinks {'on the console' if self.log_dir is None else self.log_dir}, {state}: {wrote or 'no files'}>"
@@ -152,7 +152,7 @@ class Sinks:
             _put_in_force(self._replaced, self._default, instead_of=self)
 
     def _suspend(self) -> None:
-        """Close what this has open, whatever fails; a call on its way through a handler still writes its line."""
+        """Close all that this has open, even if a part fails; a call on its way through a handler still writes."""
         calls = [sink.suspend for sink in self._sinks.values()]
         if self._interception is not None:
             calls.insert(0, self._interception.close)

@@ -2,8 +2,8 @@
 
 `install` hooks in where each of them passes, and undoes it on close:
 
-- ``logging.Logger.callHandlers``, which every record passes once, after levels and filters, whatever ``propagate`` and
-  ``dictConfig`` say. A handler on the root logger misses uvicorn's records, and a handler on each logger that doesn't
+- ``logging.Logger.callHandlers``, which every record passes once, after levels and filters, under any ``propagate`` and
+  ``dictConfig``. A handler on the root logger misses uvicorn's records, and a handler on each logger that doesn't
   propagate is lost to the next ``dictConfig``. The stdlib's handlers are called as ever, but those that the loggers of
   the table have on stdout or stderr are passed over, as loguru has a console. A logger that was silenced (``propagate =
   False`` and no handler, or a ``NullHandler``) stays silent. The root logger gets a ``NullHandler``: then
@@ -11,7 +11,7 @@
 - ``warnings.showwarning``.
 - ``sys.excepthook``, ``threading.excepthook``, ``sys.unraisablehook``: an exception is logged as if by a logger of the
   module that raised it, and then given to the hook found there: a terminal still shows its traceback. KeyboardInterrupt
-  and SystemExit are only passed on. What asyncio says of tasks comes through the stdlib's logging.
+  and SystemExit are only passed on. asyncio's messages about tasks come through the stdlib's logging.
 
 All of these are global to the process, and so is the one interception in force, the only state of this module.
 

@@ -1,4 +1,4 @@
-"""What loguru offers no public way for; nothing else here touches its private parts.
+"""The uses of loguru's private parts, for which it has no public way; no other module touches them.
 
 Loguru is pinned below 0.8. Each function has a test that fails first when loguru changes what is used here.
 """
@@ -42,7 +42,7 @@ class FailureHook:
     handler : Handler
         The handler.
     sink : Sink
-        Is told of the failure.
+        The sink, which is told of the failure.
     """
 
     def __init__(self, handler: Any, sink: Sink) -> None:

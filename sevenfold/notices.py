@@ -25,7 +25,7 @@ _torn: set[int] = set()  # and of those that took the beginning of a line
 
 
 def notice(text: str) -> None:
-    """Write one line to stderr, escaped and cut, whatever state stderr is in.
+    """Write one line to stderr, escaped and cut, in any state of stderr.
 
     A notice is the last resort of a logging call, so it must neither raise nor log. ``sys.stderr`` is looked up at
     each call, since programs and test runners replace it, and is None in a windowed Python.

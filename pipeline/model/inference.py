@@ -104,7 +104,7 @@ def score(model: LogisticModel, table: Table, *, prefix: str | None = None) -> N
 
 
 def prediction_ids(prefix: str, n_rows: int, first: int = 0) -> list[str]:
-    """Return the ids of rows that were scored with this prefix, from the first one's number on."""
+    """Return the ids of rows that were scored with this prefix, numbered from `first` on."""
     return [f"{prefix}-{i:07d}" for i in range(first, first + n_rows)]
 
 

@@ -45,7 +45,7 @@ class ApiLog:
     averaged, counted : collection of str
         Names of noted fields, of which windows have the mean or the counts; see `Windows`.
     quiet : collection of str
-        Paths such as ``/health``: what is answered there with a status below 400 has no line, and is only counted.
+        Paths such as ``/health``: a request there with a status below 400 has no line, and is only counted.
     trusted_proxies : iterable of str
         Addresses or networks whose X-Forwarded-For is believed, such as ``10.0.0.0/8``.
     reraise : bool

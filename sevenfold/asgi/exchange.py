@@ -144,7 +144,7 @@ class Exchange:
         await self._forward(message)
 
     def _start(self, message: Message) -> Message:
-        self._status = CLIENT_LEFT if self._left else message["status"]  # an answer to nobody doesn't count
+        self._status = CLIENT_LEFT if self._left else message["status"]  # an answer without a client doesn't count
         self._trailers = message.get("trailers", False)
         headers = list(message.get("headers", ()))
         declared = {bytes(name).lower(): value for name, value in headers}

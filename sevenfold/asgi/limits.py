@@ -60,8 +60,8 @@ class Limits:
     and what the second finds behind the first was hidden in it (request smuggling, RFC 9112, section 6.1).
 
     An answer is JSON, ``{"error": "one sentence", "request_id": "..."}``; the line of the request has ``error_type``.
-    An application that is reading when a limit is reached is told that the client has left, and what it answers is
-    thrown away. If it has begun to answer already, only its reading ends.
+    An application that is reading when a limit is reached is told that the client has left, and its answer is thrown
+    away. If it has begun to answer already, only its reading ends.
 
     Examples
     --------
@@ -183,7 +183,7 @@ class _Request:
         return {"type": "http.disconnect"}
 
     async def _read(self) -> tuple[Refusal | None, Message]:
-        """Receive a part of the body, within what is left of the time: only what is waited for the client counts."""
+        """Receive a part of the body, within the time that is left: only the wait for the client counts."""
         limits, began = self._limits, perf_counter()
         try:
             async with asyncio.timeout(self._left_s):

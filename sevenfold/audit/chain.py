@@ -31,9 +31,9 @@ class Chain:
     Parameters
     ----------
     file : RotatingFile
-        The audit file, which nobody else writes. It is closed if the chain can't begin.
+        The audit file, which only chains write. It is closed if the chain can't begin.
     key : bytes, optional
-        Seals with HMAC; without it anybody who can write the files can seal, too.
+        Seals with HMAC; without it every user who can write the files can seal, too.
     wait_s : float
         Seconds to wait at most while other writers are at work.
 
@@ -81,7 +81,7 @@ class Chain:
         if len(line) > LONGEST_LINE - SEAL_BYTES:
             raise AuditError(f"{self._log_path}: an event of {len(line)} bytes is too long: {LONGEST_LINE} at most")
         while not self._in_turn(lambda: self._append(line)):
-            self.close()  # somebody deleted or replaced the head file: open the new one
+            self.close()  # the head file was deleted or replaced: open the new one
 
     def close(self) -> None:
         """Close the head."""
@@ -110,7 +110,7 @@ class Chain:
         except OSError as error:
             if error.errno != errno.EBADF or self._fd.is_open():
                 raise
-            return False  # somebody closed the descriptor
+            return False  # the descriptor was closed
         except BaseException:
             self.close()  # unlocks it in any case: Ctrl-C may have come before the lock was given back
             raise
@@ -157,7 +157,7 @@ class Chain:
         return None if head is not self._known and self._is_older(head) else head
 
     def _recovered_head(self) -> Head | None:
-        """Return the head, with the log file's end mended; None if somebody deleted or replaced the head."""
+        """Return the head, with the log file's end mended; None if the head was deleted or replaced."""
         if not is_same_file(self._fd, self._path):
             return None
         self._next_full_check = monotonic() + LOOK_S

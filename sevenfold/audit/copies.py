@@ -1,7 +1,7 @@
 """Copies of an audit trail that were made while it was being written, each file at another moment.
 
 The head may be older or newer than the lines, a file that was rotated or compressed just then may be missing, and the
-live file may be one that the original has rotated since. None of that says that somebody changed a line.
+live file may be one that the original has rotated since. None of that means that a line was changed.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -45,7 +45,7 @@ def read_key(path: Path, log_dir: Path | None) -> bytes:
 
 
 def make_key(path: str | Path) -> None:
-    """Write a new key that nobody else can read.
+    """Write a new key that no other user can read.
 
     Raises
     ------

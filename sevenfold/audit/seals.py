@@ -5,7 +5,7 @@ A sealed line is loguru's JSON object with one more member, in exactly this form
     ... , "chain": {"id": "<id>", "seq": <n>, "prev": "<64 hex digits>", "mac": "<64 hex digits>"}}
 
 ``mac`` is the SHA-256 (FIPS 180-4) of all bytes of the line in front of it, ``prev`` and ``seq`` among them; with a key
-it is their HMAC-SHA-256 (RFC 2104), which nobody makes without the key. ``seq`` counts from 1, ``prev`` is the mac of
+it is their HMAC-SHA-256 (RFC 2104), which can't be made without the key. ``seq`` counts from 1, ``prev`` is the mac of
 the line before, 64 zeros at first.
 
 The head file beside the log holds the last line that was acknowledged, sealed as a line is; without it a cut tail would

@@ -64,7 +64,7 @@ def snapshot(names: Names, stack: ExitStack, wait_s: float) -> tuple[list[File],
     list of File
         The rotated ones, oldest first, and the live one.
     bytes or None
-        What is in the head; None without one.
+        The content of the head; None without one.
 
     Raises
     ------

@@ -227,7 +227,7 @@ Profile = Numbers | Levels
 
 
 def profile_of(column: Column, groups: NDArray[Any] | None) -> Profile:
-    """Return what is kept of a column of the reference."""
+    """Return the profile of a column of the reference, by its kind."""
     return Levels.of(column, groups) if column.kind == "text" else Numbers.of(column, groups)
 
 

@@ -54,7 +54,7 @@ class Findings(NamedTuple):
     p_value: Floats
 
     def of(self, column: int) -> list[Finding]:
-        """Return what was found in one column; nothing where nothing was tested."""
+        """Return the finding of one column; none if it wasn't tested."""
         p_value = float(self.p_value[column])
         return [Finding(self.method, float(self.statistic[column]), p_value)] if p_value <= 1.0 else []
 

@@ -112,7 +112,7 @@ class Archives:
                     notice(f"{one.path}: deleted before it was shipped: max_total leaves no room for it")
                 left = self._each(self._delete, [one])
                 in_use += left
-                # Not whether it is there: Windows may show a deleted file until all who look at it have closed it.
+                # Not whether it exists: Windows may show a deleted file until all programs have closed it.
                 stays = one in self._reported or (left and not self._is_going(one))
                 excess -= 0 if stays else size
         self._has_room = excess <= 0

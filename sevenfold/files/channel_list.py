@@ -1,4 +1,4 @@
-"""What is in a log folder: ``channels.json`` says which file is which channel's, and what is special about it.
+"""The list of a log folder's channels: ``channels.json`` says which channel each file has, and its properties.
 
 `sevenfold.read`, ``sevenfold logs`` and ``sevenfold verify`` read it later, without a table. It is a JSON list with an
 object for each file that any table ever had there.

@@ -172,7 +172,7 @@ def rotated_in(folder: Path, logs: Container[str], known: Mapping[str, Rotated])
     logs : container of str
         Names of log files in it.
     known : mapping of str to Rotated
-        What was listed before, by name: it isn't made anew, which takes most of the time.
+        The files that were listed before, by name: to make them anew would take most of the time.
     """
     found = []
     for name in _files_in(folder, "", "", gently=False):

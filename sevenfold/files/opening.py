@@ -68,7 +68,7 @@ def check_mode(mode: int | None) -> int | None:
     Raises
     ------
     ValueError
-        If their owner couldn't read and write them, others could write them, or anybody could execute them.
+        If the owner couldn't read and write the files, others could write them, or any user could execute them.
     """
     if mode is None or (type(mode) is int and mode & MODE == MODE and not mode & ~_MOST):
         return mode
@@ -78,7 +78,7 @@ def check_mode(mode: int | None) -> int | None:
 
 
 def make_folder(folder: Path, mode: int | None = None) -> None:
-    """Make a log folder if need be, which all who may read its files can enter, and which gives these its group.
+    """Make a log folder if need be; users who may read its files can enter it, and the files get its group.
 
     Parameters
     ----------

@@ -54,7 +54,7 @@ class Schedule(Protocol):
         Parameters
         ----------
         moment : float
-            Seconds since the epoch, as what is returned.
+            Seconds since the epoch, like the result.
         origin : float, optional
             When the first file was begun, seconds since the epoch; by default the moment.
         """
@@ -126,7 +126,7 @@ class Rotation:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """What is kept of the rotated files: so many of them, for so long, up to so many bytes in all."""
+    """How many rotated files are kept, for how many seconds, and up to how many bytes in all."""
 
     max_count: int | None = None
     max_age_s: float | None = None

@@ -4,13 +4,13 @@ The rules, by which any number of writers get along without a server:
 
 - A line is one write to the end of a file (O_APPEND).
 - Every writer holds a shared lock (``flock``) on the log file that it has open, for as long as it is open. The
-  exclusive lock is got only once nobody writes there any more: such a file alone is compressed or deleted.
+  exclusive lock is granted only once no writer has the file open: only such a file is compressed or deleted.
 - Each writer measures the file every hundredth of a second, and before it has filled an eighth of the room itself:
   alone it never writes beyond the limit, and eight of them hardly.
-- A writer that finds the file full renames it under an exclusive lock on a file of its own beside it. Nobody waits for
-  that lock: a writer that doesn't get it writes on, and finds at its next line that the path is another file now.
-- Whatever fails in a rotation, the line is written to the file that is open.
-- A descriptor that somebody closed is opened again at the next line, and the line is written then.
+- A writer that finds the file full renames it under an exclusive lock on a separate file beside it. No writer waits for
+  that lock: one that doesn't get it writes on, and finds at its next line that the path is another file now.
+- If a rotation fails at any step, the line is written to the file that is open.
+- A descriptor that was closed from outside is opened again at the next line, and the line is written then.
 
 Where the file system has no locks, a folder is for one process. `sevenfold.files.systems.windows` has what O_APPEND and
 ``flock`` are there.
@@ -128,7 +128,7 @@ class RotatingFile:
         return lines[end:]
 
     def make_room(self, n_bytes: int) -> bool:
-        """Rotate the file if so many bytes don't fit, as `append` does of itself.
+        """Rotate the file if `n_bytes` more don't fit, as `append` does by itself.
 
         Returns
         -------
@@ -256,7 +256,7 @@ class RotatingFile:
             return os.lseek(self._fd, 0, os.SEEK_END)
 
     def _reopen_if_closed(self, error: OSError) -> None:
-        """Open the file anew if somebody closed its descriptor; raise any other error."""
+        """Open the file anew if its descriptor was closed; raise any other error."""
         if error.errno != errno.EBADF:
             raise error
         self.follow()

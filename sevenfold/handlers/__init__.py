@@ -1,1 +1,1 @@
-"""What is handed to ``logger.add``: filters, formats and sinks."""
+"""The filters, formats and sinks for ``logger.add``."""

@@ -36,7 +36,7 @@ class OnChannel:
     def accepts(self, record: Mapping[str, Any]) -> bool:
         """Whether the record is bound to the channel."""
         try:
-            # A set answers with a bool whatever is asked: NumPy's arrays, compared with a name, are no bool.
+            # A set always answers with a bool: a NumPy array compared with a name is an array.
             return record["extra"].get("channel") in self.names
         except Exception:  # it has no hash, or one of its own that fails
             return False

@@ -12,7 +12,7 @@ from sevenfold.lines.record import Record, has_exception
 from sevenfold.rendering.batches import BATCH, Rows, rows_of
 from sevenfold.rendering.renderer import Renderer
 
-# What is rendered travels on the record under this key: in `extra` it would leak into other people's sinks.
+# The rendered line travels on the record under this key: in `extra` it would leak into other sinks.
 RENDERED: Final = "sevenfold"
 _LINE: Final = "{sevenfold.line}"
 _LINE_AND_TRACEBACK: Final = "{sevenfold.line}\n{exception}"
@@ -20,7 +20,7 @@ _LINE_AND_TRACEBACK: Final = "{sevenfold.line}\n{exception}"
 
 @dataclass(slots=True)
 class Rendered:
-    """What is known of a record once the first handler has rendered it.
+    """A record's line, and its rows, once the first handler has rendered it.
 
     Attributes
     ----------

@@ -45,7 +45,7 @@ def _add(logger: Logger) -> None:
 
 
 class _Unconfigured(Console):
-    """A console that first says what is missing."""
+    """A console that first says that the worker was never configured."""
 
     _is_told = False
 

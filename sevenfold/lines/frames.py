@@ -109,7 +109,7 @@ def tensor_of(value: Any) -> Any:
 
 
 def _arrow(array: Any) -> np.ndarray[Any, Any] | Items:
-    if str(array.type).startswith("dictionary"):  # of which to_numpy() takes what is missing for the first label
+    if str(array.type).startswith("dictionary"):  # its to_numpy() takes a missing item for the first label
         array = array.cast(array.type.value_type)
     numbers = array.to_numpy(zero_copy_only=False) if not array.null_count else np.empty(0, object)
     if numbers.dtype.kind in _NUMBERS:

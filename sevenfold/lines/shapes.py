@@ -17,7 +17,7 @@ from sevenfold.lines.grammar import NO_CHANNEL, RESERVED, STRICT_JSON, WORD, val
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-# The texts of a line's time and of the fields that are asked for, "" for a field that the line lacks.
+# The texts of a line's time and of the requested fields, "" for a field that the line lacks.
 Row: TypeAlias = tuple[str, ...]
 
 # Levels of events that are errors only if they have an exception.
@@ -202,7 +202,7 @@ class _Maker:
 
 
 def _list(text: str, at: int) -> tuple[str, int]:
-    """Return the expression of a list of any length with items of the first one's kind, and where the list ends."""
+    """Return the expression of a list of any length with items like its first, and where the list ends."""
     token = _TOKEN.match(text, at)
     end = text.find("]", at)
     if end < 0:

@@ -38,7 +38,7 @@ _SCALARS = (str, int, float, bytes, bytearray, memoryview, date, time, Enum, np.
 _SEQUENCES = (list, tuple, deque, KeysView, ValuesView)
 _WRITTEN_AS_STR = (Decimal, Fraction, PurePath, UUID, complex, timedelta)
 _PANDAS_SCALARS = ("NAType", "Interval", "Period")
-_type_name = type.__dict__["__name__"].__get__  # whatever a metaclass makes of the attribute
+_type_name = type.__dict__["__name__"].__get__  # a metaclass may override the attribute
 _Parents = tuple[int, ...]  # ids of the containers around a value: finds cycles and measures depth
 
 

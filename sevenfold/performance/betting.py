@@ -24,8 +24,8 @@ TOLERATED = 0.01
 class BettingAlarm:
     """Bet, batch by batch, that the loss is above a bound; much wealth is hardly ever won if it isn't.
 
-    The wealth begins at 1 and begins anew where it fell below. If the loss is at most the bound, whatever the order of
-    the batches and their sizes, the expected number of batches before it reaches horizon / alpha is at least that, so
+    The wealth begins at 1 and begins anew where it fell below. If the loss is at most the bound, the expected number of
+    batches before the wealth reaches horizon / alpha is at least horizon / alpha, in any order and sizes of batches, so
     that few years have a false alarm.
 
     Parameters
@@ -35,7 +35,7 @@ class BettingAlarm:
     horizon
         Batches, such as days, for which `alpha` holds.
     alpha
-        The chance of a false alarm in so many batches; in (0, 1).
+        The chance of a false alarm within the horizon; in (0, 1).
 
     Raises
     ------

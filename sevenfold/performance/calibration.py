@@ -41,7 +41,7 @@ class Estimate:
     n_rows
         The number of rows.
     accuracy, lower, upper
-        The share of right decisions, and where it lies in 95 % of samples of so many rows; in [0, 1].
+        The share of right decisions, and where it lies in 95 % of samples of `n_rows` rows; in [0, 1].
     auc
         The area under the ROC curve, NaN where only one class is to be expected.
     assumes

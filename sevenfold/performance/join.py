@@ -69,16 +69,16 @@ class Joined:
 
     @property
     def labelled_fractions(self) -> dict[str, float]:
-        """The share of predictions with a label, by decision: where it differs, what is measured is biased."""
+        """The share of predictions with a label, by decision: if the shares differ, the metrics are biased."""
         return {name: float(self.labelled[self.decision == place].mean()) for place, name in enumerate(self.decisions)}
 
 
 class OutcomeJoin:
     """Takes predictions and labels in any order, and joins them by ``prediction_id``.
 
-    A prediction is kept as 32 bytes and a label as 16, whatever their ids: 10 million of each take half a gigabyte, and
-    three to four times that while they are joined. Ids are compared by a hash of 64 bits, in which ten million have a
-    chance of 3 in a million that any two are taken for one.
+    A prediction is kept as 32 bytes and a label as 16, with ids of any length: 10 million of each take half a gigabyte,
+    and three to four times that while they are joined. Ids are compared by a hash of 64 bits: among ten million, the
+    chance that any two are taken for one is 3 in a million.
 
     Parameters
     ----------

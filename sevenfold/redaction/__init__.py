@@ -1,4 +1,4 @@
-"""Keep secrets out of what is written."""
+"""Keep secrets out of log lines."""
 
 from sevenfold.redaction.own_sinks import redacted
 from sevenfold.redaction.redactor import SECRETS, Redactor

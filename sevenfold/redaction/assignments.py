@@ -177,7 +177,7 @@ def _quoted_span(text: str, found: Found, opening: re.Match[str]) -> Span | None
         return None  # it ends the string that the name is in: "Cookie:"
     end = _closing(text, start, opening[1])
     if found.kind is not STRONG and (line_end := text.find("\n", start, end)) >= 0:
-        end = line_end  # what is drawn at random has no second line
+        end = line_end  # a random value has no second line
     value = text[start:end]
     if (found.joint == "comma" and _is_name(value)) or value.endswith(REDACTED) or _METHOD.match(text, end):
         return None

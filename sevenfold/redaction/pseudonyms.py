@@ -1,4 +1,4 @@
-"""Pseudonyms for personal data: the same text gives the same one, and nobody without the key finds the text."""
+"""Pseudonyms for personal data: the same text gives the same one, and the text can't be found without the key."""
 
 import hashlib
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ class Pseudonyms:
     names : iterable of str
         Names whose values are personal data, in any style.
     key : bytes
-        At least 16 bytes. With it, one can tell whether a pseudonym belongs to a text; once it is erased, nobody can.
+        At least 16 bytes. It tells whether a pseudonym belongs to a text; once it is erased, nothing does.
 
     Raises
     ------

@@ -2,7 +2,7 @@
 
 A secret is known by the name that it stands under and what it looks like (`names`, `looks`), by its shape (`shapes`,
 `texts`), by what joins it to a name in a text (`places`, `assignments`) or a list (`structures`), or because the same
-record holds it under its name elsewhere (`repeats`). docs/secrets.md says what is promised, and what can't be known.
+record holds it under its name elsewhere (`repeats`). docs/secrets.md has the promises and their limits.
 
 It has more than 300 lines since one class answers for names, texts, records and tracebacks.
 """
@@ -141,7 +141,7 @@ class Redactor:
         return found
 
     def key(self, name: str) -> str:
-        """Return what is written of a name."""
+        """Return a name as it is written."""
         self.about(name)
         return name if name in self._about else self.text(name)
 
@@ -228,7 +228,7 @@ class Redactor:
     def _known(self, record: Record, found: Mapping[str, str]) -> Known:
         if not has_exception(record):
             return _sorted(found)
-        if EXPOSED not in record:  # the frames are walked once, whatever is asked of the record
+        if EXPOSED not in record:  # the frames of a record are walked once
             record[EXPOSED] = Exposed(record["exception"][1], self).found
         known = _sorted({**record[EXPOSED], **found})
         record[_KNOWN] = record["extra"], known

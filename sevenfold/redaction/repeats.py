@@ -1,4 +1,4 @@
-"""Where a secret that a record holds under its name is repeated in the same record, in whatever encoding."""
+"""Find where a record repeats a secret that it holds under its name, in any of several encodings."""
 
 import base64
 import json
@@ -49,7 +49,7 @@ class Repeats:
         return text
 
     def hide_cut(self, text: str) -> str:
-        """Replace what is left of a secret before the "..." of a text that was cut there."""
+        """Replace the beginning of a secret before the "..." of a text that was cut there."""
         for secret in self._known:
             at = text.find(secret[:_SHORTEST])
             while at >= 0:

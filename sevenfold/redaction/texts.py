@@ -1,4 +1,4 @@
-"""What in a text looks like a secret by itself: shapes, key blocks, schemes, URLs, command lines.
+"""Find secrets in a text by their own looks: shapes, key blocks, schemes, URLs, command lines.
 
 Each rule stands in `RULES` with its reason and its source. A rule takes time linear in the text: it begins at a literal
 or at the start of a run, reads a bounded stretch, and goes on behind what it has read.
@@ -222,7 +222,7 @@ RULES: Final = (
 
 
 def redact_text(text: str) -> str:
-    """Replace what looks like a secret by itself, whatever name it stands under."""
+    """Replace each text that looks like a secret by itself, under any name."""
     for rule in RULES:
         if rule.needs in text and any(map(text.__contains__, rule.hints)):
             text = rule.redact(text)

@@ -44,7 +44,7 @@ class Exposed:
     Parameters
     ----------
     exception : BaseException or None
-        What was logged.
+        The logged exception.
     judge : Judge
         Decides on names.
 
@@ -64,7 +64,7 @@ class Exposed:
             level = [inner for name, above, value in level for inner in self._look_at(name, above, value)]
 
     def _look_at(self, name: Any, above: Kind, value: Any) -> list[tuple[Any, Kind, Any]]:
-        """Remember a text that stands under a telling name, or within what does; return what is in a value."""
+        """Remember a text under a telling name, or within a value under one; return the members of any other value."""
         # By its own type, since isinstance reads the value's __class__, which may raise.
         if type(value) in _HOLDS_NOTHING:
             return []

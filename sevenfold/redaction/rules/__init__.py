@@ -1,1 +1,1 @@
-"""What is known of secrets: names, looks of values, and shapes of tokens; tables that can be extended."""
+"""How secrets are recognised: by names, looks of values, and shapes of tokens; tables that can be extended."""

@@ -74,7 +74,7 @@ COUNTING: Final = word_set(
     "n num number count total has is use uses requires needs max min avg mean share rate ratio weak failed per length"
 )
 
-#: Nouns that are secrets whatever stands before them, as one word or as the end of one.
+#: Nouns that are secrets behind any word, as one word or as the end of one.
 SECRET_NOUNS: Final = word_set(
     "password passwd passphrase passcode pwd pw pswd secret credential cred authorization cookie jwt otp totp hotp cvv"
     " cvc cvv2 cvc2 csrf xsrf psk passkey phpsessid jsessionid sessid aspxauth apikey accesskey secretkey"
@@ -222,8 +222,8 @@ ENDINGS: Final[Mapping[tuple[str, ...], Kind]] = {
     ("signing", "cert"): WEAK,
 }
 
-#: The fields that say who, what and where: an operator must find them whatever a client sends. A secret that the record
-#: holds elsewhere is never looked for in these.
+#: The fields that say who, what and where: no client's input may keep an operator from finding them. A secret that the
+#: record holds elsewhere is never looked for in these.
 IDENTITY: Final = word_set(
     "event event_id actor actor_id user username user_name user_id userid login account account_id customer_id"
     " client_id client_address client_ip remote_addr remote_address peer ip ip_address host hostname method path"
@@ -253,7 +253,7 @@ def words_of(name: str) -> list[str]:
 
 
 def normal(name: str) -> str:
-    """Write a name in snake_case, so that names can be compared whatever their style."""
+    """Write a name in snake_case, so that names in any style can be compared."""
     return "_".join(words_of(name))
 
 

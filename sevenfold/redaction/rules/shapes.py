@@ -38,7 +38,7 @@ class Shape:
     Attributes
     ----------
     issuer : str
-        Who makes it.
+        The service that makes them.
     prefixes : str
         What it begins with; several are separated by spaces.
     body : str
@@ -46,7 +46,7 @@ class Shape:
     source : str
         Where the shape is published; see the module.
     not_after : str
-        Characters, besides letters and digits, that don't stand before it.
+        Characters, besides letters and digits, that don't stand before one.
     """
 
     issuer: str
