@@ -156,8 +156,8 @@ def configure(
         Seconds that an audit event waits at most while another process keeps the chain locked; a notice says so after
         one second. Then `AuditError` is raised.
     unbound : str, optional
-        The channel of records that are bound to none. By default they are shown on the console, and from WARNING on,
-        where no console shows them, kept in the file that collects errors.
+        The channel of records that are bound to none. By default they are shown on the console; the file that collects
+        errors keeps their errors, and the warnings that no console shows.
 
     Returns
     -------

@@ -55,8 +55,7 @@ class Written:
 class Sinks:
     """The handlers that one call of ``sinks.configure`` put in force.
 
-    As a context manager, it brings back what was in force before, which is another configuration, or loguru's default
-    handler.
+    As a context manager, it brings back the configuration that was in force before, or loguru's default handler.
 
     Attributes
     ----------

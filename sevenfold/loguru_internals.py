@@ -189,7 +189,7 @@ def borrowed_logger(set_aside: Iterable[int] = ()) -> Iterator[Callable[[int], N
     Parameters
     ----------
     set_aside : iterable of int
-        Handlers that nothing may reach meanwhile: those that write real log files.
+        Handlers that no record may reach meanwhile: those of real log files.
 
     Yields
     ------

@@ -16,7 +16,7 @@ _TAIL_BYTES = 65_536  # read from the end of a file; more where its last line is
 def read_tail(path: Path) -> bytes:
     """Return the end of a file, with its last line whole unless that is longer than `LONGEST_LINE`.
 
-    Of a file that is gone, or a broken archive, nothing is returned.
+    A file that is gone, or a broken archive, gives no bytes.
     """
     try:
         with open_log(path) as file:

@@ -90,7 +90,7 @@ class Archives:
                     thread.start()
 
     def finish(self) -> None:
-        """Wait for the file that the thread is at; what it hasn't begun is left to the next start."""
+        """Wait until the thread has finished its file; the next start handles the others."""
         self._finishing = True
         self._hurry.put(None)
         self._requests.put(None)

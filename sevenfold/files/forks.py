@@ -1,4 +1,4 @@
-"""What a process that was forked must forget, since its parent goes on with it."""
+"""Let a forked process forget files and threads that its parent goes on with."""
 
 import os
 from collections.abc import Callable

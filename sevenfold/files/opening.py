@@ -214,7 +214,7 @@ class _Unpacked(GzipFile):
 def _opened(path: Path, flags: int, mode: int | None = None) -> Descriptor:
     fd = _permitted(path, flags, mode)
     fd.identity = system.identity(fd)
-    # At a number that no other file gets by chance: once closed, it isn't that of the program's next file.
+    # At a number that no other file gets by chance, such as the program's next one, once it is closed.
     with contextlib.suppress(OSError, StopIteration):  # none is left there, or there are none
         high = next(map(Descriptor, system.at_high_number(fd)))
         high.identity = fd.identity

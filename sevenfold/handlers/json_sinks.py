@@ -45,7 +45,7 @@ class JsonSink(LineSink):
         self.warnings += record["level"].no >= WARNING
 
     def rescue(self, record: Record) -> bool:
-        """Write the JSON of a record whose exception loguru could not render, with the traceback that can be had."""
+        """Write the JSON of a record whose exception loguru could not render, with Python's own traceback."""
         if record is None or RENDERED not in record:
             return False
         self.write(Unrendered(record, serialized(record[RENDERED].line, record)))

@@ -43,7 +43,7 @@ class LineSink:
     Attributes
     ----------
     events : int
-        Records written so far by this process.
+        Events written so far by this process; of a batch, each row is one.
     warnings : int
         Those of level WARNING or above among them.
     """
@@ -81,7 +81,7 @@ class LineSink:
             notice(f"{self.file.path}: lines are lost, {self._lost} so far: {describe(error)}")
 
     def rescue(self, record: Record) -> bool:
-        """Write the line of a record whose exception loguru could not render, with the traceback that can be had."""
+        """Write the line of a record whose exception loguru could not render, with Python's own traceback."""
         if record is None or RENDERED not in record:
             return False
         self.write(Unrendered(record))

@@ -52,7 +52,7 @@ def plain(value: Any) -> Any:
         them back; NaN and the infinities ``"NaN"``, ``"Infinity"``, ``"-Infinity"``; NaT, NA and masked elements None;
         bytes their UTF-8 text with other bytes as ``\xff``; lone surrogates ``\udc80`` as text; dates ISO 8601; sets
         sorted lists; frames dicts of their columns; dataclasses, pydantic's and attrs' objects and structured rows
-        dicts; members of an Enum their values; Decimals, paths and UUIDs their text; integers beyond 2**2048
+        dicts; members of an Enum their values; Decimals, paths and UUIDs their text; integers of more than 2048 bits
         hexadecimal text. A key that isn't a string becomes the JSON text of its plain value (``1`` -> ``"1"``,
         ``(1, 2)`` -> ``"[1,2]"``), with ``#2`` behind it where that key is taken. A cycle becomes ``"<cycle>"``, what
         lies deeper than 100 levels ``"<too deep>"``, and any other object its ``repr``.

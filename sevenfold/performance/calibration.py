@@ -111,7 +111,7 @@ class Calibration:
         Raises
         ------
         ValueError
-            If a score isn't in [0, 1], the shapes differ, or a class is absent.
+            If a score isn't in [0, 1], a label isn't 0 or 1, the shapes differ, or a class is absent.
         """
         p, y = _checked(scores), np.asarray(labels, dtype=np.float64)
         if p.shape != y.shape:

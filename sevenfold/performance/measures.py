@@ -47,13 +47,13 @@ class Performance:
     n_rows, n_labelled
         Predictions, and those with a label.
     realized_value
-        What the labels say; None where there are none.
+        The metric by the labels; None without the labels that it needs.
     lower, upper
-        Where the true value lies, at 95 %: of the realized one, or of the estimate where there are no labels.
+        Where the true value lies, at 95 %: of the realized one, or, of accuracy without labels, of the estimate.
     estimated_value
-        What the scores alone promise, of all rows; None without a calibration.
+        The metric by the scores alone, of all rows; None without a calibration, and for brier.
     gap
-        Realized less estimated, both of the labelled rows: what the estimate can't see.
+        Realized less estimated, both of the labelled rows: the part that the estimate can't see.
     assumes
         What the estimate needs in order to be right; None without one.
 

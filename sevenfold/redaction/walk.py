@@ -1,4 +1,4 @@
-"""One pass over plain values: what stands under a telling name goes, and is remembered for the rest of the record."""
+"""One pass over plain values: a secret under a telling name is replaced, and remembered for the rest of the record."""
 
 from typing import Any, Final
 
@@ -23,7 +23,7 @@ class Walk:
     Attributes
     ----------
     found : dict of str to str
-        What stood under a telling name, and what is written instead.
+        The texts under telling names, and what is written instead.
     """
 
     def __init__(self, judge: Judge) -> None:

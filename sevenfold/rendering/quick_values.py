@@ -155,7 +155,7 @@ class QuickValues:
             raise UnusualError
         text = dumps(value, option=_NUMPY)
         if np.float32 in kinds:
-            text = dumps(loads(text))  # the shortest digits of a float32, written as those of a float are
+            text = dumps(loads(text))  # the shortest digits of a float32, in the form of a float's
         if text.count(NULL) != n_null:  # NaN, or a text with this word in it
             raise UnusualError
         return _safe(text)

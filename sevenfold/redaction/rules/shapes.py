@@ -325,7 +325,7 @@ INNER_SHAPES: Final = (
     ("Telegram", (":", ":A"), rf"{_START}\d{{5,16}}:A{_W}{{32,36}}(?!{_W})", "G D T V"),
 )
 
-#: Secrets in the path of a URL: what stands before the secret, which goes to the end of the path.
+#: Secrets in the path of a URL: the part before the secret, which reaches to the end of the path.
 PATH_SECRETS: Final = (
     ("Slack", r"hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/", "G D T V"),
     ("Discord", r"discord(?:app)?\.com/api/(?:v\d{1,2}/)?webhooks/\d{5,25}/", "T V"),
