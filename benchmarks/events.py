@@ -1,4 +1,4 @@
-"""The cost of real events beside a constant one: kinds of values, many fields, long messages, many channels.
+"""What real events cost beside a constant one: kinds of values, many fields, long messages, many channels.
 
     python -m benchmarks.events [--events N] [--rounds N] [--quick]
 

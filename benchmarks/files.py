@@ -1,4 +1,4 @@
-"""The fate and the cost of lines when several processes write and rotate the same log file.
+"""What becomes of lines when several processes write the same log file and rotate it, and what it costs.
 
     python -m benchmarks.files [--events N] [--processes N] [--rounds N] [--calls N] [--quick]
 

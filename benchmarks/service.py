@@ -1,4 +1,4 @@
-"""The cost of logging for a service that answers single predictions over HTTP, beside FastAPI with loguru.
+"""What logging costs a service that answers single predictions, over HTTP, and what it costs elsewhere.
 
     python -m benchmarks.service [--requests N] [--rounds N] [--connections N] [--workers N] [--quick]
 

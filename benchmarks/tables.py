@@ -1,4 +1,4 @@
-"""The cost of reading a CSV file, beside pandas, and of running the whole of main.py on it.
+"""What it takes to read a table of one's own, beside pandas, and to run the whole of main.py on it.
 
     python -m benchmarks.tables [--rounds N] [--quick]
 

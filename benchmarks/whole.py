@@ -1,4 +1,4 @@
-"""The cost of all logging in a whole run: ``python main.py`` beside the same arithmetic without a log line.
+"""What all logging costs a whole run: ``python main.py`` beside the same arithmetic without a line of log.
 
     python -m benchmarks.whole [--rows N] [--rounds N] [--quick]
 

@@ -1,4 +1,4 @@
-"""The uses of loguru's private parts, for which it has no public way; no other module touches them.
+"""All uses of loguru's private parts, where it has no public way; no other module touches them.
 
 Loguru is pinned below 0.8. Each function has a test that fails first when loguru changes what is used here.
 """

@@ -142,8 +142,8 @@ class Chain:
     def _head_if_unchanged(self) -> Head | None:
         """Return the head, if the log file is there and ends where the head says; None if a closer look is due.
 
-        That the log file was deleted or moved is noticed within a hundredth of a second; that it was replaced, or the
-        head file alone changed, once another process has written or a second has passed.
+        A log file that was deleted or moved is noticed within a hundredth of a second; one that was replaced, or a
+        change of the head file alone, once another process has written or a second has passed.
         """
         now = monotonic()
         if now >= self._next_cheap_check:  # looking a path up costs a fifth of all the rest

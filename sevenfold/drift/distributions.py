@@ -94,7 +94,7 @@ def _durbin_cdf(x: Floats, n: int) -> Floats:
     matrix[:, :, 0], matrix[:, -1] = edge, edge[:, ::-1]
     corner = 1.0 - 2.0 * h**order + np.maximum(0.0, 2.0 * h - 1.0) ** order
     matrix[:, -1, 0] = corner[:, 0] * reciprocals[-1]
-    column, left = np.repeat(np.eye(order)[None, :, k - 1 : k], x.size, axis=0), n  # the needed one of the power
+    column, left = np.repeat(np.eye(order)[None, :, k - 1 : k], x.size, axis=0), n  # the power's only needed column
     while left:
         if left % 2:
             column = matrix @ column

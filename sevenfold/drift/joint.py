@@ -39,7 +39,7 @@ N_TESTS = 2
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """The number of a batch's rows, and of their scores less the reference's mean the sums (k,) and products (k, k)."""
+    """A batch's rows, and the sums (k,) and sums of products (k, k) of its scores less the reference's mean."""
 
     n: int
     first: Floats

@@ -22,7 +22,7 @@ NOTICE_S = 10.0  # between two notices about the same file
 
 
 def discard(message: Any) -> None:
-    """Write nothing: the sink of a handler that has only its filter to do."""
+    """Write nothing: the sink of a handler that only filters."""
 
 
 class LineSink:
@@ -181,12 +181,12 @@ def lost_text(channel: str, lost: int) -> str:
 
 
 class Unrendered(str):  # noqa: SLOT000 - it carries a record
-    """The text there is of a message that loguru could not render, with its record."""
+    """A message that loguru could not render: the text that there is, with its record."""
 
     record: Record
 
     def __new__(cls, record: Record, text: str = "") -> Self:
-        """Make a message of the text there is."""
+        """Make a message of the text that there is."""
         unrendered = super().__new__(cls, text)
         unrendered.record = record
         return unrendered

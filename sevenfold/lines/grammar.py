@@ -38,7 +38,7 @@ _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t", "\\": r"\\"}
 
 
 class LineError(ValueError):
-    """A line that the grammar doesn't allow; the message says what was expected, and quotes the text instead.
+    """A line that the grammar doesn't allow; the message says what was expected, and what was found.
 
     Examples
     --------

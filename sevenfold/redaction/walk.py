@@ -1,4 +1,4 @@
-"""One pass over plain values: a secret under a telling name is replaced, and remembered for the rest of the record."""
+"""One pass over plain values: secrets under telling names are replaced, and remembered for the rest of the record."""
 
 from typing import Any, Final
 
