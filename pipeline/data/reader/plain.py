@@ -1,6 +1,6 @@
-"""Blocks of lines without quotes, cut in one step; what of a block is numbers is read in one step, too.
+"""Cut blocks of lines without quotes into columns; of a wide table, read the numbers of a block in one step.
 
-To read columns one by one costs a wide table more than its numbers do: 2,000 columns are 2,000 lists in JSON.
+To read a wide table column by column costs more than its numbers do: 2,000 columns would be 2,000 lists in JSON.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ WIDE = 25  # columns from which that pays
 
 
 class _Lines:
-    """Lines of a file, kept as they are until somebody asks for a cell of a column of numbers."""
+    """Lines of a file, which are cut only if the text of a cell is asked for."""
 
     def __init__(self, text: str, width: int, separator: str) -> None:
         self._text, self._width, self._separator = text, width, separator
@@ -37,7 +37,7 @@ class _Lines:
 
 
 class NumberBlock:
-    """Cells that are all numbers or empty, as numbers; as text when that is asked for."""
+    """Cells that are all numbers or empty: read as numbers, and cut as text only if that is asked for."""
 
     def __init__(self, numbers: NDArray[np.float64], lines: _Lines, column: int) -> None:
         self._numbers, self._lines, self._column = numbers, lines, column
@@ -58,7 +58,7 @@ class NumberBlock:
         return self._lines.columns[self._column].distinct()
 
     def numbers(self) -> tuple[NDArray[np.float64], Counter[str]]:
-        """Return the numbers, NaN for an empty cell; no other gap is among them."""
+        """Return the numbers, NaN for an empty cell, and no words: gaps are empty here."""
         return self._numbers, Counter()
 
 
