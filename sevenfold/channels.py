@@ -163,11 +163,6 @@ def checked(channels: Iterable[Channel]) -> tuple[Channel, ...]:
     return table
 
 
-def collector_of(channels: Iterable[Channel]) -> Channel:
-    """Return the channel of a checked table that collects errors."""
-    return next(channel for channel in channels if channel.collects_errors)
-
-
 def _require_unique(what: str, values: list[str]) -> None:
     twice = next((value for value, count in Counter(values).items() if count > 1), None)
     if twice is not None:

@@ -52,7 +52,7 @@ class Step(NamedTuple):
     gradient_norm : float
         The length of the gradient there, as a part of that at weights and bias of zero.
     step_size : float
-        The part of Newton's step that was taken, in (0, 1].
+        The part of Newton's step that was taken, in (0, 1]; 0 where rounding leaves nothing to gain.
     """
 
     weights: Vector
@@ -171,4 +171,4 @@ def _line_search(
         if loss.value(there, logits_there) <= value + SUFFICIENT * size * slope + abs(value) * 1e-15:
             return size, there, logits_there
         size /= 2
-    return size, parameters, logits
+    return 0.0, parameters, logits

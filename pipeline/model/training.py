@@ -39,7 +39,7 @@ CONVERGED = 1e-6  # the length of the gradient, as a part of what it was before 
 class EpochReport:
     """One step over all training rows. Losses are mean log losses in nats, without the penalty.
 
-    `gradient_norm` is relative to its value before the first step; `step_size` is the part of Newton's step, in (0, 1].
+    `gradient_norm` is relative to its value before the first step; `step_size` is the part of Newton's step, in [0, 1].
     """
 
     epoch: int

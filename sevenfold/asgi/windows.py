@@ -111,10 +111,9 @@ class Windows:
         with self._lock:
             begins = self._count(duration_ms)
             self._window.add(status, duration_ms, fields)
-            full = len(self._window.durations_ms) >= self._requests
-        if full:
-            self.flush()
-        return begins and not full
+            full = self._taken() if len(self._window.durations_ms) >= self._requests else None
+        self._tell(full)
+        return begins and full is None
 
     def observe_quiet(self) -> bool:
         """Count a request without its status and duration, and return whether it began a window."""
@@ -133,15 +132,27 @@ class Windows:
 
     def close_old(self) -> None:
         """Log the window if it is old enough."""
-        window = self._window
-        if self.seconds is not None and not window.is_empty and monotonic() - window.began_s >= self.seconds:
-            self.flush()
+        with self._lock:
+            old = self._taken() if self._is_old() else None
+        self._tell(old)
 
     def flush(self) -> None:
         """Log the window, if it saw anything, and begin another."""
         with self._lock:
-            window, self._window = self._window, _Window(self._averaged, self._counted)
-        if self._log is not None and not window.is_empty:
+            window = self._taken()
+        self._tell(window)
+
+    def _is_old(self) -> bool:
+        window = self._window
+        return self.seconds is not None and not window.is_empty and monotonic() - window.began_s >= self.seconds
+
+    def _taken(self) -> _Window:
+        """Take the window, and begin another in the same turn of the lock: no other thread closes that one for it."""
+        window, self._window = self._window, _Window(self._averaged, self._counted)
+        return window
+
+    def _tell(self, window: _Window | None) -> None:
+        if self._log is not None and window is not None and not window.is_empty:
             self._context.copy().run(self._log.info, "window", **window.summary(datetime.now(UTC)))
 
     def close(self) -> None:

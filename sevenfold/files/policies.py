@@ -174,26 +174,30 @@ def parse_retention(value: RetentionArgument) -> Retention:
     ----------
     value : int, str, datetime.timedelta, a tuple or list of these, or None
         How many rotated files are kept; for how long, such as "30 days"; or their total size, such as "1 GB". Of
-        several, all hold; of two of a kind, the last.
+        several, all hold.
 
     Raises
     ------
     ValueError
-        If it isn't one of these.
+        If it isn't one of these, or two of them are of a kind.
     """
     _refuse_function("retention", value, "files are deleted by whichever process comes to it")
-    found: dict[str, Any] = {}
+    limits: dict[str, Any] = {}
+    limit: float
     for one in _several(value):
         if isinstance(one, Integral) and not isinstance(one, bool) and int(one) >= 0:
-            found["max_count"] = int(one)
+            kind, limit = "max_count", int(one)
         elif (age := _span(one)) is not None:
-            found["max_age_s"] = age
+            kind, limit = "max_age_s", age
         elif isinstance(one, str) and (size := size_of(one)) is not None:  # a number would be too easily a few bytes
-            found["max_bytes"] = size
+            kind, limit = "max_bytes", size
         else:
             expected = "a count, an age such as '30 days', a total size such as '1 GB'"
             raise ValueError(f"retention must be {expected}, or None; got {one!r}{hint_for(one)}")
-    return Retention(**found)
+        if kind in limits:
+            raise ValueError(f"retention takes one count, one age and one total size; got two of a kind: {value!r}")
+        limits[kind] = limit
+    return Retention(**limits)
 
 
 def parse_compression(value: CompressionArgument) -> bool:

@@ -116,7 +116,7 @@ class Calibration:
         p, y = _checked(scores), np.asarray(labels, dtype=np.float64)
         if p.shape != y.shape:
             raise ValueError(f"labels: expected {p.size}, one a score, got {y.size}")
-        n_positive = int(y.sum())
+        n_positive = int((y == 1.0).sum())
         if n_positive in (0, p.size) or not np.isin(y, (0.0, 1.0)).all():
             raise ValueError("labels: expected 0 and 1, both of them in the validation rows")
         (slope, intercept), covariance = _platt(_logits(p), y, n_positive)

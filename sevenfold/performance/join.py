@@ -111,10 +111,18 @@ class OutcomeJoin:
         predictions
             Each with ``prediction_id``; with ``probability`` of the positive class and its ``threshold`` (.5 if not
             given), or a ``decision``, or both; and with ``time``, a datetime, if days matter.
+
+        Raises
+        ------
+        ValueError
+            If a prediction has neither.
         """
         for fields in predictions:
             probability = fields.get("probability")
             decision = fields.get("decision")
+            if probability is None and decision is None:
+                name = fields["prediction_id"]
+                raise ValueError(f"prediction {name!r}: expected a probability or a decision, got neither")
             taken = POSITIVE if decision in (1, True) else NEGATIVE
             if probability is not None:
                 taken = POSITIVE if probability >= fields.get("threshold", 0.5) else NEGATIVE

@@ -1,6 +1,7 @@
 import math
 import threading
 import time
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -117,6 +118,44 @@ def test_threads_that_share_windows_lose_no_request(channel_log: ChannelLog) -> 
     windows.flush()
     counts = [window["request_count"] for window in logged(channel_log)]
     assert (sum(counts), max(counts), windows.total) == (2000, 7, 2000)
+
+
+class Interrupted:
+    """A lock before which, at one of its turns, another thread gets its own."""
+
+    def __init__(self, at: int, other: Callable[[], object]) -> None:
+        self._lock, self._at, self._other = threading.Lock(), at, other
+
+    def __enter__(self) -> None:
+        self._at -= 1
+        if self._at == 0:
+            self._other()
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+@pytest.mark.parametrize("turn", [1, 2, 3])
+def test_two_threads_that_find_a_window_old_close_no_new_one(channel_log: ChannelLog, turn: int) -> None:
+    windows = Windows(seconds=60.0)
+    windows.observe(200, 1.0)
+    windows._window.began_s -= 61
+    windows._lock = Interrupted(turn, lambda: windows.observe(200, 1.0))  # type: ignore[assignment]
+    windows.close_old()
+    windows.close_old()
+    assert [window["request_count"] for window in logged(channel_log)] == [1]
+
+
+@pytest.mark.parametrize("turn", [1, 2, 3, 4])
+def test_a_window_never_has_more_requests_than_it_takes(channel_log: ChannelLog, turn: int) -> None:
+    windows = Windows(requests=2)
+    windows.observe(200, 1.0)
+    windows._lock = Interrupted(turn, lambda: windows.observe(200, 1.0))  # type: ignore[assignment]
+    for _ in range(2):
+        windows.observe(200, 1.0)
+    windows.flush()
+    assert [window["request_count"] for window in logged(channel_log)] == [2, 2]
 
 
 def test_a_window_has_the_context_of_who_made_it_not_of_who_closes_it(channel_log: ChannelLog) -> None:

@@ -211,6 +211,12 @@ def test_a_retention_by_count_age_and_total_size() -> None:
     assert parse_retention((5, "1 day", "10 MB")) == Retention(5, DAY_S, 10_000_000)
 
 
+@pytest.mark.parametrize("value", [(10, 5), ("30 days", timedelta(days=7)), ["1 GB", 3, "10 MB"], (5, 5)])
+def test_two_retentions_of_a_kind_are_refused(value: Any) -> None:
+    with pytest.raises(ValueError, match=r"^retention takes one count, one age and one total size; got two of a kind"):
+        parse_retention(value)
+
+
 @pytest.mark.parametrize("value", [-1, 1.5, 30.0, True, "", "some", "00:00", timedelta(0), [None]])
 def test_what_is_no_retention_is_said_with_what_is_one(value: Any) -> None:
     expected = "a count, an age such as '30 days', a total size such as '1 GB'"

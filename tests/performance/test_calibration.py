@@ -98,6 +98,7 @@ def test_a_line_says_all_that_a_calibration_is(channel_log: ChannelLog) -> None:
         ([0.5], [0, 1], r"labels: expected 1, one a score, got 2"),
         ([0.5, 0.4], [1, 1], r"labels: expected 0 and 1, both of them in the validation rows"),
         ([0.5, 0.4, 0.3], [0, 1, 2], r"labels: expected 0 and 1"),
+        ([0.5, 0.4, 0.3], [0, 1, float("nan")], r"labels: expected 0 and 1"),
     ],
 )
 def test_what_cannot_be_calibrated_is_refused(scores: list[float], labels: list[int], message: str) -> None:

@@ -76,6 +76,11 @@ def test_a_label_that_is_no_class_is_refused() -> None:
             joined([predicted("a", 0.5)], [came("a", actual)])
 
 
+def test_a_prediction_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^prediction 'a': expected a probability or a decision, got neither$"):
+        OutcomeJoin().add_predictions([{"prediction_id": "a", "threshold": 0.5}])
+
+
 def test_predictions_have_a_day_and_a_segment() -> None:
     rows = [
         predicted("a", 0.9, features={"region": "north"}, time=MONDAY),

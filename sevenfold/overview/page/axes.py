@@ -9,7 +9,6 @@ from sevenfold.overview.page.markup import clock
 
 _ROUND: Final = (1, 2, 5, 10)
 _ROUND_SECONDS: Final = (1, 5, 10, 30, 60, 300, 600, 1800, 3600, 10800, 21600, 43200, 86400, 172800, 604800)
-_YEAR: Final = 365 * 86_400
 N_MARKS: Final = 4
 
 Mark = tuple[float, str]

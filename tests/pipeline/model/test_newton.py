@@ -100,3 +100,10 @@ def test_rows_that_say_nothing_are_at_their_optimum_at_once() -> None:
     loss = Loss(Inputs(np.zeros((4, 2)), (), ()), np.array([0.0, 1.0, 0.0, 1.0]), 1.0)
     (step,) = steps(loss)
     assert (step.weights.tolist(), step.bias, step.gradient_norm) == ([0, 0], 0, 0)
+
+
+def test_where_no_step_is_lower_it_stays_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Loss, "value", lambda _, parameters, __: float(np.abs(parameters).sum()))  # least at the start
+    loss = Loss(Inputs(np.array([[-1.0], [1.0]]), (), ()), np.array([0.0, 1.0]), 1.0)
+    step = next(descend(loss, np.random.default_rng(1)))
+    assert (step.weights.tolist(), step.bias, step.step_size) == ([0], 0, 0)
