@@ -102,21 +102,21 @@ def repeated(unit: str, size: int) -> str:
     return (unit * (size // len(unit) + 1))[:size] + " ="
 
 
-def growth(rule: Callable[[str], Any], unit: str, size: int) -> list[float]:
-    """Measure by how much the time grows when the text doubles, up to a size."""
+def growth(rule: Callable[[str], Any], unit: str, size: int, n_tries: int) -> list[float]:
+    """Measure by how much the time grows when the text doubles, up to a size: each time is the least of some."""
     texts = [repeated(unit, size // part) for part in (8, 4, 2, 1)]
-    times = [min(takes(rule, text) for _ in range(3)) for text in texts]
+    times = [min(takes(rule, text) for _ in range(n_tries)) for text in texts]
     return [later / earlier for earlier, later in itertools.pairwise(times)]
 
 
 def seconds(rule: Callable[[str], Any], unit: str, size: int) -> float:
     """Return how long a rule takes; raise AssertionError if that isn't linear in the size."""
     text = repeated(unit, size)
-    for _ in range(6):  # a busy machine makes any single measurement long
+    for n_tries in (3, 3, 6, 12, 24, 48):  # a busy machine makes any single measurement long
         time_taken = takes(rule, text)
         if time_taken < FAST_S_A_MB * size / 1e6:  # quadratic time would be a hundred times as long
             return time_taken
-        found = growth(rule, unit, size)
+        found = growth(rule, unit, size, n_tries)
         if sorted(found)[1] < RATIO:  # the median
             return min(time_taken, takes(rule, text), takes(rule, text))
     raise AssertionError(f"{unit!r} repeated: the times grew by {found} when the text doubled")
